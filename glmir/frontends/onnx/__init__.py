@@ -1,0 +1,1 @@
+"""The ONNX frontend, on top of onnx-graphsurgeon."""

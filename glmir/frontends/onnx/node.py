@@ -1,0 +1,215 @@
+"""What an importer sees of one ONNX node: operands as values, attributes by type, contents of constant operands.
+
+An importer is a function from a ``Node`` to the op (or value, or several values) that computes the node's outputs; it
+builds ops freely and the frontend inserts, names and locates them. It raises ``Unsupported`` to refuse the node.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...dims import Dim, SymInt
+from ...ir import Array, Op, Value
+from ...ops import tensor
+from ...symbolic import SymbolicContents
+from ...types import TensorType
+from ...weights import Weight
+
+Imported = Op | Value | Sequence[Value]
+Importer = Callable[["Node"], Imported]
+AttributeValue = int | float | str | bytes | Sequence[int] | Sequence[float] | Sequence[str] | Array
+
+
+class Unsupported(Exception):
+    """The node cannot be imported; the message says why, as the end of a sentence that names the node."""
+
+
+@dataclass
+class Scope:
+    """What the nodes of one model share while it is imported."""
+
+    contents: SymbolicContents = field(default_factory=SymbolicContents)
+    taken_symbols: set[str] = field(default_factory=set)
+
+    def fresh_symbol(self) -> Dim:
+        """A symbol for a size that only running the model shows: u0, u1, …"""
+        from ...dims import symbol
+
+        number = 0
+        while f"u{number}" in self.taken_symbols:
+            number += 1
+        self.taken_symbols.add(f"u{number}")
+        return symbol(f"u{number}")
+
+
+class ImporterTable:
+    """The importers of one family: ``@TABLE.imports("Conv")`` over a function of one node."""
+
+    def __init__(self, domain: str = "") -> None:
+        self.domain = domain
+        self.entries: dict[tuple[str, str], Importer] = {}
+
+    def imports(self, *op_types: str) -> Callable[[Importer], Importer]:
+        def register(importer: Importer) -> Importer:
+            for op_type in op_types:
+                if (self.domain, op_type) in self.entries:
+                    raise ValueError(f"{op_type} has two importers")
+                self.entries[self.domain, op_type] = importer
+            return importer
+
+        return register
+
+
+@dataclass
+class Node:
+    """One node: ``operands`` has None for inputs that are left out, ``opset`` is the version of its domain in the model."""
+
+    op_type: str
+    domain: str
+    name: str
+    opset: int
+    operands: tuple[Value | None, ...]
+    attributes: dict[str, AttributeValue]
+    output_names: tuple[str, ...]
+    scope: Scope
+
+    def operand(self, index: int) -> Value:
+        """A required operand."""
+        value = self.optional(index)
+        if value is None:
+            raise Unsupported(f"input {index} is missing")
+        return value
+
+    def optional(self, index: int) -> Value | None:
+        """An operand that may be left out."""
+        return self.operands[index] if index < len(self.operands) else None
+
+    @property
+    def present(self) -> tuple[Value, ...]:
+        """All operands of an op that takes any number of them."""
+        return tuple(v for v in self.operands if v is not None)
+
+    def type(self, index: int) -> TensorType:
+        return self.operand(index).type
+
+    def wants_output(self, index: int) -> bool:
+        """Whether anything names the node's output of that index."""
+        return index < len(self.output_names) and bool(self.output_names[index])
+
+    def has(self, name: str) -> bool:
+        return name in self.attributes
+
+    def int(self, name: str, default: int | None = None) -> int:
+        value = self._attribute(name, default)
+        if not isinstance(value, int):
+            raise Unsupported(f"attribute {name} is not an integer")
+        return value
+
+    def float(self, name: str, default: float | None = None) -> float:
+        value = self._attribute(name, default)
+        if not isinstance(value, int | float):
+            raise Unsupported(f"attribute {name} is not a number")
+        return _shortest(value)
+
+    def string(self, name: str, default: str | None = None) -> str:
+        value = self._attribute(name, default)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if not isinstance(value, str):
+            raise Unsupported(f"attribute {name} is not a string")
+        return value
+
+    def ints(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
+        value = self._attribute(name, default)
+        if isinstance(value, int | float | str | bytes):
+            raise Unsupported(f"attribute {name} is not a list of integers")
+        return tuple(int(v) for v in value)
+
+    def floats(self, name: str, default: Sequence[float] | None = None) -> tuple[float, ...]:
+        value = self._attribute(name, default)
+        if isinstance(value, int | float | str | bytes):
+            raise Unsupported(f"attribute {name} is not a list of numbers")
+        return tuple(_shortest(float(v)) for v in value)
+
+    def array(self, name: str) -> Array:
+        """A tensor attribute."""
+        value = self._attribute(name, None)
+        if not isinstance(value, np.ndarray):
+            raise Unsupported(f"attribute {name} is not a tensor")
+        return value
+
+    def _attribute(self, name: str, default: AttributeValue | None) -> AttributeValue:
+        value = self.attributes.get(name, default)
+        if value is None:
+            raise Unsupported(f"attribute {name} is missing")
+        return value
+
+    def constant(self, index: int) -> Array | None:
+        """The elements of an operand that is constant, else None."""
+        owner = self.operand(index).owner
+        return owner.value.array if isinstance(owner, tensor.Constant) else None
+
+    def dims(self, index: int) -> tuple[Dim | None, ...] | None:
+        """The contents of an integer operand of rank 0 or 1, symbolic where they follow from shapes; None for unknown
+        elements, or for all of it when even their number is unknown."""
+        contents = self.scope.contents.of(self.operand(index))
+        return None if contents is None else tuple(_as_dim(d) for d in contents.ravel())
+
+    def known_dims(self, index: int) -> tuple[Dim, ...]:
+        """As ``dims``; refuses the node when any element is unknown."""
+        dims = self.dims(index)
+        if dims is None or any(d is None for d in dims):
+            raise Unsupported(f"input {index} must be constant or follow from the shapes, but it depends on the data")
+        return tuple(d for d in dims if d is not None)
+
+    def known_ints(self, index: int) -> tuple[int, ...]:
+        """As ``known_dims``; refuses symbolic elements too."""
+        dims = self.known_dims(index)
+        if not all(isinstance(d, int) for d in dims):
+            raise Unsupported(f"input {index} must be constant, but it depends on a symbolic dimension")
+        return tuple(d for d in dims if isinstance(d, int))
+
+    def dims_or_fresh(self, index: int, count: int) -> tuple[tuple[Dim, ...], Value | None]:
+        """The contents of a shape operand with fresh symbols for unknown elements, and the operand itself if any is."""
+        dims = self.dims(index) or (None,) * count
+        if all(d is not None for d in dims):
+            return tuple(d for d in dims if d is not None), None
+        filled = tuple(self.scope.fresh_symbol() if d is None else d for d in dims)
+        return filled, self.operand(index)
+
+    def axis(self, name: str, default: int | None, rank: int) -> int:
+        """An axis attribute, counted from the front."""
+        return check_axis(self.int(name, default), rank)
+
+
+def check_axis(axis: int, rank: int) -> int:
+    """The axis counted from the front; refuses one outside the rank."""
+    if not -rank <= axis < max(rank, 1):
+        raise Unsupported(f"axis {axis} is outside rank {rank}")
+    return axis % rank if rank else 0
+
+
+def constant(array: Array, name: str = "") -> Value:
+    """The value of a new constant."""
+    return tensor.Constant(Weight(array, name)).result
+
+
+def scalar(value: float, like: Value) -> Value:
+    """A constant scalar of the dtype of ``like``."""
+    return constant(np.array(value).astype(like.type.dtype.numpy))
+
+
+def _as_dim(element: object) -> Dim | None:
+    if element is None or isinstance(element, SymInt):
+        return element
+    if isinstance(element, bool | int | np.integer | np.bool_):
+        return int(element)
+    return None
+
+
+def _shortest(value: float) -> float:
+    # ONNX stores attributes as float32: 0.1 arrives as 0.10000000149011612. The shortest text that gives the same
+    # float32 is what the author wrote.
+    with np.errstate(over="ignore"):
+        return float(str(np.float32(value)))

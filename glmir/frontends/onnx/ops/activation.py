@@ -1,0 +1,5 @@
+"""Activation operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

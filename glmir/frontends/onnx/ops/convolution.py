@@ -1,0 +1,5 @@
+"""Convolution operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

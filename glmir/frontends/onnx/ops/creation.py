@@ -1,0 +1,5 @@
+"""Creation operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

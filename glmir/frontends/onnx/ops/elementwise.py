@@ -1,0 +1,5 @@
+"""Elementwise operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

@@ -1,0 +1,5 @@
+"""Indexing operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

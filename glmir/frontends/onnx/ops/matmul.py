@@ -1,0 +1,5 @@
+"""Matmul operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

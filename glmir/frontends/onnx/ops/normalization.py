@@ -1,0 +1,5 @@
+"""Normalization operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

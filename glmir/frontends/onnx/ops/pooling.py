@@ -1,0 +1,5 @@
+"""Pooling operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

@@ -1,0 +1,5 @@
+"""Reduction operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

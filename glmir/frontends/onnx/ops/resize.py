@@ -1,0 +1,5 @@
+"""Resize operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

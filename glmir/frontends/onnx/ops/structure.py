@@ -1,0 +1,5 @@
+"""Structure operators of ONNX."""
+
+from ..node import ImporterTable
+
+TABLE = ImporterTable()

@@ -1,0 +1,19 @@
+"""``tensor.*``: structure, indexing and creation of tensors."""
+
+from .creation import Constant, OneHot, Range, Trilu
+from .indexing import (
+    DynamicSlice,
+    Gather,
+    GatherElements,
+    GatherNd,
+    Indexed,
+    NonZero,
+    Scatter,
+    ScatterElements,
+    ScatterNd,
+    Slice,
+)
+from .spatial import BlockRearrangement, DepthToSpace, SpaceToDepth
+from .structure import Cast, Concat, Expand, Pad, Reshape, Reverse, Shape, Split, Tile, Transpose
+
+__all__ = [name for name in dir() if not name.startswith("_")]

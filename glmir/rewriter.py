@@ -1,0 +1,230 @@
+"""The rewriter: rules on op classes, applied from a worklist to a fixpoint (DESIGN §4, spec/passes.md).
+
+A rule is a function from one op to what replaces it: None (the rule does not apply), an op, a value, or a value per
+result. It only builds; the driver inserts what is new, hands names and locations on, removes what died, and visits what
+changed again.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
+
+from .ir import Function, Location, Module, Op, Value
+from .types import compatible
+
+OpT = TypeVar("OpT", bound=Op)
+Replacement = Op | Value | Sequence[Value] | None
+AnyRule = Callable[[Op], Replacement]
+
+REWRITES_PER_OP = 50
+"""A function of n ops may be rewritten this many times n before the rules are taken to run in circles."""
+
+
+class FixpointError(Exception):
+    """The rules keep rewriting each other's results: a defect of the rules, which the message names."""
+
+
+class RewriteError(Exception):
+    """A rule returned something that cannot take its op's place: a defect of the rule, which the message names."""
+
+
+@dataclass(frozen=True)
+class Rule(Generic[OpT]):
+    """One rule. Its name is its function's; its docstring's first line states the algebra."""
+
+    name: str
+    op_class: type[OpT]
+    apply: Callable[[OpT], Replacement]
+
+    @property
+    def summary(self) -> str:
+        return (self.apply.__doc__ or "").strip().split("\n")[0]
+
+
+class RuleSet:
+    """An ordered set of rules; ``@rules.on(nn.Relu)`` adds one. A rule on a family holds for all its members."""
+
+    def __init__(self, *parts: "RuleSet") -> None:
+        self.rules: list[Rule[Op]] = [rule for part in parts for rule in part.rules]
+        self._by_class: dict[type[Op], tuple[Rule[Op], ...]] = {}
+
+    def on(self, op_class: type[OpT]) -> Callable[[Callable[[OpT], Replacement]], Callable[[OpT], Replacement]]:
+        def register(function: Callable[[OpT], Replacement]) -> Callable[[OpT], Replacement]:
+            if not function.__doc__:
+                raise TypeError(f"rule {function.__name__} needs a docstring that states its algebra")
+            self.rules.append(cast(Rule[Op], Rule(function.__name__, op_class, function)))
+            self._by_class.clear()
+            return function
+
+        return register
+
+    def for_class(self, op_class: type[Op]) -> tuple[Rule[Op], ...]:
+        found = self._by_class.get(op_class)
+        if found is None:
+            found = tuple(rule for rule in self.rules if issubclass(op_class, rule.op_class))
+            self._by_class[op_class] = found
+        return found
+
+
+@dataclass
+class RewriteSession:
+    """What holds for all rewrites of one run: remaining fuel (None: no limit), rules switched off, how often each fired."""
+
+    fuel: int | None = None
+    disabled: frozenset[str] = frozenset()
+    fired: Counter[str] = field(default_factory=Counter)
+
+    def spend(self) -> bool:
+        """Takes a unit of fuel; False when there is none left."""
+        if self.fuel is None:
+            return True
+        if self.fuel <= 0:
+            return False
+        self.fuel -= 1
+        return True
+
+
+_SESSION: ContextVar[RewriteSession] = ContextVar("session")
+
+
+@contextmanager
+def rewrite_session(session: RewriteSession) -> Iterator[RewriteSession]:
+    """Makes ``session`` govern the rewrites inside the block."""
+    token = _SESSION.set(session)
+    try:
+        yield session
+    finally:
+        _SESSION.reset(token)
+
+
+def apply_rules(module: Module, rules: RuleSet) -> bool:
+    """Applies the rules to every function until none applies; returns whether anything changed.
+
+    Raises FixpointError when they do not come to an end.
+    """
+    session = _SESSION.get(None) or RewriteSession()
+    return any([_Worklist(function, rules, session).run() for function in module.functions.values()])
+
+
+def insert_new_ops(values: Iterable[Value], insert: Callable[[Op], None]) -> list[Op]:
+    """Inserts the ops behind ``values`` that stand in no function yet, operands first; returns them in that order."""
+    inserted: list[Op] = []
+    stack = [v.owner for v in reversed(list(values)) if v.owner is not None]
+    while stack:
+        op = stack[-1]
+        if op.function is not None:
+            stack.pop()
+            continue
+        waiting = [v.owner for v in op.operands if v.owner is not None and v.owner.function is None]
+        if waiting:
+            stack.extend(reversed(waiting))
+            continue
+        stack.pop()
+        insert(op)
+        inserted.append(op)
+    return inserted
+
+
+def erase_if_dead(op: Op) -> list[Op]:
+    """Erases ``op`` if nothing uses it and it has no effect, and then its operands' ops likewise; returns the erased."""
+    erased: list[Op] = []
+    stack = [op]
+    while stack:
+        candidate = stack.pop()
+        if candidate.function is None or candidate.has_uses or candidate.has_effect:
+            continue
+        candidate.erase()
+        erased.append(candidate)
+        stack.extend(v.owner for v in candidate.operands if v.owner is not None)
+    return erased
+
+
+class _Worklist:
+    """Applies rules to one function. Ops are visited in order; what a rewrite touches is visited again."""
+
+    def __init__(self, function: Function, rules: RuleSet, session: RewriteSession) -> None:
+        self._function = function
+        self._rules = rules
+        self._session = session
+        self._queue: deque[Op] = deque()
+        self._queued: set[Op] = set()
+        self._push(function.ops)
+        self._limit = REWRITES_PER_OP * (len(function.ops) + 2)
+        self._recent: deque[str] = deque(maxlen=4)
+
+    def run(self) -> bool:
+        rewrites = 0
+        while self._queue:
+            op = self._queue.popleft()
+            self._queued.discard(op)
+            if op.function is not self._function or not self._visit(op):
+                continue
+            rewrites += 1
+            if rewrites > self._limit:
+                raise FixpointError(f"{rewrites} rewrites of @{self._function.name}; the last: {', '.join(self._recent)}")
+        return rewrites > 0
+
+    def _push(self, ops: Iterable[Op]) -> None:
+        for op in ops:
+            if op not in self._queued:
+                self._queued.add(op)
+                self._queue.append(op)
+
+    def _visit(self, op: Op) -> bool:
+        for rule in self._rules.for_class(type(op)):
+            if rule.name in self._session.disabled:
+                continue
+            replacement = rule.apply(op)
+            if replacement is None:
+                continue
+            if not self._session.spend():
+                return False
+            self._session.fired[rule.name] += 1
+            self._recent.append(rule.name)
+            self._replace(op, rule.name, replacement)
+            return True
+        return False
+
+    def _replace(self, op: Op, rule: str, replacement: Op | Value | Sequence[Value]) -> None:
+        values = _values_of(replacement)
+        _check(op, rule, values)
+        inserted = insert_new_ops(values, lambda new: self._function.ops.insert_before(op, new))
+        for old, new in zip(op.results, values, strict=True):
+            # An op that was there before keeps its name; a name goes to what newly computes the same tensor.
+            if new.owner in inserted and not new.name:
+                new.name, old.name = old.name, ""
+            self._push(old.users)
+            old.replace_all_uses_with(new)
+        erased = erase_if_dead(op)
+        location = _joined(erased)
+        for new_op in inserted:
+            new_op.location = _joined_locations((new_op.location, location))
+        self._push(inserted)
+        self._push(user for value in values for user in value.uses if user is not self._function.ret)
+        self._push(v.owner for dead in erased for v in dead.operands if v.owner is not None)
+
+
+def _values_of(replacement: Op | Value | Sequence[Value]) -> Sequence[Value]:
+    if isinstance(replacement, Op):
+        return replacement.results
+    return (replacement,) if isinstance(replacement, Value) else replacement
+
+
+def _check(op: Op, rule: str, values: Sequence[Value]) -> None:
+    if len(values) != len(op.results):
+        raise RewriteError(f"{rule} replaced {op!r} by {len(values)} values")
+    for old, new in zip(op.results, values, strict=True):
+        if not compatible(new.type, old.type):
+            raise RewriteError(f"{rule} replaced {old!r} by a value of type {new.type}")
+
+
+def _joined(ops: Sequence[Op]) -> Location:
+    # Constants keep their own locations out of it: the fused op came from the nodes, not from the weights.
+    return _joined_locations([op.location for op in reversed(ops) if op.operands])
+
+
+def _joined_locations(locations: Iterable[Location]) -> Location:
+    return tuple(dict.fromkeys(part for location in locations for part in location))

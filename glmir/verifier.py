@@ -1,0 +1,83 @@
+"""The verifier: what must be true of every module between any two passes (spec/ir.md, constraints M1 to M7)."""
+
+from collections.abc import Iterator
+
+from .errors import GlmirError
+from .ir import Function, Module, Op, Value
+from .opdef import ConstraintError
+from .types import TensorType, compatible
+
+
+class InvalidModuleError(GlmirError):
+    """A module breaks the rules of the IR. ``problems`` has a sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def verify(module: Module) -> None:
+    """Raises InvalidModuleError naming every broken rule: function, op, constraint."""
+    problems = [f"@{f.name}: {p}" for f in module.functions.values() for p in _function_problems(f)]
+    if problems:
+        raise InvalidModuleError(problems)
+
+
+def _function_problems(function: Function) -> Iterator[str]:
+    defined: dict[Value, None] = dict.fromkeys(function.inputs)
+    for op in function.ops:
+        yield from _operand_problems(op, function, defined)
+        yield from _op_problems(op)
+        defined.update(dict.fromkeys(op.results))
+    yield from _operand_problems(function.ret, function, defined)
+    yield from _name_problems(function, defined)
+    yield from _use_problems(function, defined)
+
+
+def _operand_problems(op: Op, function: Function, defined: dict[Value, None]) -> Iterator[str]:
+    for operand in op.operands:
+        if operand not in defined:
+            yield f"M1: {_describe(op)} uses {operand!r} before it is defined"
+    if op.function is not function:
+        yield f"M2: {_describe(op)} does not belong to the function that lists it"
+
+
+def _op_problems(op: Op) -> Iterator[str]:
+    try:
+        op.definition.check(op)
+        inferred = op.infer()
+    except ConstraintError as error:
+        yield f"{_describe(op)}: {error}"
+        return
+    types = (inferred,) if isinstance(inferred, TensorType) else inferred
+    for result, type_ in zip(op.results, types, strict=True):
+        if result.owner is not op:
+            yield f"M3: a result of {_describe(op)} is owned by another op"
+        if not compatible(result.type, type_):
+            yield f"M4: {_describe(op)} has type {result.type}, but its operands give {type_}"
+
+
+def _name_problems(function: Function, defined: dict[Value, None]) -> Iterator[str]:
+    seen: set[str] = set()
+    for value in defined:
+        if value.name and value.name in seen:
+            yield f"M5: two values are named %{value.name}"
+        seen.add(value.name)
+    if len(set(function.output_names)) != len(function.output_names):
+        yield f"M6: two outputs share a name: {', '.join(function.output_names)}"
+
+
+def _use_problems(function: Function, defined: dict[Value, None]) -> Iterator[str]:
+    expected: dict[Value, dict[Op, int]] = {value: {} for value in defined}
+    for op in (*function.ops, function.ret):
+        for operand in op.operands:
+            uses = expected.setdefault(operand, {})
+            uses[op] = uses.get(op, 0) + 1
+    for value, uses in expected.items():
+        if value.uses != uses:
+            yield f"M7: the recorded uses of {value!r} are not the ops that use it"
+
+
+def _describe(op: Op) -> str:
+    name = next((r.name for r in op.results if r.name), "")
+    return f"{op.definition.name} %{name}" if name else op.definition.name

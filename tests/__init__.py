@@ -1,0 +1,1 @@
+"""The tests of glmc, laid out like the folders they test."""

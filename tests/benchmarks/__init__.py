@@ -1,0 +1,1 @@
+"""Benchmarks: model builders and measurements of time, memory and latency."""

@@ -1,0 +1,1 @@
+"""Real models from released packages, fetched at test time and never committed."""

@@ -1,0 +1,49 @@
+"""How close computed tensors must come to a reference: the one table of tolerances, each with its reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """An element may differ by ``relative`` times the reference's largest magnitude in the tensor, plus ``absolute``."""
+
+    relative: float
+    absolute: float
+    reason: str
+
+
+TOLERANCES: Mapping[str, Tolerance] = {
+    "exact": Tolerance(0, 0, "nothing is rounded: data movement, comparisons, integers"),
+    "f64": Tolerance(1e-12, 1e-12, "double precision; the order of summation differs"),
+    "f32": Tolerance(2e-6, 1e-7, "single precision; elementwise functions and short sums differ in the last bits"),
+    "f32-sums": Tolerance(1e-5, 1e-6, "single precision; long sums in another order (convolutions, products, means)"),
+    "f16": Tolerance(2e-3, 1e-3, "half precision has 11 bits, and references round at other places"),
+    "bf16": Tolerance(1.6e-2, 1e-2, "bfloat16 has 8 bits, and references round at other places"),
+    "approximate": Tolerance(1e-4, 1e-5, "the reference itself approximates the function"),
+    "model": Tolerance(1e-4, 1e-7, "a whole network in single precision"),
+}
+
+
+def assert_close(actual: Array, expected: Array, tolerance: str, what: str = "the tensor") -> None:
+    """Fails unless dtype and shape are equal and every element is within ``TOLERANCES[tolerance]``; NaN equals NaN."""
+    assert actual.dtype == expected.dtype, f"{what} is {actual.dtype}, expected {expected.dtype}"
+    assert actual.shape == expected.shape, f"{what} is {list(actual.shape)}, expected {list(expected.shape)}"
+    if actual.size == 0:
+        return
+    if tolerance == "exact" or actual.dtype.kind in "iubOS":
+        np.testing.assert_array_equal(actual, expected, err_msg=what)
+        return
+    bound = TOLERANCES[tolerance]
+    wide, wide_expected = actual.astype(np.float64), expected.astype(np.float64)
+    finite = np.abs(wide_expected[np.isfinite(wide_expected)])
+    largest = float(finite.max()) if finite.size else 0.0
+    np.testing.assert_allclose(
+        wide, wide_expected, rtol=0, atol=bound.relative * largest + bound.absolute, equal_nan=True, err_msg=what
+    )
