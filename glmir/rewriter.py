@@ -47,8 +47,10 @@ class Rule(Generic[OpT]):
 class RuleSet:
     """An ordered set of rules; ``@rules.on(nn.Relu)`` adds one. A rule on a family holds for all its members."""
 
-    def __init__(self, *parts: "RuleSet") -> None:
+    def __init__(self, *parts: "RuleSet", only: Callable[[Op], bool] | None = None) -> None:
         self.rules: list[Rule[Op]] = [rule for part in parts for rule in part.rules]
+        self.applies_to = only
+        """When given, the rules are tried only on ops for which it is true (legalisation: on those that are not legal)."""
         self._by_class: dict[type[Op], tuple[Rule[Op], ...]] = {}
 
     def on(self, op_class: type[OpT]) -> Callable[[Callable[[OpT], Replacement]], Callable[[OpT], Replacement]]:
@@ -174,7 +176,10 @@ class _Worklist:
                 self._queue.append(op)
 
     def _visit(self, op: Op) -> bool:
-        for rule in self._rules.for_class(type(op)):
+        rules = self._rules.for_class(type(op))
+        if rules and self._rules.applies_to is not None and not self._rules.applies_to(op):
+            return False
+        for rule in rules:
             if rule.name in self._session.disabled:
                 continue
             replacement = rule.apply(op)

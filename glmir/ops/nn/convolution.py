@@ -143,7 +143,7 @@ class Conv(Convolution):
         image, kernel = channels_first(widen(x), self.layout), widen(weight)
         counts = as_ints(windows.counts(image.shape[2:]))
         padded = windows.pad(image, 0)
-        if weight.shape[1] == 1:
+        if self.groups > 1 and weight.shape[1] == 1:
             y = _convolve_depthwise(padded, kernel, counts, self)
         else:
             y = _convolve(padded, kernel, counts, self)
@@ -320,8 +320,10 @@ def _scatter_windows(image: Array, weight: Array, conv: ConvTranspose) -> Array:
     grown = [f + extra for f, extra in zip(full, conv.output_padding, strict=True)]
     y = np.zeros((batch, weight.shape[1] * conv.groups, *grown), image.dtype)
     columns = image.reshape(batch, conv.groups, channels // conv.groups, -1)
-    rows = weight.reshape(conv.groups, channels // conv.groups, weight.shape[1], -1).swapaxes(1, 2)
+    grouped = weight.reshape(conv.groups, channels // conv.groups, weight.shape[1], -1)
+    # numpy multiplies fast only what is contiguous.
+    rows = np.ascontiguousarray(grouped.transpose(3, 0, 2, 1))
     for index, position in enumerate(_positions(weight)):
-        part = np.matmul(rows[..., index], columns).reshape(batch, -1, *counts)
+        part = np.matmul(rows[index], columns).reshape(batch, -1, *counts)
         _tap(y, position, tuple(counts), conv)[...] += part
     return y

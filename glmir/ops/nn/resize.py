@@ -1,7 +1,5 @@
 """Resampling along any axes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,8 +8,10 @@ from ...ir import Array, Op, Value
 from ...opdef import constraint, op
 from ...types import TensorType
 from ..enums import CoordinateTransform, NearestRounding, ResizeMode
+from .arrays import along_axis, widen
 
-Floats = NDArray[np.float64]
+Coordinates = NDArray[np.floating]
+Indices = NDArray[np.int64]
 
 
 @op
@@ -77,3 +77,111 @@ class Resize(Op):
 
     def infer(self) -> TensorType:
         return TensorType(self.x.type.dtype, self.shape)
+
+    def evaluate(self, x: Array, dims: Array | None) -> Array:
+        # Integers are interpolated as floats, of double precision where single could not hold them.
+        y = x if self.mode is ResizeMode.NEAREST else x.astype(np.result_type(widen(x), np.float32))
+        outside = np.zeros((), np.bool_)
+        for axis, size in enumerate(self._result_sizes(dims)):
+            scale = self.scales[axis] if self.scales else size / x.shape[axis]
+            is_cropped = self.transform is CoordinateTransform.TF_CROP_AND_RESIZE
+            if size == x.shape[axis] and scale == 1 and not is_cropped:
+                continue
+            at = self._coordinates(axis, x.shape[axis], size)
+            y = self._resample(y, axis, at, scale)
+            if is_cropped:
+                outside = outside | along_axis((at < 0) | (at > x.shape[axis] - 1), axis, x.ndim)
+        if outside.any():
+            y = np.where(outside, np.asarray(self.extrapolation, y.dtype), y)
+        return y.astype(x.dtype, copy=False)
+
+    def _result_sizes(self, dims: Array | None) -> list[int]:
+        """The shape as numbers, those that no symbol gives from ``dims``."""
+        sizes = []
+        for axis, size in enumerate(self.shape):
+            if not isinstance(size, int):
+                if dims is None:
+                    raise ValueError(f"the size {size} has no value")
+                size = int(dims[axis])
+            sizes.append(size)
+        return sizes
+
+    def _coordinates(self, axis: int, size: int, result_size: int) -> Coordinates:
+        """Where on the input's ``axis`` every element of the result lies, by ONNX's formulas."""
+        given = self.scales[axis] if self.scales else None
+        # The runtimes compute coordinates in single precision, and their rounding decides which neighbour is nearest.
+        # Without a given scale products of integers keep the coordinates exact.
+        single = given is not None and self.mode is ResizeMode.NEAREST
+        x: Coordinates = np.arange(result_size).astype(np.float32 if single else np.float64)
+
+        def unscaled(at: Coordinates) -> Coordinates:
+            return at * size / result_size if given is None else at / at.dtype.type(given)
+
+        match self.transform:
+            case CoordinateTransform.ASYMMETRIC:
+                return unscaled(x)
+            case CoordinateTransform.TF_HALF_PIXEL_FOR_NN:
+                return unscaled(x + 0.5)
+            case CoordinateTransform.ALIGN_CORNERS:
+                return x * (size - 1) / max(result_size - 1, 1)
+            case CoordinateTransform.TF_CROP_AND_RESIZE:
+                start, end = self.roi[axis], self.roi[axis + len(self.shape)]
+                if result_size == 1:
+                    return x + (start + end) * (size - 1) / 2
+                return start * (size - 1) + x * (end - start) * (size - 1) / (result_size - 1)
+            case CoordinateTransform.PYTORCH_HALF_PIXEL if result_size == 1:
+                return x
+            case CoordinateTransform.HALF_PIXEL_SYMMETRIC:
+                exact_size = result_size if given is None else given * size
+                return unscaled(x + 0.5) - 0.5 + size / 2 * (1 - result_size / exact_size)
+            case _:
+                return unscaled(x + 0.5) - 0.5
+
+    def _resample(self, y: Array, axis: int, at: Coordinates, scale: float) -> Array:
+        """``y`` at the coordinates ``at`` of an axis; elements beyond the edge are the edge's."""
+        last = y.shape[axis] - 1
+        if self.mode is ResizeMode.NEAREST:
+            return np.take(y, np.clip(_round(at, self.rounding), 0, last), axis)
+        taps, weights = self._filter(at, scale if self.antialias else 1.0, last)
+        total = np.zeros((), y.dtype)
+        for index, weight in zip(taps, weights, strict=True):
+            factor = along_axis(weight.astype(y.dtype), axis, y.ndim)
+            total = total + np.take(y, np.clip(index, 0, last), axis) * factor
+        return total
+
+    def _filter(self, at: Coordinates, scale: float, last: int) -> tuple[Indices, Coordinates]:
+        """For every tap of the filter the index and the weight for every coordinate: two arrays [taps, len(at)].
+
+        Shrinking with antialiasing (``scale`` below 1) widens the filter by 1 / scale, so that it covers every element.
+        """
+        scale = min(scale, 1.0)
+        radius = 1 if self.mode is ResizeMode.LINEAR else 2
+        first = int(np.floor(-radius / scale)) + 1
+        taps = np.floor(at).astype(np.int64) + np.arange(first, 2 - first)[:, None]
+        distance = np.abs(taps - at) * scale
+        weights = np.maximum(1 - distance, 0) if radius == 1 else _cubic(distance, self.cubic_coefficient)
+        if self.exclude_outside:
+            weights = np.where((taps < 0) | (taps > last), 0, weights)
+        if self.exclude_outside or self.antialias:
+            weights = weights / weights.sum(axis=0)
+        return taps, weights
+
+
+def _cubic(distance: Coordinates, a: float) -> Coordinates:
+    """The kernel of Keys, "Cubic Convolution Interpolation for Digital Image Processing" (1981), for any ``a``."""
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((distance - 5) * distance + 8) * a * distance - 4 * a
+    return np.where(distance <= 1, near, np.where(distance < 2, far, 0))
+
+
+def _round(at: Coordinates, rounding: NearestRounding) -> Indices:
+    match rounding:
+        case NearestRounding.FLOOR:
+            rounded = np.floor(at)
+        case NearestRounding.CEIL:
+            rounded = np.ceil(at)
+        case NearestRounding.ROUND_PREFER_FLOOR:
+            rounded = np.ceil(at - 0.5)
+        case NearestRounding.ROUND_PREFER_CEIL:
+            rounded = np.floor(at + 0.5)
+    return rounded.astype(np.int64)

@@ -16,4 +16,32 @@ from .indexing import (
 from .spatial import BlockRearrangement, DepthToSpace, SpaceToDepth
 from .structure import Cast, Concat, Expand, Pad, Reshape, Reverse, Shape, Split, Tile, Transpose
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "BlockRearrangement",
+    "Cast",
+    "Concat",
+    "Constant",
+    "DepthToSpace",
+    "DynamicSlice",
+    "Expand",
+    "Gather",
+    "GatherElements",
+    "GatherNd",
+    "Indexed",
+    "NonZero",
+    "OneHot",
+    "Pad",
+    "Range",
+    "Reshape",
+    "Reverse",
+    "Scatter",
+    "ScatterElements",
+    "ScatterNd",
+    "Shape",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Tile",
+    "Transpose",
+    "Trilu",
+]

@@ -145,4 +145,4 @@ class Trilu(Op):
         return TensorType(self.x.type.dtype, self.x.type.shape)
 
     def evaluate(self, x: Array) -> Array:
-        return np.triu(x, self.diagonal) if self.upper else np.tril(x, self.diagonal)
+        return np.asarray(np.triu(x, self.diagonal) if self.upper else np.tril(x, self.diagonal))

@@ -14,7 +14,7 @@ from .binding import bound, is_shape_operand, shapes_may_agree
 
 @op
 class Slice(Op):
-    """A regular part of x: along each axis ``size`` elements from ``start`` on, ``stride`` apart (backwards if negative)
+    """A part of x: along each axis ``size`` elements from ``start`` on, ``stride`` apart, backwards if that is negative
 
     ```
     %y = tensor.slice(%x: f32[n, 8]) {starts = [0, 6], sizes = [n, 3], strides = [1, -2]} : f32[n, 3]
@@ -80,7 +80,7 @@ class DynamicSlice(Op):
     ``shape`` is the result's shape.
 
     ```
-    %y = tensor.dynamic_slice(%x: f32[n, 8], %s: i64[1], %e: i64[1]) {axes = [1], strides = [1], shape = [n, u0]} : f32[n, u0]
+    %y = tensor.dynamic_slice(%x: f32[8], %s: i64[1], %e: i64[1]) {axes = [0], strides = [2], shape = [u0]} : f32[u0]
     ```
     """
 
@@ -166,9 +166,7 @@ class Gather(Indexed):
 
     def infer(self) -> TensorType:
         shape = self.x.type.shape
-        return TensorType(
-            self.x.type.dtype, (*shape[: self.axis], *self.indices.type.shape, *shape[self.axis + 1 :])
-        )
+        return TensorType(self.x.type.dtype, (*shape[: self.axis], *self.indices.type.shape, *shape[self.axis + 1 :]))
 
     def evaluate(self, x: Array, indices: Array) -> Array:
         return np.asarray(np.take(x, indices, axis=self.axis), x.dtype)

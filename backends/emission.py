@@ -1,0 +1,97 @@
+"""What every backend shares: a table of emitters, and legality, which follows from it (DESIGN §6).
+
+A backend is a table: ``@TABLE.emits(nn.Conv, when=(is_2d,))`` over one short function per op. An op is legal when it has
+an emitter whose conditions hold. Emitters decide nothing: they write down what is there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from ..errors import CompileError
+from ..ir import Module, Op
+
+OpT = TypeVar("OpT", bound=Op)
+BuilderT = TypeVar("BuilderT")
+
+Condition = Callable[[OpT], bool]
+"""Whether an op can be emitted; its docstring, one line, completes the sentence 'the target needs …'."""
+
+
+@dataclass(frozen=True)
+class Emitter(Generic[BuilderT]):
+    """One way to write one op class."""
+
+    op_class: type[Op]
+    conditions: tuple[Condition[Op], ...]
+    emit: Callable[[Op, BuilderT], None]
+
+    def broken_condition(self, op: Op) -> Condition[Op] | None:
+        """The first condition that does not hold."""
+        return next((c for c in self.conditions if not c(op)), None)
+
+
+class EmitterTable(Generic[BuilderT]):
+    """The emitters of one target, or of one family of ops that the target's table includes."""
+
+    def __init__(self, *parts: "EmitterTable[BuilderT]") -> None:
+        self.emitters: list[Emitter[BuilderT]] = [e for part in parts for e in part.emitters]
+        self._by_class: dict[type[Op], tuple[Emitter[BuilderT], ...]] = {}
+
+    def emits(
+        self, *op_classes: type[OpT], when: Sequence[Condition[OpT]] = ()
+    ) -> Callable[[Callable[[OpT, BuilderT], None]], Callable[[OpT, BuilderT], None]]:
+        """Registers an emitter for op classes, or families of them, under conditions that must all hold."""
+        if missing := [c for c in when if not c.__doc__]:
+            raise TypeError(f"condition {missing[0].__name__} needs a docstring")
+
+        def register(function: Callable[[OpT, BuilderT], None]) -> Callable[[OpT, BuilderT], None]:
+            for op_class in op_classes:
+                emit = cast(Callable[[Op, BuilderT], None], function)
+                self.emitters.append(Emitter(op_class, cast(tuple[Condition[Op], ...], tuple(when)), emit))
+            self._by_class.clear()
+            return function
+
+        return register
+
+    def for_class(self, op_class: type[Op]) -> tuple[Emitter[BuilderT], ...]:
+        """The emitters that may write an op of this class, in order of registration."""
+        found = self._by_class.get(op_class)
+        if found is None:
+            found = tuple(e for e in self.emitters if issubclass(op_class, e.op_class))
+            self._by_class[op_class] = found
+        return found
+
+    def find(self, op: Op) -> Emitter[BuilderT] | None:
+        """The emitter that writes ``op``; None if it is not legal."""
+        return next((e for e in self.for_class(type(op)) if e.broken_condition(op) is None), None)
+
+    def is_legal(self, op: Op) -> bool:
+        return self.find(op) is not None
+
+    def why_illegal(self, op: Op) -> str:
+        """What keeps an illegal op from being emitted, as the end of a sentence."""
+        emitters = self.for_class(type(op))
+        if not emitters:
+            return "the target has no such op, and nothing rewrites it into what it has"
+        needs = [(broken.__doc__ or "").rstrip(".") for e in emitters if (broken := e.broken_condition(op)) is not None]
+        return f"the target needs {' or '.join(dict.fromkeys(needs))}"
+
+
+def check_legal(module: Module, table: EmitterTable[BuilderT], target: str) -> None:
+    """Raises CompileError listing every op that the target cannot express, with the source's node names."""
+    reasons = [
+        f"{describe(op)}: {table.why_illegal(op)}"
+        for function in module.functions.values()
+        for op in function.ops
+        if not table.is_legal(op)
+    ]
+    if reasons:
+        raise CompileError(reasons, f"target {target}")
+
+
+def describe(op: Op) -> str:
+    """How messages call an op: its source nodes and its name."""
+    nodes = ", ".join(op.location) or next((r.name for r in op.results if r.name), "")
+    operands = ", ".join(str(v.type) for v in op.operands)
+    return f"node {nodes} ({op.definition.name} of {operands})" if nodes else f"{op.definition.name} of {operands}"

@@ -1,0 +1,5 @@
+"""Convolutions, pools and resizes."""
+
+from ..graph import TfliteTable
+
+TABLE = TfliteTable()

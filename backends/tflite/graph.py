@@ -1,0 +1,158 @@
+"""The subgraph under construction: values to tensors, constants to buffers, operators in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...dims import SymInt
+from ...ir import Array, Function, Value
+from ...ops import tensor
+from ...types import DType, TensorType
+from ..emission import EmitterTable
+from ..flatbuffer import Table
+from .op_versions import op_version
+from .schema import BUILTIN_OPTIONS, Buffer, Operator, OperatorCode, SubGraph, Tensor, operator_code
+from .schema_enums import BuiltinOperator
+from .schema_enums import TensorType as TfliteType
+
+TFLITE_TYPES: dict[DType, TfliteType] = {
+    DType.BOOL: TfliteType.BOOL,
+    DType.I4: TfliteType.INT4,
+    DType.I8: TfliteType.INT8,
+    DType.I16: TfliteType.INT16,
+    DType.I32: TfliteType.INT32,
+    DType.I64: TfliteType.INT64,
+    DType.U8: TfliteType.UINT8,
+    DType.U16: TfliteType.UINT16,
+    DType.U32: TfliteType.UINT32,
+    DType.U64: TfliteType.UINT64,
+    DType.F16: TfliteType.FLOAT16,
+    DType.BF16: TfliteType.BFLOAT16,
+    DType.F32: TfliteType.FLOAT32,
+    DType.F64: TfliteType.FLOAT64,
+}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A tensor of the subgraph, by its index."""
+
+    index: int
+
+
+Operand = Value | Slot | Array | None
+"""What an operator takes: a value of the function, a tensor made before, constant elements, or nothing (-1)."""
+
+
+@dataclass
+class Graph:
+    """Tensors, buffers and operators of one subgraph. Emitters call ``add``."""
+
+    tensors: list[Tensor] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=lambda: [Buffer()])
+    operators: list[Operator] = field(default_factory=list)
+    codes: dict[tuple[BuiltinOperator, int], int] = field(default_factory=dict)
+    _slots: dict[Value, Slot] = field(default_factory=dict)
+    _constants: dict[tuple[object, ...], Slot] = field(default_factory=dict)
+    _names: set[str] = field(default_factory=set)
+
+    def add(
+        self,
+        operator: BuiltinOperator,
+        inputs: Sequence[Operand],
+        outputs: Sequence[Value | Slot],
+        options: Table | None = None,
+    ) -> None:
+        """Appends an operator, of the lowest version that takes these operands and options."""
+        input_slots = [self.slot(i) for i in inputs]
+        output_slots = [self.slot(o) for o in outputs]
+        in_tensors = [None if s is None else self.tensors[s.index] for s in input_slots]
+        out_tensors = [None if s is None else self.tensors[s.index] for s in output_slots]
+        version = op_version(operator, in_tensors, out_tensors, options)
+        code = self.codes.setdefault((operator, version), len(self.codes))
+        is_first_union = type(options) in _FIRST_UNION
+        self.operators.append(
+            Operator(
+                opcode_index=code,
+                inputs=[-1 if s is None else s.index for s in input_slots],
+                outputs=[-1 if s is None else s.index for s in output_slots],
+                builtin_options=options if is_first_union else None,
+                builtin_options_2=None if is_first_union else options,
+            )
+        )
+
+    def slot(self, operand: Operand) -> Slot | None:
+        """The tensor of an operand, made on first use."""
+        if operand is None or isinstance(operand, Slot):
+            return operand
+        if isinstance(operand, np.ndarray):
+            return self.constant(operand)
+        assert isinstance(operand, Value)
+        found = self._slots.get(operand)
+        if found is None:
+            owner = operand.owner
+            if isinstance(owner, tensor.Constant):
+                found = self.constant(owner.value.array, operand.name)
+            else:
+                found = self._append(operand.type, operand.name, 0)
+            self._slots[operand] = found
+        return found
+
+    def temporary(self, type_: TensorType) -> Slot:
+        """A tensor between two operators of one op."""
+        return self._append(type_, "", 0)
+
+    def constant(self, array: Array, name: str = "") -> Slot:
+        """A tensor with these elements; small equal ones are shared."""
+        key: tuple[object, ...] = (id(array),)
+        if array.size <= 1024:
+            key = (array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
+        found = self._constants.get(key)
+        if found is None:
+            self.buffers.append(Buffer(data=array))
+            type_ = TensorType(DType.of(array.dtype), array.shape)
+            found = self._append(type_, name, len(self.buffers) - 1)
+            self._constants[key] = found
+        return found
+
+    def _append(self, type_: TensorType, name: str, buffer: int) -> Slot:
+        is_dynamic = not type_.is_static
+        self.tensors.append(
+            Tensor(
+                shape=[1 if isinstance(d, SymInt) else d for d in type_.shape],
+                shape_signature=[-1 if isinstance(d, SymInt) else d for d in type_.shape] if is_dynamic else None,
+                type=TFLITE_TYPES[type_.dtype],
+                buffer=buffer,
+                name=self._unique(name or f"t{len(self.tensors)}"),
+                has_rank=True,
+            )
+        )
+        return Slot(len(self.tensors) - 1)
+
+    def _unique(self, name: str) -> str:
+        unique, number = name, 1
+        while unique in self._names:
+            unique, number = f"{name}_{number}", number + 1
+        self._names.add(unique)
+        return unique
+
+    def finish(self, function: Function) -> SubGraph:
+        """The subgraph, with the function's inputs and outputs."""
+        inputs = [self.slot(v) for v in function.inputs]
+        outputs = [self.slot(v) for v in function.outputs]
+        return SubGraph(
+            tensors=self.tensors,
+            inputs=[s.index for s in inputs if s is not None],
+            outputs=[s.index for s in outputs if s is not None],
+            operators=self.operators,
+            name=function.name,
+        )
+
+    def operator_codes(self) -> list[OperatorCode]:
+        """The operator codes in the order in which operators refer to them."""
+        return [operator_code(operator, version) for operator, version in self.codes]
+
+
+_FIRST_UNION = frozenset(BUILTIN_OPTIONS.values())
+TfliteTable = EmitterTable[Graph]
