@@ -256,7 +256,9 @@ def _reduction(combine: _Symbolic) -> _Rule:
         reduced = list(rows[0])
         for row in rows[1:]:
             reduced = [combine(a, b) for a, b in zip(reduced, row, strict=True)]
-        return _column(reduced).reshape([1 if i in op.axes else d for i, d in enumerate(x.shape)] if op.keep_dims else rest)
+        return _column(reduced).reshape(
+            [1 if i in op.axes else d for i, d in enumerate(x.shape)] if op.keep_dims else rest
+        )
 
     return rule
 

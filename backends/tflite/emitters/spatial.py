@@ -1,5 +1,149 @@
-"""Convolutions, pools and resizes."""
+"""Convolutions and pools over data whose channels come last."""
 
-from ..graph import TfliteTable
+import numpy as np
+
+from ....ops import nn
+from ....ops.enums import Layout
+from ....ops.nn.windows import spatial_sizes
+from ..graph import Graph, Operand, TfliteTable
+from ..padding import padding_scheme
+from ..schema_enums import BuiltinOperator, Padding
+from ..schema_options import Conv2DOptions, Conv3DOptions, DepthwiseConv2DOptions, Pool2DOptions
+from .elementwise import ACTIVATIONS
+from .weights import is_f32, transposed
 
 TABLE = TfliteTable()
+
+
+def is_channels_last(op: nn.Convolution | nn.Pool) -> bool:
+    """channels last."""
+    return op.layout is Layout.NHWC
+
+
+def is_2d(op: nn.Convolution | nn.Pool) -> bool:
+    """two spatial axes."""
+    return op.spatial_rank == 2
+
+
+def is_3d(op: nn.Conv) -> bool:
+    """three spatial axes."""
+    return op.spatial_rank == 3
+
+
+def has_one_group(op: nn.Conv) -> bool:
+    """one group of channels."""
+    return op.groups == 1
+
+
+def is_depthwise(op: nn.Conv) -> bool:
+    """a group for every channel."""
+    return op.groups > 1 and op.weight.type.shape[1] == 1
+
+
+def has_static_weight(op: nn.Convolution) -> bool:
+    """a weight of known shape."""
+    return op.weight.type.is_static
+
+
+def has_tensorflow_padding(op: nn.Conv | nn.MaxPool | nn.AveragePool) -> bool:
+    """padding that is TensorFlow's SAME or VALID."""
+    return _padding(op) is not None
+
+
+def is_not_dilated(op: nn.Pool) -> bool:
+    """windows without gaps."""
+    return all(d == 1 for d in op.dilations)
+
+
+def counts_as_tensorflow_does(op: nn.AveragePool) -> bool:
+    """means over the elements of the input only."""
+    return not op.count_include_pad or _padding(op) is Padding.VALID
+
+
+def _padding(op: nn.Conv | nn.MaxPool | nn.AveragePool) -> Padding | None:
+    return padding_scheme(op.windows, spatial_sizes(op.x.type.shape, op.layout))
+
+
+def _known_padding(op: nn.Conv | nn.MaxPool | nn.AveragePool) -> Padding:
+    padding = _padding(op)
+    assert padding is not None
+    return padding
+
+
+def bias_or_zeros(op: nn.Convolution) -> Operand:
+    """The bias, or zeros: XNNPACK takes no convolution without."""
+    if op.bias is not None:
+        return op.bias
+    channels = op.output_channels
+    assert isinstance(channels, int)
+    return np.zeros(channels, np.float32)
+
+
+@TABLE.emits(nn.Conv, when=(is_channels_last, is_2d, is_f32, has_static_weight, is_depthwise, has_tensorflow_padding))
+def depthwise_conv_2d(op: nn.Conv, graph: Graph) -> None:
+    options = DepthwiseConv2DOptions(
+        padding=_known_padding(op),
+        stride_h=op.strides[0],
+        stride_w=op.strides[1],
+        depth_multiplier=op.weight.type.static_shape[0] // op.groups,
+        fused_activation_function=ACTIVATIONS[op.activation],
+        dilation_h_factor=op.dilations[0],
+        dilation_w_factor=op.dilations[1],
+    )
+    weight = transposed(op.weight, (1, 2, 3, 0), graph)
+    graph.add(BuiltinOperator.DEPTHWISE_CONV_2D, [op.x, weight, bias_or_zeros(op)], [op.result], options)
+
+
+@TABLE.emits(nn.Conv, when=(is_channels_last, is_2d, is_f32, has_static_weight, has_tensorflow_padding))
+def conv_2d(op: nn.Conv, graph: Graph) -> None:
+    options = Conv2DOptions(
+        padding=_known_padding(op),
+        stride_h=op.strides[0],
+        stride_w=op.strides[1],
+        fused_activation_function=ACTIVATIONS[op.activation],
+        dilation_h_factor=op.dilations[0],
+        dilation_w_factor=op.dilations[1],
+    )
+    weight = transposed(op.weight, (0, 2, 3, 1), graph)
+    graph.add(BuiltinOperator.CONV_2D, [op.x, weight, bias_or_zeros(op)], [op.result], options)
+
+
+@TABLE.emits(
+    nn.Conv, when=(is_channels_last, is_3d, is_f32, has_static_weight, has_one_group, has_tensorflow_padding)
+)
+def conv_3d(op: nn.Conv, graph: Graph) -> None:
+    options = Conv3DOptions(
+        padding=_known_padding(op),
+        stride_d=op.strides[0],
+        stride_h=op.strides[1],
+        stride_w=op.strides[2],
+        fused_activation_function=ACTIVATIONS[op.activation],
+        dilation_d_factor=op.dilations[0],
+        dilation_h_factor=op.dilations[1],
+        dilation_w_factor=op.dilations[2],
+    )
+    weight = transposed(op.weight, (2, 3, 4, 1, 0), graph)
+    graph.add(BuiltinOperator.CONV_3D, [op.x, weight, bias_or_zeros(op)], [op.result], options)
+
+
+def _pool_options(op: nn.MaxPool | nn.AveragePool) -> Pool2DOptions:
+    return Pool2DOptions(
+        padding=_known_padding(op),
+        stride_h=op.strides[0],
+        stride_w=op.strides[1],
+        filter_height=op.kernel[0],
+        filter_width=op.kernel[1],
+    )
+
+
+@TABLE.emits(nn.MaxPool, when=(is_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding))
+def max_pool_2d(op: nn.MaxPool, graph: Graph) -> None:
+    graph.add(BuiltinOperator.MAX_POOL_2D, [op.x], [op.result], _pool_options(op))
+
+
+@TABLE.emits(
+    nn.AveragePool,
+    when=(is_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding, counts_as_tensorflow_does),
+)
+def average_pool_2d(op: nn.AveragePool, graph: Graph) -> None:
+    graph.add(BuiltinOperator.AVERAGE_POOL_2D, [op.x], [op.result], _pool_options(op))

@@ -6,19 +6,25 @@ builds ops freely and the frontend inserts, names and locates them. It raises ``
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
+import onnx
 
-from ...dims import Dim, SymInt
+from ...dims import Dim, SymInt, symbol
 from ...ir import Array, Op, Value
 from ...ops import tensor
 from ...symbolic import SymbolicContents
-from ...types import TensorType
+from ...types import DType, TensorType
 from ...weights import Weight
 
 Imported = Op | Value | Sequence[Value]
 Importer = Callable[["Node"], Imported]
 AttributeValue = int | float | str | bytes | Sequence[int] | Sequence[float] | Sequence[str] | Array
+
+# Inside Node the bare names are its methods.
+_Int = int
+_Float = float
 
 
 class Unsupported(Exception):
@@ -32,15 +38,13 @@ class Scope:
     contents: SymbolicContents = field(default_factory=SymbolicContents)
     taken_symbols: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._names = map("u{}".format, count())
+
     def fresh_symbol(self) -> Dim:
         """A symbol for a size that only running the model shows: u0, u1, …"""
-        from ...dims import symbol
-
-        number = 0
-        while f"u{number}" in self.taken_symbols:
-            number += 1
-        self.taken_symbols.add(f"u{number}")
-        return symbol(f"u{number}")
+        name = next(n for n in self._names if n not in self.taken_symbols)
+        return symbol(name)
 
 
 class ImporterTable:
@@ -73,6 +77,8 @@ class Node:
     attributes: dict[str, AttributeValue]
     output_names: tuple[str, ...]
     scope: Scope
+    used_outputs: frozenset[str]
+    """The names of those outputs that another node or the model's outputs read."""
 
     def operand(self, index: int) -> Value:
         """A required operand."""
@@ -94,8 +100,8 @@ class Node:
         return self.operand(index).type
 
     def wants_output(self, index: int) -> bool:
-        """Whether anything names the node's output of that index."""
-        return index < len(self.output_names) and bool(self.output_names[index])
+        """Whether anything reads the node's output of that index."""
+        return index < len(self.output_names) and self.output_names[index] in self.used_outputs
 
     def has(self, name: str) -> bool:
         return name in self.attributes
@@ -106,7 +112,7 @@ class Node:
             raise Unsupported(f"attribute {name} is not an integer")
         return value
 
-    def float(self, name: str, default: float | None = None) -> float:
+    def float(self, name: str, default: _Float | None = None) -> _Float:
         value = self._attribute(name, default)
         if not isinstance(value, int | float):
             raise Unsupported(f"attribute {name} is not a number")
@@ -120,17 +126,27 @@ class Node:
             raise Unsupported(f"attribute {name} is not a string")
         return value
 
-    def ints(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
+    def ints(self, name: str, default: Sequence[_Int] | None = None) -> tuple[_Int, ...]:
         value = self._attribute(name, default)
         if isinstance(value, int | float | str | bytes):
             raise Unsupported(f"attribute {name} is not a list of integers")
         return tuple(int(v) for v in value)
 
-    def floats(self, name: str, default: Sequence[float] | None = None) -> tuple[float, ...]:
+    def floats(self, name: str, default: Sequence[_Float] | None = None) -> tuple[_Float, ...]:
         value = self._attribute(name, default)
         if isinstance(value, int | float | str | bytes):
             raise Unsupported(f"attribute {name} is not a list of numbers")
         return tuple(_shortest(float(v)) for v in value)
+
+    def dtype(self, name: str) -> DType:
+        """An attribute that holds one of the standard's element types (TensorProto.DataType)."""
+        number = self.int(name)
+        try:
+            return DType.of(onnx.helper.tensor_dtype_to_np_dtype(number))
+        except (KeyError, ValueError):
+            known = number in onnx.TensorProto.DataType.values()
+            text = onnx.TensorProto.DataType.Name(number) if known else str(number)
+            raise Unsupported(f"the element type {text} is not supported") from None
 
     def array(self, name: str) -> Array:
         """A tensor attribute."""
@@ -145,32 +161,32 @@ class Node:
             raise Unsupported(f"attribute {name} is missing")
         return value
 
-    def constant(self, index: int) -> Array | None:
+    def constant(self, index: _Int) -> Array | None:
         """The elements of an operand that is constant, else None."""
         owner = self.operand(index).owner
         return owner.value.array if isinstance(owner, tensor.Constant) else None
 
-    def dims(self, index: int) -> tuple[Dim | None, ...] | None:
+    def dims(self, index: _Int) -> tuple[Dim | None, ...] | None:
         """The contents of an integer operand of rank 0 or 1, symbolic where they follow from shapes; None for unknown
         elements, or for all of it when even their number is unknown."""
         contents = self.scope.contents.of(self.operand(index))
         return None if contents is None else tuple(_as_dim(d) for d in contents.ravel())
 
-    def known_dims(self, index: int) -> tuple[Dim, ...]:
+    def known_dims(self, index: _Int) -> tuple[Dim, ...]:
         """As ``dims``; refuses the node when any element is unknown."""
         dims = self.dims(index)
         if dims is None or any(d is None for d in dims):
             raise Unsupported(f"input {index} must be constant or follow from the shapes, but it depends on the data")
         return tuple(d for d in dims if d is not None)
 
-    def known_ints(self, index: int) -> tuple[int, ...]:
+    def known_ints(self, index: _Int) -> tuple[_Int, ...]:
         """As ``known_dims``; refuses symbolic elements too."""
         dims = self.known_dims(index)
         if not all(isinstance(d, int) for d in dims):
             raise Unsupported(f"input {index} must be constant, but it depends on a symbolic dimension")
         return tuple(d for d in dims if isinstance(d, int))
 
-    def dims_or_fresh(self, index: int, count: int) -> tuple[tuple[Dim, ...], Value | None]:
+    def dims_or_fresh(self, index: _Int, count: _Int) -> tuple[tuple[Dim, ...], Value | None]:
         """The contents of a shape operand with fresh symbols for unknown elements, and the operand itself if any is."""
         dims = self.dims(index) or (None,) * count
         if all(d is not None for d in dims):
@@ -178,7 +194,17 @@ class Node:
         filled = tuple(self.scope.fresh_symbol() if d is None else d for d in dims)
         return filled, self.operand(index)
 
-    def axis(self, name: str, default: int | None, rank: int) -> int:
+    def numbers(self, index: int) -> tuple[float, ...] | None:
+        """The elements of a float operand that are known at compile time, else None."""
+        array = self.constant(index)
+        if array is not None:
+            return tuple(map(shortest_float, array.ravel()))
+        contents = self.scope.contents.of(self.operand(index))
+        if contents is None or not all(isinstance(number, int | float) for number in contents.flat):
+            return None
+        return tuple(map(float, contents.flat))
+
+    def axis(self, name: str, default: _Int | None, rank: _Int) -> _Int:
         """An axis attribute, counted from the front."""
         return check_axis(self.int(name, default), rank)
 
@@ -200,6 +226,11 @@ def scalar(value: float, like: Value) -> Value:
     return constant(np.array(value).astype(like.type.dtype.numpy))
 
 
+def cast(x: Value, dtype: DType) -> Value:
+    """The value with elements of another dtype; itself if it has them already."""
+    return x if x.type.dtype is dtype else tensor.Cast(x, dtype).result
+
+
 def _as_dim(element: object) -> Dim | None:
     if element is None or isinstance(element, SymInt):
         return element
@@ -208,8 +239,12 @@ def _as_dim(element: object) -> Dim | None:
     return None
 
 
+def shortest_float(number: np.generic) -> float:
+    """The shortest decimal that gives the number in its own precision: of the float32 0.10000000149011612 it is 0.1."""
+    return float(str(number))
+
+
 def _shortest(value: float) -> float:
-    # ONNX stores attributes as float32: 0.1 arrives as 0.10000000149011612. The shortest text that gives the same
-    # float32 is what the author wrote.
+    # ONNX stores attributes as float32; the shortest decimal is what the author wrote.
     with np.errstate(over="ignore"):
-        return float(str(np.float32(value)))
+        return shortest_float(np.float32(value))

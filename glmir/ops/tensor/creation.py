@@ -33,7 +33,7 @@ class Range(Op):
     """start, start + delta, start + 2 * delta, … up to but without limit: ``length`` numbers
 
     ```
-    %y = tensor.range(%start: i64[], %limit: i64[], %delta: i64[]) {length = u0} : i64[u0]
+    %y = tensor.range(%start: i64[], %limit: i64[], %delta: i64[]) {length = 3} : i64[3]
     ```
     """
 
@@ -120,7 +120,7 @@ class OneHot(Op):
         positions = np.expand_dims(indices.astype(np.int64), self.axis)
         row = np.arange(depth).reshape([-1 if i == self.axis else 1 for i in range(positions.ndim)])
         is_on = (positions == row) | (positions + depth == row)
-        return np.where(is_on, values[1], values[0])
+        return np.asarray(np.where(is_on, values[1], values[0]))
 
 
 @op

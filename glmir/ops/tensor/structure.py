@@ -251,7 +251,7 @@ class Expand(Op):
     ``shape`` is the result's shape. ``dims``, when present, is an i64[rank] that gives it at run time.
 
     ```
-    %y = tensor.expand(%x: f32[3, 1], none) {shape = [n, 3, 4]} : f32[n, 3, 4]
+    %y = tensor.expand(%x: f32[n, 1], none) {shape = [2, n, 4]} : f32[2, n, 4]
     ```
     """
 

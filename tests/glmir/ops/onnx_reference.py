@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import onnx
 import onnxruntime
+
 from glmir.interpreter import run
 from glmir.ir import Array, Function, Module, Op, Value
 from glmir.ops.enums import Layout
@@ -17,6 +18,8 @@ OPSET = 22
 
 def run_onnx(op_type: str, inputs: Sequence[Array | None], opset: int = OPSET, **attributes: object) -> Array:
     """The first output of one ONNX node in onnxruntime; None stands for an input left out."""
+    while inputs[-1] is None:
+        inputs = inputs[:-1]
     names = ["" if a is None else f"input{i}" for i, a in enumerate(inputs)]
     arrays = {name: a for name, a in zip(names, inputs, strict=True) if a is not None}
     node = onnx.helper.make_node(op_type, names, ["y"], **attributes)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from glmir.ir import Array, Value
 from glmir.opdef import ConstraintError, replace
 from glmir.ops import nn
@@ -129,7 +130,7 @@ def test_conv_with_symbolic_padding_gives_same_size() -> None:
     x, weight = random_array([1, 2, 7, 8], 1), random_array([3, 2, 3, 3], 2)
 
     def build(x: Value, weight: Value) -> nn.Conv:
-        n, _, h, w = x.type.shape
+        _, _, h, w = x.type.shape
         total = [-(-size // 2) * 2 - 2 + 3 - size for size in (h, w)]
         padding = (*(t // 2 for t in total), *(t - t // 2 for t in total))
         return nn.Conv(x, weight, None, strides=(2, 2), padding=padding, dilations=(1, 1))

@@ -1,5 +1,96 @@
-"""Creation operators of ONNX."""
+"""Operators of ONNX that create tensors."""
 
-from ..node import ImporterTable
+from math import prod
+
+import numpy as np
+
+from ....dims import Dim, SymInt, ceil_div, dim_max
+from ....ir import Array, Value
+from ....ops import tensor
+from ..node import Imported, ImporterTable, Node, Unsupported, constant
+from .structure import shape_entries
 
 TABLE = ImporterTable()
+
+_FILL_LIMIT = 1024
+"""Tensors of one value, static and of at most this many elements, are made at once: shape arithmetic can see them."""
+
+
+@TABLE.imports("Constant")
+def _constant(node: Node) -> Imported:
+    return constant(_constant_array(node))
+
+
+def _constant_array(node: Node) -> Array:
+    if node.has("value"):
+        array = node.array("value")
+        if array.dtype == np.object_:
+            raise Unsupported("it holds strings")
+        return array
+    if node.has("value_float"):
+        return np.array(node.float("value_float"), np.float32)
+    if node.has("value_floats"):
+        return np.array(node.floats("value_floats"), np.float32)
+    if node.has("value_int"):
+        return np.array(node.int("value_int"), np.int64)
+    if node.has("value_ints"):
+        return np.array(node.ints("value_ints"), np.int64)
+    raise Unsupported(f"a constant given by {', '.join(sorted(node.attributes)) or 'nothing'} is not supported")
+
+
+@TABLE.imports("ConstantOfShape")
+def _constant_of_shape(node: Node) -> Imported:
+    value = node.array("value").reshape(()) if node.has("value") else np.zeros((), np.float32)
+    entries = shape_entries(node, 0)
+    static = tuple(d for d in entries if isinstance(d, int))
+    if len(static) == len(entries) and prod(static) <= _FILL_LIMIT:
+        return constant(np.full(static, value))
+    shape, dims = node.dims_or_fresh(0, len(entries))
+    return tensor.Expand(constant(value), dims, shape)
+
+
+@TABLE.imports("EyeLike")
+def _eye_like(node: Node) -> Imported:
+    """Ones, cut to the diagonal ``k`` from below and from above."""
+    x = node.operand(0)
+    dtype = node.dtype("dtype") if node.has("dtype") else x.type.dtype
+    one = constant(np.ones((), dtype.numpy))
+    diagonal = node.int("k", 0)
+    ones = tensor.Expand(one, None, x.type.shape).result
+    return tensor.Trilu(tensor.Trilu(ones, diagonal, True).result, diagonal, False)
+
+
+@TABLE.imports("Range")
+def _range(node: Node) -> Imported:
+    length = _range_length(node)
+    start, limit, delta = (_as_scalar(node.operand(i)) for i in range(3))
+    return tensor.Range(start, limit, delta, node.scope.fresh_symbol() if length is None else length)
+
+
+def _as_scalar(x: Value) -> Value:
+    return x if x.type.rank == 0 else tensor.Reshape(x, None, ()).result
+
+
+def _range_length(node: Node) -> Dim | None:
+    """How many numbers there are, None where only running the model shows it."""
+    arrays = [node.constant(i) for i in range(3)]
+    start, limit, delta = (None if a is None else a.reshape(()) for a in arrays)
+    if delta is not None and delta == 0:
+        raise Unsupported("its delta is 0")
+    if node.type(0).dtype.is_float:
+        if start is None or limit is None or delta is None:
+            return None
+        return max(0, int(np.ceil(float(limit - start) / float(delta))))
+    first, end, step = (_only(node.dims(i)) for i in range(3))
+    if first is None or end is None or step is None or isinstance(step, SymInt) or step == 0:
+        return None
+    return dim_max(ceil_div(end - first, step), 0)
+
+
+def _only(dims: tuple[Dim | None, ...] | None) -> Dim | None:
+    return dims[0] if dims is not None and len(dims) == 1 else None
+
+
+@TABLE.imports("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
+def _random(node: Node) -> Imported:
+    raise Unsupported("its result is random, and what is compiled computes the same each time; make it an input")

@@ -1,5 +1,206 @@
-"""Indexing operators of ONNX."""
+"""Indexing operators of ONNX: reading and writing parts of tensors by position."""
 
-from ..node import ImporterTable
+import numpy as np
+
+from ....dims import Dim, ceil_div, dim_max, dim_min, is_nonnegative, is_positive
+from ....ir import Value
+from ....ops import tensor
+from ....ops.enums import ScatterReduction
+from ....types import DType
+from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis, constant
 
 TABLE = ImporterTable()
+
+_INFINITE = 2**31 - 1
+"""Exporters write the largest integer of 32 or of 64 bits for an end that is open; no dimension is as large."""
+
+Bounds = tuple[Dim | None, ...]
+
+
+@TABLE.imports("Slice")
+def _slice(node: Node) -> Imported:
+    x = node.operand(0)
+    starts, ends = _bounds(node, "starts", 1), _bounds(node, "ends", 2)
+    axes = _integers(node, "axes", 3, tuple(range(len(starts))))
+    strides = _integers(node, "steps", 4, (1,) * len(starts))
+    if not len(starts) == len(ends) == len(axes) == len(strides):
+        raise Unsupported(f"starts, ends, axes and steps differ in length: {len(starts)}, {len(ends)}, {len(axes)}, …")
+    axes = tuple(check_axis(a, x.type.rank) for a in axes)
+    if 0 in strides or len(set(axes)) < len(axes):
+        raise Unsupported("its steps hold 0, or its axes repeat one")
+    parts = {axis: (start, end, stride) for axis, start, end, stride in zip(axes, starts, ends, strides, strict=True)}
+    if None in (*starts, *ends):
+        shape = tuple(_size(node, *parts[i], d) if i in parts else d for i, d in enumerate(x.type.shape))
+        return tensor.DynamicSlice(
+            x, cast(node.operand(1), DType.I64), cast(node.operand(2), DType.I64), axes, strides, shape
+        )
+    return _static_slice(x, parts)
+
+
+def _bounds(node: Node, attribute: str, index: int) -> Bounds:
+    """The starts or the ends: an attribute before opset 10, then an operand; None for what only running shows."""
+    if node.opset < 10:
+        return node.ints(attribute)
+    dims = node.dims(index)
+    if dims is not None:
+        return dims
+    (length,) = node.type(index).shape
+    if not isinstance(length, int):
+        raise Unsupported(f"how many axes it slices is not known: input {index} is {node.type(index)}")
+    return (None,) * length
+
+
+def _integers(node: Node, attribute: str, index: int, default: tuple[int, ...]) -> tuple[int, ...]:
+    if node.opset < 10:
+        return node.ints(attribute, default)
+    return default if node.optional(index) is None else node.known_ints(index)
+
+
+def _static_slice(x: Value, parts: dict[int, tuple[Dim | None, Dim | None, int]]) -> Imported:
+    ranges = []
+    for axis, dim in enumerate(x.type.shape):
+        start, end, stride = parts.get(axis, (0, dim, 1))
+        assert start is not None and end is not None
+        ranges.append((*extent(start, end, stride, dim), stride))
+    starts, sizes, strides = zip(*ranges, strict=True)
+    if sizes == x.type.shape and all(s == 1 for s in strides):
+        return x
+    return tensor.Slice(x, starts, sizes, strides)
+
+
+def _size(node: Node, start: Dim | None, end: Dim | None, stride: int, dim: Dim) -> Dim:
+    return node.scope.fresh_symbol() if start is None or end is None else extent(start, end, stride, dim)[1]
+
+
+def extent(start: Dim, end: Dim, stride: int, dim: Dim) -> tuple[Dim, Dim]:
+    """The first position and the number of elements of ONNX's ``start:end:stride`` on an axis of size ``dim``.
+
+    What lies outside the axis is clamped to it; a start beyond the end stays as it is, for its size is 0.
+    """
+    if dim == 0:
+        return 0, 0
+    start, end = _from_front(start, dim), _from_front(end, dim)
+    if stride > 0:
+        first = dim_max(start, 0)
+        return first, dim_max(ceil_div(dim_min(end, dim) - first, stride), 0)
+    first = dim_max(dim_min(start, dim - 1), 0)
+    return first, dim_max(ceil_div(first - dim_max(end, -1), -stride), 0)
+
+
+def _from_front(position: Dim, dim: Dim) -> Dim:
+    """The position counted from the front, where negative ones count from the end."""
+    if isinstance(position, int) and abs(position) >= _INFINITE:
+        return dim if position > 0 else -1
+    if is_nonnegative(position):
+        return position
+    if is_positive(-position):
+        return position + dim
+    # The sign depends on the symbols: the last factor is 1 where the position is negative, else 0.
+    return position + dim * dim_min(dim_max(-position, 0), 1)
+
+
+@TABLE.imports("Gather")
+def _gather(node: Node) -> Imported:
+    x = node.operand(0)
+    return tensor.Gather(x, node.operand(1), node.axis("axis", 0, x.type.rank))
+
+
+@TABLE.imports("GatherElements")
+def _gather_elements(node: Node) -> Imported:
+    x = node.operand(0)
+    return tensor.GatherElements(x, node.operand(1), node.axis("axis", 0, x.type.rank))
+
+
+@TABLE.imports("GatherND")
+def _gather_nd(node: Node) -> Imported:
+    return tensor.GatherNd(node.operand(0), node.operand(1), node.int("batch_dims", 0))
+
+
+@TABLE.imports("Scatter", "ScatterElements")
+def _scatter_elements(node: Node) -> Imported:
+    x = node.operand(0)
+    axis = node.axis("axis", 0, x.type.rank)
+    return tensor.ScatterElements(x, node.operand(1), node.operand(2), axis, _reduction(node))
+
+
+@TABLE.imports("ScatterND")
+def _scatter_nd(node: Node) -> Imported:
+    return tensor.ScatterNd(node.operand(0), node.operand(1), node.operand(2), _reduction(node))
+
+
+def _reduction(node: Node) -> ScatterReduction:
+    try:
+        return ScatterReduction[node.string("reduction", "none").upper()]
+    except ValueError:
+        raise Unsupported(f"the reduction {node.string('reduction')} is not one of the standard's") from None
+
+
+@TABLE.imports("OneHot")
+def _one_hot(node: Node) -> Imported:
+    indices = node.operand(0)
+    if indices.type.dtype.is_float:
+        indices = cast(indices, DType.I64)
+    axis = node.axis("axis", -1, indices.type.rank + 1)
+    return tensor.OneHot(indices, node.operand(2), _depth(node), axis)
+
+
+def _depth(node: Node) -> Dim:
+    array = node.constant(1)
+    if array is not None:
+        # A float is allowed here, though it counts.
+        return int(array.item())
+    (depth,) = node.known_dims(1)
+    return depth
+
+
+@TABLE.imports("NonZero")
+def _non_zero(node: Node) -> Imported:
+    x = node.operand(0)
+    array = node.constant(0)
+    if array is not None and array.ndim:
+        return constant(np.argwhere(array).T.astype(np.int64))
+    if x.type.rank == 0:
+        x = tensor.Reshape(x, None, (1,)).result
+    return tensor.NonZero(x, node.scope.fresh_symbol())
+
+
+@TABLE.imports("Compress")
+def _compress(node: Node) -> Imported:
+    """The slices at the positions where the condition is true, which need not be as long as the axis."""
+    x, axis = node.operand(0), 0
+    if node.has("axis"):
+        axis = node.axis("axis", None, x.type.rank)
+    else:
+        x = tensor.Reshape(x, None, (x.type.elements,)).result
+    return tensor.Gather(x, _true_positions(node, 1), axis)
+
+
+def _true_positions(node: Node, index: int) -> Value:
+    condition = node.constant(index)
+    if condition is not None:
+        return constant(np.flatnonzero(condition))
+    count = node.scope.fresh_symbol()
+    positions = tensor.NonZero(node.operand(index), count).result
+    return tensor.Reshape(positions, None, (count,)).result
+
+
+@TABLE.imports("ReverseSequence")
+def _reverse_sequence(node: Node) -> Imported:
+    x, lengths = node.operand(0), node.constant(1)
+    axis = node.axis("time_axis", 0, x.type.rank)
+    if lengths is not None and (lengths <= 1).all():
+        return x
+    if lengths is None or not (lengths == x.type.shape[axis]).all():
+        raise Unsupported("only sequences that are all reversed over their whole length are supported")
+    return tensor.Reverse(x, (axis,))
+
+
+@TABLE.imports("Trilu")
+def _trilu(node: Node) -> Imported:
+    diagonal = 0 if node.optional(1) is None else node.known_ints(1)[0]
+    return tensor.Trilu(node.operand(0), diagonal, bool(node.int("upper", 1)))
+
+
+@TABLE.imports("NonMaxSuppression")
+def _non_max_suppression(node: Node) -> Imported:
+    raise Unsupported("choosing boxes is not supported yet; cut the model before it and choose them outside")

@@ -1,5 +1,121 @@
-"""Normalization operators of ONNX."""
+"""Normalizations, in the form that inference runs."""
 
-from ..node import ImporterTable
+from ....dims import known_different
+from ....ir import Op, Value
+from ....ops import math, nn, tensor
+from ....types import DType
+from ..node import Imported, ImporterTable, Node, Unsupported, scalar
 
 TABLE = ImporterTable()
+
+
+@TABLE.imports("BatchNormalization")
+def batch_normalization(node: Node) -> Op:
+    """Inference form; parameters may be of another dtype since opset 15, the two extra outputs are for training."""
+    if node.int("training_mode", 0):
+        raise Unsupported("training_mode is set: only inference can be compiled")
+    if not node.int("spatial", 1):
+        raise Unsupported("statistics for every element (spatial = 0) are not supported")
+    x = node.operand(0)
+    scale, bias, mean, variance = (_as_dtype(node.operand(i), x.type.dtype) for i in range(1, 5))
+    return nn.BatchNorm(x, scale, bias, mean, variance, node.float("epsilon", 1e-5))
+
+
+@TABLE.imports("InstanceNormalization")
+def instance_normalization(node: Node) -> Op:
+    return nn.InstanceNorm(node.operand(0), node.operand(1), node.operand(2), node.float("epsilon", 1e-5))
+
+
+@TABLE.imports("LayerNormalization")
+def layer_normalization(node: Node) -> Imported:
+    x, epsilon = node.operand(0), node.float("epsilon", 1e-5)
+    axis = node.axis("axis", -1, x.type.rank)
+    scale, bias = (_parameter(node.optional(i), x, axis) for i in (1, 2))
+    if _fits(scale, x, axis) and _fits(bias, x, axis):
+        y = nn.LayerNorm(x, scale, bias, axis, epsilon).result
+    else:
+        y = nn.LayerNorm(x, None, None, axis, epsilon).result
+        y = math.Mul(y, scale).result if scale is not None else y
+        y = math.Add(y, bias).result if bias is not None else y
+    if not (node.wants_output(1) or node.wants_output(2)):
+        return y
+    return y, *_statistics(x, tuple(range(axis, x.type.rank)), epsilon)
+
+
+def _statistics(x: Value, axes: tuple[int, ...], epsilon: float) -> tuple[Value, Value]:
+    """The mean and 1 / sqrt(variance + epsilon) over the axes, which halves are computed of in single precision."""
+    x = _as_dtype(x, DType.F64 if x.type.dtype is DType.F64 else DType.F32)
+    mean = math.ReduceMean(x, axes, keep_dims=True).result
+    centred = math.Sub(x, mean).result
+    variance = math.ReduceMean(math.Square(centred).result, axes, keep_dims=True).result
+    return mean, math.Rsqrt(math.Add(variance, scalar(epsilon, x)).result).result
+
+
+@TABLE.imports("RMSNormalization")
+def rms_normalization(node: Node) -> Op:
+    x, epsilon = node.operand(0), node.float("epsilon", 1e-5)
+    axis = node.axis("axis", -1, x.type.rank)
+    scale = _parameter(node.operand(1), x, axis)
+    if scale is None or _fits(scale, x, axis):
+        return nn.RmsNorm(x, scale, axis, epsilon)
+    return math.Mul(nn.RmsNorm(x, None, axis, epsilon).result, scale)
+
+
+def _parameter(value: Value | None, x: Value, axis: int) -> Value | None:
+    """A scale or bias in x's dtype, and without the axes of size 1 that stand before the normalized ones."""
+    if value is None:
+        return None
+    value = _as_dtype(value, x.type.dtype)
+    surplus = value.type.rank - (x.type.rank - axis)
+    if surplus > 0 and all(d == 1 for d in value.type.shape[:surplus]):
+        return tensor.Reshape(value, None, value.type.shape[surplus:]).result
+    return value
+
+
+def _fits(value: Value | None, x: Value, axis: int) -> bool:
+    return value is None or value.type.rank <= x.type.rank - axis
+
+
+@TABLE.imports("GroupNormalization")
+def group_normalization(node: Node) -> Op:
+    """Scale and bias have an element a group in opset 18, an element a channel since opset 21."""
+    x, groups = node.operand(0), node.int("num_groups")
+    scale, bias = (_per_channel(node.operand(i), x, groups) for i in (1, 2))
+    return nn.GroupNorm(x, scale, bias, groups, node.float("epsilon", 1e-5))
+
+
+def _per_channel(value: Value, x: Value, groups: int) -> Value:
+    if x.type.rank < 2 or groups < 1:
+        raise Unsupported(f"{groups} groups of {x.type} are not possible")
+    channels = x.type.shape[1]
+    if value.type.shape != (groups,) or not known_different(channels, groups):
+        return value
+    column = tensor.Reshape(value, None, (groups, 1)).result
+    rows = tensor.Expand(column, None, (groups, channels // groups)).result
+    return tensor.Reshape(rows, None, (channels,)).result
+
+
+@TABLE.imports("LpNormalization")
+def lp_normalization(node: Node) -> Op:
+    """x / norm along the axis; 0 where the norm is 0."""
+    x, p = node.operand(0), node.int("p", 2)
+    axes = (node.axis("axis", -1, x.type.rank),)
+    if p not in (1, 2):
+        raise Unsupported(f"the norm's order {p} is neither 1 nor 2")
+    if p == 1:
+        norm = math.ReduceSum(math.Abs(x).result, axes, keep_dims=True).result
+    else:
+        norm = math.Sqrt(math.ReduceSum(math.Square(x).result, axes, keep_dims=True).result).result
+    is_zero = math.Equal(norm, scalar(0, x)).result
+    return math.Div(x, math.Select(is_zero, scalar(1, x), norm).result)
+
+
+@TABLE.imports("LRN")
+def lrn(node: Node) -> Op:
+    return nn.LocalResponseNorm(
+        node.operand(0), node.int("size"), node.float("alpha", 1e-4), node.float("beta", 0.75), node.float("bias", 1.0)
+    )
+
+
+def _as_dtype(value: Value, dtype: DType) -> Value:
+    return value if value.type.dtype is dtype else tensor.Cast(value, dtype).result

@@ -1,5 +1,106 @@
-"""Pooling operators of ONNX."""
+"""Pools; global ones are reductions."""
 
-from ..node import ImporterTable
+from ....dims import Dim, dim_max
+from ....ir import Op, Value
+from ....ops import math, nn, tensor
+from ....ops.nn.windows import Windows
+from ..node import ImporterTable, Node, Unsupported, scalar
+from .windows import WindowAttributes, spatial_sizes, window_attributes
 
 TABLE = ImporterTable()
+
+
+@TABLE.imports("MaxPool")
+def max_pool(node: Node) -> nn.MaxPool:
+    if node.wants_output(1):
+        raise Unsupported("its second output, the indices, is used and not supported")
+    window, kernel = _window(node)
+    ceil_mode = bool(node.int("ceil_mode", 0))
+    return nn.MaxPool(node.operand(0), kernel, window.strides, window.padding, window.dilations, ceil_mode)
+
+
+@TABLE.imports("AveragePool")
+def average_pool(node: Node) -> nn.AveragePool:
+    window, kernel = _window(node)
+    return nn.AveragePool(
+        node.operand(0),
+        kernel,
+        window.strides,
+        window.padding,
+        window.dilations,
+        bool(node.int("ceil_mode", 0)),
+        bool(node.int("count_include_pad", 0)),
+    )
+
+
+@TABLE.imports("LpPool")
+def lp_pool(node: Node) -> Value:
+    window, kernel = _window(node)
+    windows = Windows(kernel, window.strides, window.padding, window.dilations, bool(node.int("ceil_mode", 0)))
+    powers = _power(node.operand(0), node.int("p", 2))
+    # The sum over a window is its mean times its size, once the padding is there as zeros.
+    padded = _padded(powers, windows)
+    zeros = (0,) * 2 * len(kernel)
+    means = nn.AveragePool(padded, kernel, window.strides, zeros, window.dilations)
+    size = 1
+    for k in kernel:
+        size *= k
+    return _root(math.Mul(means.result, scalar(size, means.result)).result, node.int("p", 2))
+
+
+@TABLE.imports("GlobalAveragePool")
+def global_average_pool(node: Node) -> Op:
+    return math.ReduceMean(node.operand(0), _spatial_axes(node), keep_dims=True)
+
+
+@TABLE.imports("GlobalMaxPool")
+def global_max_pool(node: Node) -> Op:
+    return math.ReduceMax(node.operand(0), _spatial_axes(node), keep_dims=True)
+
+
+@TABLE.imports("GlobalLpPool")
+def global_lp_pool(node: Node) -> Value:
+    p = node.int("p", 2)
+    total = math.ReduceSum(_power(node.operand(0), p), _spatial_axes(node), keep_dims=True)
+    return _root(total.result, p)
+
+
+def _window(node: Node) -> tuple[WindowAttributes, tuple[int, ...]]:
+    """The window's attributes, and the kernel's sizes as numbers."""
+    kernel = node.ints("kernel_shape")
+    return window_attributes(node, kernel), kernel
+
+
+def _spatial_axes(node: Node) -> tuple[int, ...]:
+    return tuple(range(2, len(spatial_sizes(node)) + 2))
+
+
+def _power(x: Value, p: int) -> Value:
+    """|x| ** p"""
+    if p < 1:
+        raise Unsupported(f"the norm's order {p} is not positive")
+    if p == 2:
+        return math.Square(x).result
+    magnitude = math.Abs(x).result
+    return magnitude if p == 1 else math.Pow(magnitude, scalar(p, x)).result
+
+
+def _root(x: Value, p: int) -> Value:
+    """x ** (1 / p)"""
+    if p == 1:
+        return x
+    return math.Sqrt(x).result if p == 2 else math.Pow(x, scalar(1 / p, x)).result
+
+
+def _padded(x: Value, windows: Windows) -> Value:
+    """``x`` with the window's padding as zeros, and with as many more as a last window of ceil_mode reaches beyond it."""
+    sizes = x.type.shape[2:]
+    high: list[Dim] = list(windows.high)
+    if windows.ceil_mode:
+        spans = zip(windows.counts(sizes), windows.strides, windows.extents, strict=True)
+        covered = [(count - 1) * stride + extent for count, stride, extent in spans]
+        reach = [c - low - size for c, low, size in zip(covered, windows.low, sizes, strict=True)]
+        high = [dim_max(a, b) for a, b in zip(high, reach, strict=True)]
+    if not any(d != 0 for d in (*windows.low, *high)):
+        return x
+    return tensor.Pad(x, None, (0, 0, *windows.low), (0, 0, *high)).result

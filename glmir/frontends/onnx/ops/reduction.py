@@ -1,5 +1,186 @@
-"""Reduction operators of ONNX."""
+"""Reductions, scans and order statistics of ONNX."""
 
-from ..node import ImporterTable
+from collections.abc import Callable
+
+import ml_dtypes
+import numpy as np
+
+from ....dims import Dim
+from ....ir import Value
+from ....ops import math, tensor
+from ....ops.inference import without_axes
+from ....types import DType
+from ..node import Imported, Importer, ImporterTable, Node, Unsupported, cast, check_axis, constant, scalar
 
 TABLE = ImporterTable()
+
+Axes = tuple[int, ...]
+
+
+def _axes(node: Node) -> Axes:
+    """The reduced axes: an attribute, since opset 18 (ReduceSum: 13) an operand; none means all, or none at all."""
+    rank = node.type(0).rank
+    if node.has("axes"):
+        given = node.ints("axes")
+    else:
+        given = () if node.optional(1) is None else node.known_ints(1)
+    if not given:
+        return () if node.int("noop_with_empty_axes", 0) else tuple(range(rank))
+    axes = {check_axis(a, rank) for a in given}
+    return tuple(sorted(axes)) if rank else ()
+
+
+def _reduced(op: type[math.Reduction], x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return op(x, axes, keep_dims).result if axes else x
+
+
+def _sum(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return _reduced(math.ReduceSum, x, axes, keep_dims)
+
+
+def _sum_square(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return _sum(math.Square(x).result, axes, keep_dims)
+
+
+def _l1(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return _sum(math.Abs(x).result, axes, keep_dims)
+
+
+def _l2(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return math.Sqrt(_sum_square(x, axes, keep_dims)).result
+
+
+def _log_sum(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return math.Log(_sum(x, axes, keep_dims)).result
+
+
+def _log_sum_exp(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    """log(sum(exp(x - m))) + m, with m the largest element, so that no exponential overflows."""
+    if not axes:
+        return x
+    # A finite m, where all elements are -inf or one is inf, keeps inf - inf out.
+    limit = float(ml_dtypes.finfo(x.type.dtype.numpy).max)  # type: ignore[no-untyped-call]
+    largest = math.Clamp(_reduced(math.ReduceMax, x, axes, True), -limit, limit).result
+    total = _sum(math.Exp(math.Sub(x, largest).result).result, axes, True)
+    y = math.Add(math.Log(total).result, largest).result
+    return y if keep_dims else tensor.Reshape(y, None, without_axes(x.type.shape, axes, False)).result
+
+
+def _mean(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    if x.type.dtype.is_float:
+        return _reduced(math.ReduceMean, x, axes, keep_dims)
+    if not axes:
+        return x
+    sizes = tensor.Gather(tensor.Shape(x).result, constant(np.array(axes)), 0).result
+    count = math.ReduceProd(sizes, (0,), False).result
+    # The mean of integers is rounded towards zero.
+    return math.Div(_sum(x, axes, keep_dims), cast(count, x.type.dtype)).result
+
+
+def _max(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return _reduced(math.ReduceAny if x.type.dtype is DType.BOOL else math.ReduceMax, x, axes, keep_dims)
+
+
+def _min(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return _reduced(math.ReduceAll if x.type.dtype is DType.BOOL else math.ReduceMin, x, axes, keep_dims)
+
+
+def _prod(x: Value, axes: Axes, keep_dims: bool) -> Value:
+    return _reduced(math.ReduceProd, x, axes, keep_dims)
+
+
+Reducer = Callable[[Value, Axes, bool], Value]
+
+_REDUCERS: dict[str, Reducer] = {
+    "ReduceL1": _l1,
+    "ReduceMax": _max,
+    "ReduceMean": _mean,
+    "ReduceMin": _min,
+    "ReduceProd": _prod,
+    "ReduceSum": _sum,
+    "ReduceSumSquare": _sum_square,
+}
+
+_FLOAT_REDUCERS: dict[str, Reducer] = {
+    "ReduceL2": _l2,
+    "ReduceLogSum": _log_sum,
+    "ReduceLogSumExp": _log_sum_exp,
+}
+
+
+def _reduction(reduce: Reducer) -> Importer:
+    return lambda node: reduce(node.operand(0), _axes(node), bool(node.int("keepdims", 1)))
+
+
+def _in_floats(reduce: Reducer) -> Reducer:
+    """``reduce`` for all numbers: integers are computed as f32, as the standard's function bodies do."""
+
+    def through_floats(x: Value, axes: Axes, keep_dims: bool) -> Value:
+        if x.type.dtype.is_float:
+            return reduce(x, axes, keep_dims)
+        return cast(reduce(cast(x, DType.F32), axes, keep_dims), x.type.dtype)
+
+    return through_floats
+
+
+for _op_type, _reducer in _REDUCERS.items():
+    TABLE.imports(_op_type)(_reduction(_reducer))
+for _op_type, _reducer in _FLOAT_REDUCERS.items():
+    TABLE.imports(_op_type)(_reduction(_in_floats(_reducer)))
+
+
+@TABLE.imports("ArgMax", "ArgMin")
+def _arg_extreme(node: Node) -> Imported:
+    x = node.operand(0)
+    op = math.ArgMax if node.op_type == "ArgMax" else math.ArgMin
+    axis = node.axis("axis", 0, x.type.rank)
+    return op(x, axis, bool(node.int("keepdims", 1)), bool(node.int("select_last_index", 0)))
+
+
+@TABLE.imports("CumSum")
+def _cum_sum(node: Node) -> Imported:
+    x = node.operand(0)
+    return math.CumSum(x, _axis_operand(node, 1), bool(node.int("exclusive", 0)), bool(node.int("reverse", 0)))
+
+
+def _axis_operand(node: Node, index: int) -> int:
+    """An axis given by an operand, a scalar or a tensor of one element."""
+    (axis,) = node.known_ints(index)
+    return check_axis(axis, node.type(0).rank)
+
+
+@TABLE.imports("CumProd")
+def _cum_prod(node: Node) -> Imported:
+    """Products of 1, 2, 4, … elements, each from two of half the length (Hillis and Steele, 1986)."""
+    x, axis = node.operand(0), _axis_operand(node, 1)
+    length = x.type.shape[axis]
+    if not isinstance(length, int):
+        raise Unsupported(f"the length {length} of its axis is symbolic, and the IR has no running product")
+    axes = (axis,)
+    y = tensor.Reverse(x, axes).result if node.int("reverse", 0) else x
+    y = _shifted_in_ones(y, axis, 1) if node.int("exclusive", 0) else y
+    distance = 1
+    while distance < length:
+        y = math.Mul(y, _shifted_in_ones(y, axis, distance)).result
+        distance *= 2
+    return tensor.Reverse(y, axes).result if node.int("reverse", 0) else y
+
+
+def _shifted_in_ones(x: Value, axis: int, distance: int) -> Value:
+    """x moved towards the end of the axis, with ones in the places that this leaves."""
+    shape = x.type.shape
+    low = tuple(distance if i == axis else 0 for i in range(len(shape)))
+    padded = tensor.Pad(x, scalar(1, x), low, (0,) * len(shape)).result
+    return tensor.Slice(padded, (0,) * len(shape), shape, (1,) * len(shape)).result
+
+
+@TABLE.imports("TopK")
+def _top_k(node: Node) -> Imported:
+    x = node.operand(0)
+    k: Dim
+    if node.opset < 10:
+        k, count = node.int("k"), None
+    else:
+        (k,), count = node.dims_or_fresh(1, 1)
+    # Without `sorted` any order will do, so the sorted one does.
+    return math.TopK(x, count, k, node.axis("axis", -1, x.type.rank), bool(node.int("largest", 1))).results

@@ -1,0 +1,24 @@
+"""Rewrites what TFLite cannot express into what it can."""
+
+from ...ir import Module
+from ...passes.lowering import normalization, spatial
+from ...pass_manager import module_pass
+from ...rewriter import RuleSet, apply_rules
+from . import legalize_neural, legalize_resize, legalize_spatial
+from .emitters import TABLE
+
+RULES = RuleSet(
+    legalize_spatial.RULES,
+    legalize_resize.RULES,
+    legalize_neural.RULES,
+    spatial.RULES,
+    normalization.RULES,
+    only=lambda op: not TABLE.is_legal(op),
+)
+"""Tried in this order, and only on ops that no emitter takes."""
+
+
+@module_pass()
+def legalize_tflite(module: Module) -> bool:
+    """Rewrites the ops that TFLite lacks into those that it has."""
+    return apply_rules(module, RULES)

@@ -1,0 +1,5 @@
+"""Rules for resampling."""
+
+from ...rewriter import RuleSet
+
+RULES = RuleSet()

@@ -1,0 +1,5 @@
+"""Rules for convolutions and pools."""
+
+from ...rewriter import RuleSet
+
+RULES = RuleSet()

@@ -1,0 +1,70 @@
+"""The types that a model declares for its inputs and outputs."""
+
+import numpy as np
+import onnx
+import onnx_graphsurgeon as gs
+
+from ...dims import Dim, known_different, symbol
+from ...types import DType, TensorType
+
+_BFLOAT16: int = onnx.TensorProto.BFLOAT16
+
+
+def input_type(tensor: gs.Tensor) -> TensorType:
+    """The declared type of a graph input, with a symbol for every dim that is no number.
+
+    A dim without a name gets one from the input's name and its place. Raises ValueError, whose message says why, for
+    what is no tensor of known element type and rank.
+    """
+    dtype = _dtype(tensor)
+    if dtype is None or tensor.shape is None:
+        raise ValueError("its dtype and rank must be known; give them with --input")
+    dims = (_dim(dim, f"{tensor.name}_dim{place}") for place, dim in enumerate(tensor.shape))
+    return TensorType(dtype, tuple(dims))
+
+
+def contradiction(tensor: gs.Tensor, type_: TensorType) -> str | None:
+    """How the declared type of a graph output differs from ``type_``, what its nodes compute; None if it need not.
+
+    Names of dims are not compared: exporters give an output's dims names of their own, or those of unrelated dims.
+    """
+    try:
+        dtype = _dtype(tensor)
+    except ValueError as error:
+        return str(error)
+    if dtype is not None and dtype is not type_.dtype:
+        return f"it is declared as {dtype.value}, but its nodes compute {type_}"
+    if tensor.shape is None:
+        return None
+    declared = [_dim(dim, "?") for dim in tensor.shape]
+    is_possible = len(declared) == type_.rank and not any(
+        isinstance(a, int) and known_different(a, b) for a, b in zip(declared, type_.shape, strict=True)
+    )
+    if is_possible:
+        return None
+    text = ", ".join(str(d) if isinstance(d, int) else str(raw or "?") for d, raw in zip(declared, tensor.shape, strict=True))
+    return f"the shapes contradict each other: it is declared as [{text}], but its nodes compute {type_}"
+
+
+def _dtype(tensor: gs.Tensor) -> DType | None:
+    """None when it is not declared; raises ValueError for what the IR has no type for."""
+    kind = getattr(tensor, "type", "tensor_type")
+    if kind not in (None, "tensor_type"):
+        raise ValueError(f"it is a {kind.removesuffix('_type')}; only tensors can be compiled")
+    dtype = tensor.dtype
+    if dtype is None or dtype == onnx.TensorProto.UNDEFINED:
+        return None
+    if isinstance(dtype, int):
+        # graphsurgeon keeps the number of an element type that plain numpy lacks.
+        if dtype != _BFLOAT16:
+            raise ValueError(f"elements of type {onnx.TensorProto.DataType.Name(dtype)} are not supported")
+        return DType.BF16
+    if np.dtype(dtype) == np.object_:
+        raise ValueError("strings are not supported")
+    return DType.of(dtype)
+
+
+def _dim(dim: object, default_name: str) -> Dim:
+    if isinstance(dim, int) and dim >= 0:
+        return dim
+    return symbol(dim if isinstance(dim, str) and dim else default_name)

@@ -1,0 +1,137 @@
+"""Einsum as transpositions, reshapings, matrix products and sums.
+
+Equations are those of numpy.einsum (ONNX Einsum): labels, an ellipsis for axes that broadcast, an optional output. The
+operands are contracted from left to right, two at a time.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ....dims import Dim, product
+from ....ir import Value
+from ....ops import math, tensor
+from ..node import Unsupported
+
+Labels = tuple[str, ...]
+"""The label of every axis: a letter, or for an axis that an ellipsis stands for ``.0``, ``.1``, … counted from the back."""
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A tensor with labelled axes, no label twice."""
+
+    value: Value
+    labels: Labels
+
+    def dim(self, label: str) -> Dim:
+        return self.value.type.shape[self.labels.index(label)] if label in self.labels else 1
+
+    def ordered(self, labels: Labels) -> Value:
+        """The tensor with its axes in the order of ``labels``, which are its own."""
+        if labels == self.labels:
+            return self.value
+        return tensor.Transpose(self.value, tuple(self.labels.index(label) for label in labels)).result
+
+
+def einsum(equation: str, operands: Sequence[Value]) -> Value:
+    """The value of the equation; raises Unsupported for one that is malformed or does not fit the operands."""
+    inputs, output = _parse(equation, [v.type.rank for v in operands])
+    terms = [_without_repeats(value, labels) for value, labels in zip(operands, inputs, strict=True)]
+    result = terms[0]
+    for place, term in enumerate(terms[1:], 1):
+        needed = {*output, *(label for later in terms[place + 1 :] for label in later.labels)}
+        result = _contract(_summed(result, {*needed, *term.labels}), _summed(term, {*needed, *result.labels}), needed)
+    return _summed(result, output).ordered(output)
+
+
+def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[Labels], Labels]:
+    """The labels of every operand and of the output."""
+    left, arrow, right = "".join(equation.split()).partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ranks):
+        raise Unsupported(f"the equation {equation!r} is for {len(terms)} operands, not {len(ranks)}")
+    inputs = [_labels(equation, term, rank) for term, rank in zip(terms, ranks, strict=True)]
+    counts = Counter(label for labels in inputs for label in labels)
+    ellipsis = sorted({label for label in counts if label[0] == "."}, key=lambda label: -int(label[1:]))
+    if not arrow:
+        return inputs, (*ellipsis, *sorted(label for label, n in counts.items() if n == 1 and label[0] != "."))
+    output = _labels(equation, right, len(right.replace("...", "")) + len(ellipsis) * ("..." in right))
+    if len(set(output)) != len(output) or not set(ellipsis) <= set(output) <= counts.keys():
+        raise Unsupported(f"the output of the equation {equation!r} does not follow from its operands")
+    return inputs, output
+
+
+def _labels(equation: str, term: str, rank: int) -> Labels:
+    before, dots, after = term.partition("...")
+    if not (before + after).isalpha() and before + after:
+        raise Unsupported(f"the equation {equation!r} is malformed")
+    hidden = rank - len(before) - len(after)
+    if hidden < 0 or (hidden and not dots):
+        raise Unsupported(f"the equation {equation!r} does not fit an operand of rank {rank}")
+    return (*before, *(f".{i}" for i in reversed(range(hidden))), *after)
+
+
+def _without_repeats(value: Value, labels: Labels) -> _Term:
+    """The operand with each pair of equal labels replaced by the diagonal of its two axes."""
+    while repeated := next((label for label in labels if labels.count(label) > 1), None):
+        first = labels.index(repeated)
+        second = labels.index(repeated, first + 1)
+        size = value.type.shape[first]
+        if not isinstance(size, int) or value.type.shape[second] != size:
+            raise Unsupported(f"the diagonal of {value.type} is supported for equal, known sizes only")
+        rest = [axis for axis in range(len(labels)) if axis not in (first, second)]
+        shape = tuple(value.type.shape[axis] for axis in rest)
+        moved = tensor.Transpose(value, (*rest, first, second)).result
+        rows = tensor.Reshape(moved, None, (*shape, size * size)).result
+        starts, strides = (0,) * (len(rest) + 1), (*[1] * len(rest), size + 1)
+        value = tensor.Slice(rows, starts, (*shape, size), strides).result
+        labels = (*(labels[axis] for axis in rest), repeated)
+    return _Term(value, labels)
+
+
+def _summed(term: _Term, needed: Collection[str]) -> _Term:
+    """The term summed over the axes whose labels nothing else needs."""
+    axes = tuple(axis for axis, label in enumerate(term.labels) if label not in needed)
+    if not axes:
+        return term
+    kept = tuple(label for label in term.labels if label in needed)
+    return _Term(math.ReduceSum(term.value, axes).result, kept)
+
+
+def _contract(a: _Term, b: _Term, needed: Collection[str]) -> _Term:
+    """The product of two terms, summed over the labels that both have and nothing else needs."""
+    both = [label for label in a.labels if label in b.labels]
+    batch = tuple(label for label in both if label in needed)
+    inner = tuple(label for label in both if label not in needed)
+    rows = tuple(label for label in a.labels if label not in both)
+    columns = tuple(label for label in b.labels if label not in both)
+    labels = (*batch, *rows, *columns)
+    if not inner:
+        return _Term(_outer_product(a, b, labels), labels)
+    x, transpose_x = _as_matrices(a, batch, rows, inner)
+    y, transpose_y = _as_matrices(b, batch, inner, columns)
+    matrices = math.MatMul(x, y, transpose_x, transpose_y).result
+    shape = (*matrices.type.shape[: len(batch)], *map(a.dim, rows), *map(b.dim, columns))
+    return _Term(_reshaped(matrices, shape), labels)
+
+
+def _outer_product(a: _Term, b: _Term, labels: Labels) -> Value:
+    factors = []
+    for term in (a, b):
+        own = term.ordered(tuple(label for label in labels if label in term.labels))
+        factors.append(_reshaped(own, tuple(map(term.dim, labels))))
+    return math.Mul(*factors).result
+
+
+def _as_matrices(term: _Term, batch: Labels, rows: Labels, columns: Labels) -> tuple[Value, bool]:
+    """The term as [*batch, rows, columns], or with True as [*batch, columns, rows] where it is stored so."""
+    is_transposed = term.labels == (*batch, *columns, *rows) and bool(rows)
+    second, third = (columns, rows) if is_transposed else (rows, columns)
+    ordered = term.ordered((*batch, *second, *third))
+    shape = (*map(term.dim, batch), product(map(term.dim, second)), product(map(term.dim, third)))
+    return _reshaped(ordered, shape), is_transposed
+
+
+def _reshaped(value: Value, shape: tuple[Dim, ...]) -> Value:
+    return value if value.type.shape == shape else tensor.Reshape(value, None, shape).result

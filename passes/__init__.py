@@ -1,0 +1,32 @@
+"""The passes: one a file, the file's name is the pass's. ``PASSES`` lists them all; pipelines.py puts them in order."""
+
+from ..pass_manager import Pass
+from .canonicalization.canonicalize import canonicalize
+from .canonicalization.eliminate_common_subexpressions import eliminate_common_subexpressions
+from .canonicalization.eliminate_dead_code import eliminate_dead_code
+from .canonicalization.fold_constants import fold_constants
+from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
+from .canonicalization.infer_types import infer_types
+from .fusion.fold_batch_norm import fold_batch_norm
+from .fusion.fuse_activations import fuse_activations
+from .fusion.fuse_linear import fuse_linear
+from .fusion.fuse_normalizations import fuse_normalizations
+from .fusion.recognize_activations import recognize_activations
+from .layout.assign_layouts import assign_layouts
+
+PASSES: tuple[Pass, ...] = (
+    infer_types,
+    fold_shape_arithmetic,
+    fold_constants,
+    canonicalize,
+    eliminate_common_subexpressions,
+    eliminate_dead_code,
+    recognize_activations,
+    fuse_normalizations,
+    fuse_linear,
+    fold_batch_norm,
+    fuse_activations,
+    assign_layouts,
+)
+
+BY_NAME: dict[str, Pass] = {p.name: p for p in PASSES}

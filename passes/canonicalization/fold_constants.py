@@ -1,0 +1,88 @@
+"""fold-constants: what depends on constants only is computed now."""
+
+from math import prod
+
+import numpy as np
+
+from ...dims import SymInt
+from ...ir import Module, Op, Value
+from ...ops import tensor
+from ...pass_manager import module_pass
+from ...rewriter import RuleSet, apply_rules
+from ...weights import Weight
+from ..patterns import constant_array
+
+GROWTH_LIMIT = 4096
+"""A result of at most this many elements is folded even when its operands are smaller."""
+
+_VIEWS = (tensor.Reshape, tensor.Slice, tensor.Split, tensor.Transpose)
+"""Ops whose result on an array is a view of it: folding them costs nothing."""
+
+
+@module_pass()
+def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
+    """Evaluates ops whose operands are all constant.
+
+    Results of more than ``max_elements`` elements stay ops, and so do large results that are larger than what they are
+    computed from (expand, tile, one-hot): the artifact would grow. Views (transpose, reshape, slice, split) cost nothing
+    and are always folded, without a copy.
+    """
+    rules = RuleSet()
+
+    @rules.on(Op)
+    def fold(op: Op) -> list[Value] | None:
+        """f(constants) -> constant"""
+        return _fold(op, max_elements)
+
+    return apply_rules(module, rules)
+
+
+def _fold(op: Op, max_elements: int) -> list[Value] | None:
+    if not op.operands or op.has_effect or not _is_static(op):
+        return None
+    operands = [_arrays(getattr(op, field.name)) for field in op.definition.operand_fields]
+    if any(o is _NOT_CONSTANT for o in operands) or not _is_worthwhile(op, max_elements):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            evaluated = op.evaluate(*operands)
+    except (ValueError, IndexError, TypeError, ArithmeticError):
+        # It would fail at run time too, if it is ever reached: no reason to refuse the model.
+        return None
+    arrays = evaluated if isinstance(evaluated, tuple) else (evaluated,)
+    for array, result in zip(arrays, op.results, strict=True):
+        if array.shape != result.type.shape or array.dtype != result.type.dtype.numpy:
+            return None
+    return [tensor.Constant(Weight(np.asarray(array))).result for array in arrays]
+
+
+_NOT_CONSTANT = object()
+
+
+def _arrays(operand: object) -> object:
+    """What ``evaluate`` takes for an operand field, or ``_NOT_CONSTANT``."""
+    if operand is None:
+        return None
+    if isinstance(operand, tuple):
+        arrays = tuple(_arrays(v) for v in operand)
+        return _NOT_CONSTANT if any(a is _NOT_CONSTANT for a in arrays) else arrays
+    assert isinstance(operand, Value)
+    array = None if operand.type.quantization else constant_array(operand)
+    return _NOT_CONSTANT if array is None else array
+
+
+def _is_static(op: Op) -> bool:
+    if any(not r.type.is_static or r.type.quantization for r in op.results):
+        return False
+    attributes = op.definition.attributes_of(op).values()
+    return not any(isinstance(a, SymInt) or (isinstance(a, tuple) and any(isinstance(d, SymInt) for d in a)) for a in attributes)
+
+
+def _is_worthwhile(op: Op, max_elements: int) -> bool:
+    if isinstance(op, _VIEWS):
+        return True
+    elements = sum(prod(r.type.static_shape) for r in op.results)
+    operands = sum(prod(v.type.static_shape) for v in op.operands)
+    return elements <= max_elements and elements <= max(operands, GROWTH_LIMIT)
+
+

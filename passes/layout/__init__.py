@@ -1,0 +1,1 @@
+"""Where channels stand: one optimisation problem for the whole function."""

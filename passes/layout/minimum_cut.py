@@ -1,0 +1,124 @@
+"""Binary labels of least total cost, by a minimum s-t cut.
+
+Source: V. Kolmogorov, R. Zabih, "What Energy Functions Can Be Minimized via Graph Cuts?", 2004. The source's side is
+label 0, the sink's side label 1. A value that one op makes and several use costs once however many of them disagree
+with its maker: an auxiliary node per direction gathers them.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+Node = Hashable
+
+
+class _Terminal:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+ZERO = _Terminal("label 0")
+"""The node whose label is 0: what is pinned to label 0."""
+
+ONE = _Terminal("label 1")
+"""The node whose label is 1: what is pinned to label 1."""
+
+
+@dataclass
+class LabelProblem:
+    """Nodes that want a label, and what it costs when labels differ. Costs are not negative."""
+
+    _edges: list[tuple[Node, Node, int | None]] = field(default_factory=list)
+    _nodes: dict[Node, None] = field(default_factory=dict)
+    _auxiliaries: int = 0
+
+    def add_node(self, node: Node) -> None:
+        self._nodes[node] = None
+
+    def cost_of_one(self, node: Node, cost: int) -> None:
+        """Giving ``node`` label 1 costs ``cost``."""
+        self._edge(ZERO, node, cost)
+
+    def cost_of_zero(self, node: Node, cost: int) -> None:
+        """Giving ``node`` label 0 costs ``cost``."""
+        self._edge(node, ONE, cost)
+
+    def cost_of_difference(self, maker: Node, users: Sequence[Node], cost: int) -> None:
+        """Once if any user's label differs from the maker's (twice if users have both labels is impossible: one agrees)."""
+        if cost <= 0 or not users:
+            return
+        if len(users) == 1:
+            self._edge(maker, users[0], cost)
+            self._edge(users[0], maker, cost)
+            return
+        self._auxiliaries += 1
+        some_one, some_zero = ("some user has 1", self._auxiliaries), ("some user has 0", self._auxiliaries)
+        self._edge(maker, some_one, cost)
+        self._edge(some_zero, maker, cost)
+        for user in users:
+            self._edge(some_one, user, None)
+            self._edge(user, some_zero, None)
+
+    def _edge(self, tail: Node, head: Node, capacity: int | None) -> None:
+        if tail is not head and capacity != 0 and tail is not ONE and head is not ZERO:
+            self._edges.append((tail, head, capacity))
+
+    def solve(self) -> tuple[dict[Node, int], int]:
+        """A label for every node, and the total cost. Among equal solutions label 0 is preferred.
+
+        Groups of nodes that are drawn to one label only, or to none, get it without a cut: most networks need no more.
+        """
+        groups = _connected(self._nodes, self._edges)
+        drawn_to_zero = {groups[head] for tail, head, _ in self._edges if tail is ZERO and head is not ONE}
+        drawn_to_one = {groups[tail] for tail, head, _ in self._edges if head is ONE and tail is not ZERO}
+        contested = drawn_to_zero & drawn_to_one
+        labels = {node: int(groups[node] in drawn_to_one - contested) for node in self._nodes}
+        total = sum(cost or 0 for tail, head, cost in self._edges if tail is ZERO and head is ONE)
+        if contested:
+            edges = [e for e in self._edges if any(n in groups and groups[n] in contested for n in e[:2])]
+            cost, ones = _cut(edges)
+            labels.update((node, 1) for node in ones if node in self._nodes)
+            total += cost
+        return labels, total
+
+
+def _connected(nodes: dict[Node, None], edges: Sequence[tuple[Node, Node, int | None]]) -> dict[Node, Node]:
+    """Node -> representative of its connected component; the terminals connect nothing (union-find)."""
+    parents: dict[Node, Node] = {node: node for node in nodes}
+
+    def find(node: Node) -> Node:
+        parents.setdefault(node, node)
+        while parents[node] != node:
+            parents[node] = parents[parents[node]]
+            node = parents[node]
+        return node
+
+    for tail, head, _ in edges:
+        if tail is not ZERO and head is not ONE:
+            parents[find(tail)] = find(head)
+    for tail, head, _ in edges:
+        for node in (tail, head):
+            if node is not ZERO and node is not ONE:
+                find(node)
+    return {node: find(node) for node in list(parents)}
+
+
+def _cut(edges: Sequence[tuple[Node, Node, int | None]]) -> tuple[int, set[Node]]:
+    # Importing networkx takes longer than compiling many a network that needs no cut.
+    import networkx
+    from networkx.algorithms.flow import boykov_kolmogorov
+
+    graph = networkx.DiGraph()
+    graph.add_nodes_from((ZERO, ONE))
+    for tail, head, capacity in edges:
+        if capacity is None:
+            graph.add_edge(tail, head)
+        elif graph.has_edge(tail, head):
+            if "capacity" in graph[tail][head]:
+                graph[tail][head]["capacity"] += capacity
+        else:
+            graph.add_edge(tail, head, capacity=capacity)
+    cost, (_, ones) = networkx.minimum_cut(graph, ZERO, ONE, flow_func=boykov_kolmogorov)
+    return int(cost), set(ones)

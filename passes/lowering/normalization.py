@@ -1,0 +1,5 @@
+"""Normalizations as elementwise arithmetic and means."""
+
+from ...rewriter import RuleSet
+
+RULES = RuleSet()

@@ -1,0 +1,75 @@
+"""What the patterns of many rules share: constants, numbers, operands in either order, shapes."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..dims import Dim
+from ..ir import Array, Op, Value
+from ..ops import tensor
+from ..ops.math import Binary
+from ..types import DType
+from ..weights import Weight
+
+Number = bool | int | float
+
+
+def constant_array(value: Value | None) -> Array | None:
+    """The elements of a constant; None for anything else."""
+    if value is not None and isinstance(value.owner, tensor.Constant):
+        return value.owner.value.array
+    return None
+
+
+def is_constant(value: Value) -> bool:
+    return isinstance(value.owner, tensor.Constant)
+
+
+def number(value: Value) -> Number | None:
+    """The element of a constant that has one only, of whatever rank; None for anything else."""
+    array = constant_array(value)
+    if array is None or array.size != 1:
+        return None
+    element = array.reshape(())
+    if array.dtype == np.bool_:
+        return bool(element)
+    # By way of a wide dtype: the narrow ones of ml_dtypes have no Python number of their own.
+    return float(element) if DType.of(array.dtype).is_float else int(element)
+
+
+def is_number(value: Value, expected: float, relative: float = 0.0) -> bool:
+    """Whether ``value`` is a constant of one element that equals ``expected``, or nearly, as exporters round."""
+    found = number(value)
+    return found is not None and (found == expected or math.isclose(found, expected, rel_tol=relative))
+
+
+def constant(array: Array) -> Value:
+    """The value of a new constant."""
+    return tensor.Constant(Weight(array)).result
+
+
+def constant_like(elements: object, like: Value) -> Value:
+    """A new constant of the dtype of ``like``."""
+    return constant(np.asarray(elements).astype(like.type.dtype.numpy))
+
+
+def either_order(op: Op | None) -> Iterator[tuple[Value, Value]]:
+    """The operands of a binary op, then the same swapped; nothing when ``op`` is no binary op."""
+    if isinstance(op, Binary):
+        yield op.x, op.y
+        yield op.y, op.x
+
+
+def same_shape(a: Value, b: Value) -> bool:
+    """Whether the shapes are provably equal."""
+    return a.type.shape == b.type.shape
+
+
+def without_ones(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    return tuple(d for d in shape if d != 1)
+
+
+def reshape(x: Value, shape: tuple[Dim, ...]) -> Value:
+    """``x`` in another shape, itself if it has it already."""
+    return x if x.type.shape == shape else tensor.Reshape(x, None, shape).result

@@ -1,0 +1,44 @@
+"""Replacing symbols everywhere in a function: in types and in attributes."""
+
+from collections.abc import Mapping
+
+from ..dims import Dim, SymInt, substitute
+from ..errors import CompileError
+from ..ir import Function, Op
+from ..opdef import ConstraintError, replace
+
+
+def substitute_symbols(function: Function, mapping: Mapping[str, Dim]) -> None:
+    """Replaces symbols by dims, all at once, in the types of inputs and results and in all attributes.
+
+    Raises CompileError when an op cannot have the dims that come out.
+    """
+    fixed = dict(mapping)
+    for value in function.inputs:
+        value.type = value.type.substitute(fixed)
+    for op in function.ops:
+        changes = _changed_attributes(op, fixed)
+        for result in op.results:
+            result.type = result.type.substitute(fixed)
+        if not changes:
+            continue
+        try:
+            changed = replace(op, **changes)
+        except ConstraintError as error:
+            where = f"node {', '.join(op.location)}" if op.location else op.definition.name
+            raise CompileError([f"{where}: {error}"]) from None
+        function.ops.insert_before(op, changed)
+        for old, new in zip(op.results, changed.results, strict=True):
+            new.type, new.name, old.name = old.type, old.name, ""
+            old.replace_all_uses_with(new)
+        op.erase()
+
+
+def _changed_attributes(op: Op, mapping: Mapping[str, Dim]) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    for name, value in op.definition.attributes_of(op).items():
+        if isinstance(value, SymInt):
+            changes[name] = substitute(value, mapping)
+        elif isinstance(value, tuple) and any(isinstance(d, SymInt) for d in value):
+            changes[name] = tuple(substitute(d, mapping) if isinstance(d, SymInt) else d for d in value)
+    return {name: value for name, value in changes.items() if value != getattr(op, name)}

@@ -1,0 +1,110 @@
+"""Differential tests against LiteRT: a module is legalised, serialised, run in the runtime, and held against the interpreter."""
+
+import io
+import pickle
+import subprocess
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from glmir import interpreter
+from glmir.backends.tflite.legalize import legalize_tflite as legalize
+from glmir.backends.tflite.serializer import serialize
+from glmir.ir import Array, Module, Op, Value
+from glmir.parser import parse_module
+from glmir.rewriter import insert_new_ops
+from glmir.ir import Function
+from glmir.types import DType
+from glmir.verifier import verify
+
+from tests.tolerances import assert_close
+
+
+class RuntimeFailure(Exception):
+    """LiteRT refused the model, or died of it."""
+
+
+class Worker:
+    """A process that runs models. When the runtime crashes, that costs one case: the next gets a new process."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, model: bytes, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The model's outputs; raises RuntimeFailure."""
+        process = self._process or self._start()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            pickle.dump((model, dict(inputs)), process.stdin)
+            process.stdin.flush()
+            answer = pickle.load(process.stdout)
+        except (EOFError, BrokenPipeError):
+            self._process = None
+            raise RuntimeFailure(f"LiteRT crashed with exit code {process.wait()}") from None
+        if isinstance(answer, str):
+            raise RuntimeFailure(answer)
+        outputs: dict[str, Array] = answer
+        return outputs
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, str(Path(__file__).with_name("worker.py"))]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        return self._process
+
+
+WORKER = Worker()
+
+
+def to_tflite(module: Module) -> bytes:
+    """The module as a TFLite file; raises CompileError. The module is legalised in place."""
+    legalize(module)
+    verify(module)
+    stream = io.BytesIO()
+    serialize(module, stream)
+    return stream.getvalue()
+
+
+def check(module: Module | str, inputs: Mapping[str, Array], tolerance: str = "f32") -> None:
+    """Fails unless LiteRT computes what the interpreter does; raises RuntimeFailure and CompileError."""
+    module = parse_module(module) if isinstance(module, str) else module
+    expected = interpreter.run(module, inputs)
+    actual = WORKER.run(to_tflite(module), inputs)
+    for name, array in expected.items():
+        assert_close(np.asarray(actual[name]), array, tolerance, f"output {name}")
+
+
+def module_of(op: Op, inputs: Sequence[Value] | None = None) -> Module:
+    """A module that computes one op (and whatever stands before it); its inputs are named in order, x0, x1, …"""
+    inputs = _inputs_of(op) if inputs is None else inputs
+    for i, value in enumerate(inputs):
+        value.name = value.name or f"x{i}"
+    function = Function("main", inputs)
+    insert_new_ops(op.results, function.ops.append)
+    function.set_outputs(op.results, [f"y{i}" for i in range(len(op.results))])
+    return Module([function])
+
+
+def _inputs_of(op: Op) -> list[Value]:
+    found: dict[Value, None] = {}
+    stack = list(reversed(op.operands))
+    while stack:
+        value = stack.pop()
+        if value.owner is None:
+            found[value] = None
+        else:
+            stack.extend(reversed(value.owner.operands))
+    return list(found)
+
+
+def sample(dtype: DType, shape: Sequence[int], low: float = -4, high: float = 4, seed: object = 0) -> Array:
+    """Reproducible random elements in [low, high]; integers and floats both have ties and zeros among them."""
+    generator = np.random.default_rng(zlib.crc32(repr((dtype.value, tuple(shape), seed)).encode()))
+    if dtype is DType.BOOL:
+        return generator.integers(0, 2, shape).astype(np.bool_)
+    if dtype.is_integer:
+        return generator.integers(max(low, 0) if dtype.is_unsigned_integer else low, high + 1, shape).astype(dtype.numpy)
+    return np.asarray(generator.uniform(low, high, shape)).astype(dtype.numpy)

@@ -1,0 +1,30 @@
+"""Runs models in LiteRT in a process of its own, for harness.py: requests come in on stdin, answers go out on stdout."""
+
+import os
+import pickle
+import sys
+
+from glmir.backends.tflite.runtime import run
+from glmir.errors import GlmirError
+
+
+def serve() -> None:
+    """Answers ``(model bytes, inputs)`` with the outputs, or with the error's text, until stdin ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    # Whatever the runtime prints must not run into the answers.
+    os.dup2(2, 1)
+    while True:
+        try:
+            model, inputs = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            answer: object = run(model, inputs)
+        except GlmirError as error:
+            answer = str(error)
+        pickle.dump(answer, answers)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    serve()

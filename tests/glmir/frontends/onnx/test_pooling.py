@@ -1,0 +1,90 @@
+"""Pools."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.glmir.frontends.onnx.harness import NEWEST, OneNode, check, floats, integers, reasons_of
+
+WINDOWS: list[dict[str, Any]] = [
+    {"kernel_shape": [2, 3]},
+    {"kernel_shape": [3, 3], "strides": [2, 2]},
+    {"kernel_shape": [3, 2], "strides": [2, 3], "pads": [1, 0, 2, 1]},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"},
+    {"kernel_shape": [2, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "VALID"},
+    {"kernel_shape": [1, 1], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+]
+CEILED: list[dict[str, Any]] = [
+    {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "pads": [1, 1, 1, 1]},
+    {"kernel_shape": [3, 3], "strides": [3, 2], "ceil_mode": 1, "pads": [1, 0, 0, 1]},
+    {"kernel_shape": [1, 1], "strides": [2, 3], "ceil_mode": 1},
+    {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1, "auto_pad": "VALID"},
+]
+DILATED: list[dict[str, Any]] = [
+    {"kernel_shape": [2, 3], "dilations": [2, 2]},
+    {"kernel_shape": [3, 2], "dilations": [2, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1},
+]
+SYMBOLIC = {0: ("n", 3, "h", "w")}
+
+
+@pytest.mark.parametrize("attributes", [*WINDOWS, *CEILED, *DILATED])
+@pytest.mark.parametrize("dims", [{}, SYMBOLIC])
+def test_max_pool(attributes: dict[str, Any], dims: Any) -> None:
+    check("MaxPool", floats(2, 3, 9, 8) - 3, dims=dims, tolerance="exact", **attributes)
+
+
+@pytest.mark.parametrize(("attributes", "dims"), [*product([*WINDOWS, *CEILED, *DILATED], [{}, SYMBOLIC])])
+@pytest.mark.parametrize("count_include_pad", [0, 1])
+def test_average_pool(attributes: dict[str, Any], dims: Any, count_include_pad: int) -> None:
+    check("AveragePool", floats(2, 3, 9, 8), opset=19, dims=dims, count_include_pad=count_include_pad, **attributes)
+
+
+@pytest.mark.parametrize("attributes", [*WINDOWS, *CEILED, *DILATED])
+@pytest.mark.parametrize("dims", [{}, SYMBOLIC])
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_lp_pool(attributes: dict[str, Any], dims: Any, p: int) -> None:
+    check("LpPool", floats(2, 3, 9, 8), opset=18, dims=dims, p=p, **attributes)
+
+
+@pytest.mark.parametrize("opset", [7, 8, 10, 11, 12, 22, NEWEST])
+@pytest.mark.parametrize("shape", [(1, 2, 9), (1, 2, 6, 5, 7)])
+def test_other_ranks_and_opsets(opset: int, shape: tuple[int, ...]) -> None:
+    rank = len(shape) - 2
+    attributes: dict[str, Any] = {"kernel_shape": [2] * rank, "strides": [2] * rank}
+    check("MaxPool", floats(*shape), opset=opset, **attributes)
+    check("AveragePool", floats(*shape), opset=opset, **attributes)
+
+
+@pytest.mark.parametrize("op_type", ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"])
+@pytest.mark.parametrize("shape", [(2, 3, 5), (2, 3, 5, 4), (2, 3, 4, 3, 5)])
+@pytest.mark.parametrize("opset", [7, 22])
+def test_global_pools(op_type: str, shape: tuple[int, ...], opset: int) -> None:
+    check(op_type, floats(*shape), opset=opset, dims={0: ("n", 3, *"abc"[: len(shape) - 2])})
+
+
+def test_max_pool_of_bytes() -> None:
+    check("MaxPool", integers(1, 2, 6, 6, dtype=np.int8), kernel_shape=[2, 2], pads=[1, 1, 1, 1])
+
+
+def test_indices_are_refused_when_used() -> None:
+    node = OneNode("MaxPool", [floats(1, 1, 4, 4)], {"kernel_shape": [2, 2]}, outputs=2)
+    assert reasons_of(node) == [
+        "node node (MaxPool): its second output, the indices, is used and not supported"
+    ]
+
+
+def test_bad_windows_are_refused() -> None:
+    def refusal(**attributes: Any) -> str:
+        (reason,) = reasons_of(OneNode("MaxPool", [floats(1, 1, 4, 4)], attributes))
+        return reason.removeprefix("node node (MaxPool): ")
+
+    assert refusal() == "attribute kernel_shape is missing"
+    assert refusal(kernel_shape=[2]).startswith("the kernel has 1 axes")
+    assert refusal(kernel_shape=[9, 9]).startswith("nn.max_pool: the padded input is at least as large as")
+    assert refusal(kernel_shape=[0, 2]).startswith("nn.max_pool: ")
+    assert refusal(kernel_shape=[2, 2], pads=[1, 1]).startswith("nn.max_pool: ")
