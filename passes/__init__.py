@@ -13,6 +13,7 @@ from .fusion.fuse_linear import fuse_linear
 from .fusion.fuse_normalizations import fuse_normalizations
 from .fusion.recognize_activations import recognize_activations
 from .layout.assign_layouts import assign_layouts
+from .layout.change_io_layout import change_io_layout
 
 PASSES: tuple[Pass, ...] = (
     infer_types,
@@ -26,6 +27,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_linear,
     fold_batch_norm,
     fuse_activations,
+    change_io_layout,
     assign_layouts,
 )
 

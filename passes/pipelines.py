@@ -2,7 +2,8 @@
 
 import enum
 
-from ..pass_manager import Pipeline
+from ..ops.enums import Layout
+from ..pass_manager import Pass, Pipeline
 from .canonicalization.canonicalize import canonicalize
 from .canonicalization.eliminate_common_subexpressions import eliminate_common_subexpressions
 from .canonicalization.eliminate_dead_code import eliminate_dead_code
@@ -14,6 +15,8 @@ from .fusion.fuse_activations import fuse_activations
 from .fusion.fuse_linear import fuse_linear
 from .fusion.fuse_normalizations import fuse_normalizations
 from .fusion.recognize_activations import recognize_activations
+from .layout.assign_layouts import assign_layouts
+from .layout.change_io_layout import change_io_layout
 
 
 class OptLevel(enum.Enum):
@@ -67,6 +70,25 @@ def _fusions() -> Pipeline:
         # Before activations stand between a layer and the scale behind it.
         fold_batch_norm.with_options(),
         fuse_activations.with_options(),
+    )
+
+
+def lower(
+    legalize: Pass,
+    spatial: Layout,
+    level: OptLevel,
+    io_layout: Layout = Layout.NCHW,
+    io_names: str = "",
+) -> Pipeline:
+    """From optimised modules to what one target can write: its layout first, so that its rules see that layout alone."""
+    change_io = (change_io_layout.with_options(layout=io_layout, names=io_names),)
+    return (
+        *(change_io if io_layout is Layout.NHWC else ()),
+        assign_layouts.with_options(spatial=spatial),
+        # Transposes meet their inverses here, and those that move nothing become reshapes.
+        *((canonicalize.with_options(),) if level is not OptLevel.O0 else ()),
+        legalize.with_options(),
+        *cleanup(),
     )
 
 

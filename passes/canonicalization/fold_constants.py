@@ -75,7 +75,9 @@ def _is_static(op: Op) -> bool:
     if any(not r.type.is_static or r.type.quantization for r in op.results):
         return False
     attributes = op.definition.attributes_of(op).values()
-    return not any(isinstance(a, SymInt) or (isinstance(a, tuple) and any(isinstance(d, SymInt) for d in a)) for a in attributes)
+    return not any(
+        isinstance(a, SymInt) or (isinstance(a, tuple) and any(isinstance(d, SymInt) for d in a)) for a in attributes
+    )
 
 
 def _is_worthwhile(op: Op, max_elements: int) -> bool:
@@ -84,5 +86,3 @@ def _is_worthwhile(op: Op, max_elements: int) -> bool:
     elements = sum(prod(r.type.static_shape) for r in op.results)
     operands = sum(prod(v.type.static_shape) for v in op.operands)
     return elements <= max_elements and elements <= max(operands, GROWTH_LIMIT)
-
-

@@ -4,7 +4,7 @@ Models compute shapes with tensor ops. Where the contents of such tensors are kn
 sizes from them take them from their attributes instead, and what only computed them dies.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def _lone_symbol(dim: Dim) -> str | None:
     return symbols[0] if len(symbols) == 1 and str(dim) == symbols[0] else None
 
 
-def _shown_sizes(op: Op, contents: SymbolicContents, bound: Set[str]) -> list[tuple[Dim, Dim]]:
+def _shown_sizes(op: Op, contents: SymbolicContents, bound: frozenset[str]) -> list[tuple[Dim, Dim]]:
     """Pairs of a dim of an op's attributes and what the contents of its operands show it to be."""
     if not _has_unbound_attribute(op, bound):
         return []
@@ -84,7 +84,7 @@ def _shown_sizes(op: Op, contents: SymbolicContents, bound: Set[str]) -> list[tu
     return []
 
 
-def _has_unbound_attribute(op: Op, bound: Set[str]) -> bool:
+def _has_unbound_attribute(op: Op, bound: frozenset[str]) -> bool:
     for attribute in op.definition.attributes_of(op).values():
         dims = attribute if isinstance(attribute, tuple) else (attribute,)
         if any(isinstance(d, SymInt) and not bound.issuperset(free_symbols(d)) for d in dims):
@@ -138,7 +138,7 @@ def _slice_parts(op: tensor.DynamicSlice, contents: SymbolicContents) -> Mapping
     return parts
 
 
-def _rules(bound: Set[str]) -> RuleSet:
+def _rules(bound: frozenset[str]) -> RuleSet:
     """The rules for a function whose inputs bind the symbols ``bound``."""
     rules = RuleSet()
     contents = SymbolicContents()

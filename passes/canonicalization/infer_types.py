@@ -1,7 +1,5 @@
 """infer-types: every type follows from the inputs' types again."""
 
-from collections.abc import Set
-
 from ...dims import Dim, free_symbols, known_different
 from ...errors import CompileError
 from ...ir import Function, Module, Op, Value
@@ -47,7 +45,7 @@ def _dims_agree(a: TensorType, b: TensorType) -> bool:
     return a.rank == b.rank and not any(known_different(x, y) for x, y in zip(a.shape, b.shape, strict=True))
 
 
-def _refine(result: Value, inferred: TensorType, bound: Set[str]) -> bool:
+def _refine(result: Value, inferred: TensorType, bound: frozenset[str]) -> bool:
     """Gives ``result`` the more precise dims; returns whether that changed its type."""
     dims = zip(result.type.shape, inferred.shape, strict=True)
     refined = result.type.with_shape([_more_precise(old, new, bound) for old, new in dims])
@@ -57,7 +55,7 @@ def _refine(result: Value, inferred: TensorType, bound: Set[str]) -> bool:
     return True
 
 
-def _more_precise(declared: Dim, inferred: Dim, bound: Set[str]) -> Dim:
+def _more_precise(declared: Dim, inferred: Dim, bound: frozenset[str]) -> Dim:
     """A number says more than symbols, symbols that the inputs bind more than others; else the operands are right."""
     if isinstance(declared, int) or isinstance(inferred, int):
         return declared if isinstance(declared, int) else inferred

@@ -118,12 +118,12 @@ def _scaled(layer: Layer, factor: Vector, offset: Vector, activation: Activation
 def _scaled_weight(layer: Layer, weight: Array, factor: Vector) -> Array:
     if not isinstance(layer, nn.ConvTranspose):
         # One pass over the weight, in its own dtype.
-        return np.multiply(weight, factor.astype(weight.dtype).reshape(-1, *[1] * (weight.ndim - 1)))
+        return np.asarray(weight * factor.astype(weight.dtype).reshape(-1, *[1] * (weight.ndim - 1)))
     # [C, O / groups, *K]: the input channels of group g meet its output channels only.
     groups = layer.groups
     grouped = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
     factors = factor.astype(weight.dtype).reshape(groups, 1, weight.shape[1], *[1] * (weight.ndim - 2))
-    return np.multiply(grouped, factors).reshape(weight.shape)
+    return np.asarray(grouped * factors).reshape(weight.shape)
 
 
 def _new_bias(layer: Layer, factor: Vector, offset: Vector) -> Value:

@@ -1,6 +1,6 @@
 """What TFLite can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import TfliteTable
-from . import elementwise, spatial, structure
+from . import elementwise, neural, spatial, structure, transposed
 
-TABLE: TfliteTable = TfliteTable(elementwise.TABLE, spatial.TABLE, structure.TABLE)
+TABLE: TfliteTable = TfliteTable(elementwise.TABLE, neural.TABLE, spatial.TABLE, structure.TABLE, transposed.TABLE)

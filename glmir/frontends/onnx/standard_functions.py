@@ -4,6 +4,7 @@ https://onnx.ai/onnx/repo-docs/IR.html, "Functions". Some bodies depend on the n
 are present, and their types.
 """
 
+import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 from onnx import helper
@@ -36,11 +37,11 @@ class StandardFunctions:
         if schema is None:
             raise Unsupported(f"ONNX has no operator {node.op_type} in opset {node.opset}")
         if not schema.has_function:
-            return _imported(_body_for(node, schema))
+            return _imported(_body_for(node, schema), schema)
         version = _version_for(node.opset, schema.function_opset_versions)
         key = (node.domain, node.op_type, version)
         if key not in self._bodies:
-            self._bodies[key] = _imported(schema.get_function_with_opset_version(version))
+            self._bodies[key] = _imported(schema.get_function_with_opset_version(version), schema)
         return self._bodies[key]
 
 
@@ -73,8 +74,6 @@ def _body_for(node: Node, schema: "onnx.defs.OpSchema") -> bytes:
 
 
 def _attribute(name: str, value: object) -> onnx.AttributeProto:
-    import numpy as np
-
     if isinstance(value, np.ndarray):
         return helper.make_attribute(name, onnx.numpy_helper.from_array(value))
     return helper.make_attribute(name, value)
@@ -89,6 +88,11 @@ def _declared(dim: Dim) -> int | str:
     return dim if isinstance(dim, int) else str(dim)
 
 
-def _imported(body: bytes) -> gs.Function:
+def _imported(body: bytes, schema: "onnx.defs.OpSchema") -> gs.Function:
     with G_LOGGER.suppress(G_LOGGER.CRITICAL + 1):
-        return OnnxImporter.import_function(onnx.FunctionProto.FromString(body))
+        function = OnnxImporter.import_function(onnx.FunctionProto.FromString(body))
+    # The body names the operator's attributes, but only the schema has their defaults.
+    for name, attribute in schema.attributes.items():
+        if attribute.default_value.type != onnx.AttributeProto.UNDEFINED:
+            function.attrs[name] = helper.get_attribute_value(attribute.default_value)
+    return function

@@ -2,7 +2,6 @@
 
 import math as numbers
 
-
 from ....ir import Op, Value
 from ....ops import math, nn
 from ....rewriter import RuleSet
@@ -181,5 +180,3 @@ def equal_true(op: math.Equal) -> Value | None:
     if op.x.type.dtype is not DType.BOOL or number(op.y) is not True or not same_shape(op.x, op.result):
         return None
     return op.x
-
-

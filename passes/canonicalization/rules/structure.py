@@ -245,5 +245,3 @@ def transpose_into_product(op: math.MatMul) -> Op | None:
 def _swaps_last_two(permutation: tuple[int, ...]) -> bool:
     rank = len(permutation)
     return rank >= 2 and permutation == (*range(rank - 2), rank - 1, rank - 2)
-
-

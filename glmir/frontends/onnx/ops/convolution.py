@@ -1,6 +1,6 @@
 """Conv and ConvTranspose."""
 
-from ....dims import Dim, is_nonnegative, known_different
+from ....dims import Dim, dim_max, is_nonnegative, known_different
 from ....ops import nn
 from ..node import ImporterTable, Node, Unsupported
 from .windows import WindowAttributes, auto_pad, positive_ints, spatial_sizes, split_padding, window_attributes
@@ -55,7 +55,10 @@ def _transposed_padding(
     target: tuple[Dim, ...] = node.ints("output_shape", ())[-len(sizes) :]
     if not target and mode in ("NOTSET", "VALID"):
         return (window.padding if mode == "NOTSET" else (0,) * 2 * len(sizes)), output_padding
-    target = target or tuple(size * stride for size, stride in zip(sizes, window.strides, strict=True))
+    if not target:
+        # size * stride, the smaller kernels' gaps left out of the result: onnxruntime does not fill them.
+        extents = zip(window.extents, window.strides, output_padding, strict=True)
+        return split_padding([dim_max(e - s + extra, 0) for e, s, extra in extents], mode == "SAME_UPPER"), output_padding
     if len(target) != len(sizes):
         raise Unsupported(f"output_shape {list(target)} does not fit {len(sizes)} spatial axes")
     axes = zip(sizes, window.strides, window.extents, output_padding, target, strict=True)

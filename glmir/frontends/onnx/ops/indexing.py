@@ -131,7 +131,7 @@ def _scatter_nd(node: Node) -> Imported:
 def _reduction(node: Node) -> ScatterReduction:
     try:
         return ScatterReduction[node.string("reduction", "none").upper()]
-    except ValueError:
+    except KeyError:
         raise Unsupported(f"the reduction {node.string('reduction')} is not one of the standard's") from None
 
 

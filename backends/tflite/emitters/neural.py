@@ -1,0 +1,118 @@
+"""Matrix products, softmax, local response normalization, and channels to space and back."""
+
+import numpy as np
+
+from ....ir import Op
+from ....ops import math, nn, tensor
+from ....ops.enums import ChannelOrder, Layout
+from ....passes.patterns import constant_array
+from ....types import DType
+from ..graph import Graph, TfliteTable
+from ..schema_enums import BuiltinOperator
+from ..schema_options import (
+    BatchMatMulOptions,
+    DepthToSpaceOptions,
+    FullyConnectedOptions,
+    LocalResponseNormalizationOptions,
+    LogSoftmaxOptions,
+    SoftmaxOptions,
+    SpaceToDepthOptions,
+)
+from .elementwise import ACTIVATIONS
+from .weights import is_f32
+
+TABLE = TfliteTable()
+
+MAX_MATMUL_RANK = 5
+MOVABLE = frozenset((DType.F32, DType.I8, DType.U8, DType.I32, DType.I64))
+
+
+@TABLE.emits(nn.Linear, when=(is_f32,))
+def fully_connected(op: nn.Linear, graph: Graph) -> None:
+    options = FullyConnectedOptions(
+        fused_activation_function=ACTIVATIONS[op.activation], keep_num_dims=op.x.type.rank != 2
+    )
+    graph.add(BuiltinOperator.FULLY_CONNECTED, [op.x, op.weight, op.bias], [op.result], options)
+
+
+def multiplies_by_constant(op: math.MatMul) -> bool:
+    """a constant matrix on the right."""
+    return constant_array(op.y) is not None and op.y.type.rank == 2 and not op.transpose_x
+
+
+def has_few_batch_axes(op: math.MatMul) -> bool:
+    """at most three batch axes."""
+    return max(op.x.type.rank, op.y.type.rank) <= MAX_MATMUL_RANK
+
+
+@TABLE.emits(math.MatMul, when=(is_f32, multiplies_by_constant))
+def constant_mat_mul(op: math.MatMul, graph: Graph) -> None:
+    matrix = constant_array(op.y)
+    assert matrix is not None
+    weight = matrix if op.transpose_y else np.transpose(matrix)
+    options = FullyConnectedOptions(keep_num_dims=op.x.type.rank != 2)
+    graph.add(BuiltinOperator.FULLY_CONNECTED, [op.x, weight, None], [op.result], options)
+
+
+@TABLE.emits(math.MatMul, when=(is_f32, has_few_batch_axes))
+def batch_matmul(op: math.MatMul, graph: Graph) -> None:
+    options = BatchMatMulOptions(adj_x=op.transpose_x, adj_y=op.transpose_y)
+    graph.add(BuiltinOperator.BATCH_MATMUL, [op.x, op.y], [op.result], options)
+
+
+def is_along_last_axis(op: nn.Softmax | nn.LogSoftmax) -> bool:
+    """the last axis."""
+    return op.axis == op.x.type.rank - 1
+
+
+@TABLE.emits(nn.Softmax, when=(is_f32, is_along_last_axis))
+def softmax(op: nn.Softmax, graph: Graph) -> None:
+    graph.add(BuiltinOperator.SOFTMAX, [op.x], [op.result], SoftmaxOptions(beta=1.0))
+
+
+@TABLE.emits(nn.LogSoftmax, when=(is_f32, is_along_last_axis))
+def log_softmax(op: nn.LogSoftmax, graph: Graph) -> None:
+    graph.add(BuiltinOperator.LOG_SOFTMAX, [op.x], [op.result], LogSoftmaxOptions())
+
+
+def has_channels_last(op: tensor.DepthToSpace | tensor.SpaceToDepth | nn.LocalResponseNorm) -> bool:
+    """channels last."""
+    return op.layout is Layout.NHWC
+
+
+def is_movable(op: Op) -> bool:
+    """f32, i8, u8, i32 or i64."""
+    return op.operands[0].type.dtype in MOVABLE
+
+
+def is_block_major(op: tensor.DepthToSpace) -> bool:
+    """channels ordered [block, block, C]."""
+    return op.order is ChannelOrder.DCR
+
+
+@TABLE.emits(tensor.DepthToSpace, when=(has_channels_last, is_block_major, is_movable))
+def depth_to_space(op: tensor.DepthToSpace, graph: Graph) -> None:
+    graph.add(BuiltinOperator.DEPTH_TO_SPACE, [op.x], [op.result], DepthToSpaceOptions(block_size=op.block))
+
+
+@TABLE.emits(tensor.SpaceToDepth, when=(has_channels_last, is_movable))
+def space_to_depth(op: tensor.SpaceToDepth, graph: Graph) -> None:
+    graph.add(BuiltinOperator.SPACE_TO_DEPTH, [op.x], [op.result], SpaceToDepthOptions(block_size=op.block))
+
+
+def has_four_axes(op: nn.LocalResponseNorm) -> bool:
+    """four axes."""
+    return op.x.type.rank == 4
+
+
+def is_centred(op: nn.LocalResponseNorm) -> bool:
+    """an odd number of channels to sum over."""
+    return op.size % 2 == 1
+
+
+@TABLE.emits(nn.LocalResponseNorm, when=(has_channels_last, is_f32, has_four_axes, is_centred))
+def local_response_normalization(op: nn.LocalResponseNorm, graph: Graph) -> None:
+    options = LocalResponseNormalizationOptions(
+        radius=op.size // 2, bias=op.bias, alpha=op.alpha / op.size, beta=op.beta
+    )
+    graph.add(BuiltinOperator.LOCAL_RESPONSE_NORMALIZATION, [op.x], [op.result], options)

@@ -1,0 +1,119 @@
+"""fuse-normalizations: layer and RMS norms that are spelled with primitive ops, and the scales and shifts behind them.
+
+The patterns stand in canonical form, after common subexpressions became one value.
+"""
+
+from ...dims import known_different
+from ...ir import Module, Op, Value
+from ...opdef import replace
+from ...ops import math, nn, tensor
+from ...ops.enums import Activation
+from ...pass_manager import module_pass
+from ...rewriter import RuleSet, apply_rules
+from ..patterns import constant, constant_array, either_order, number, same_shape
+
+RULES = RuleSet()
+
+
+@module_pass()
+def fuse_normalizations(module: Module) -> bool:
+    """Makes layer norms and RMS norms of their primitive parts, and scales and shifts their parameters."""
+    return apply_rules(module, RULES)
+
+
+@RULES.on(math.Div)
+def divided_by_deviation(op: math.Div) -> Op | None:
+    """(x - mean(x)) / sqrt(mean((x - mean(x)) ** 2) + e) -> layer_norm(x); x / sqrt(mean(x ** 2) + e) -> rms_norm(x)"""
+    match op:
+        case math.Div(x=x, y=Value(owner=math.Sqrt(x=variance)), activation=Activation.NONE):
+            return _normalized(x, variance)
+    return None
+
+
+@RULES.on(math.Mul)
+def multiplied_by_inverse_deviation(op: math.Mul) -> Op | None:
+    """(x - mean(x)) * rsqrt(mean((x - mean(x)) ** 2) + e) -> layer_norm(x); x * rsqrt(mean(x ** 2) + e) -> rms_norm(x)"""
+    if op.activation is not Activation.NONE:
+        return None
+    for x, other in either_order(op):
+        match other:
+            case Value(owner=math.Rsqrt(x=variance)):
+                return _normalized(x, variance)
+    return None
+
+
+def _normalized(x: Value, variance: Value) -> Op | None:
+    """The norm that dividing ``x`` by the root of ``variance`` amounts to."""
+    match variance:
+        case Value(owner=math.Add(
+            x=Value(owner=math.ReduceMean(x=Value(owner=math.Square(x=squared)), axes=axes, keep_dims=True)), y=epsilon
+        )) if squared is x:  # fmt: skip
+            pass
+        case _:
+            return None
+    e, rank = number(epsilon), x.type.rank
+    if e is None or not axes or axes != tuple(range(axes[0], rank)):
+        return None
+    centred = _centred(x, axes)
+    if centred is not None:
+        return nn.LayerNorm(centred, None, None, axes[0], float(e))
+    return nn.RmsNorm(x, None, axes[0], float(e))
+
+
+def _centred(value: Value, axes: tuple[int, ...]) -> Value | None:
+    """x when ``value`` is x - mean(x) over the axes."""
+    match value:
+        case Value(
+            owner=math.Sub(
+                x=x,
+                y=Value(owner=math.ReduceMean(x=averaged, axes=mean_axes, keep_dims=True)),
+                activation=Activation.NONE,
+            )
+        ) if averaged is x and mean_axes == axes:
+            return x
+    return None
+
+
+@RULES.on(math.Mul)
+def factor_into_norm(op: math.Mul) -> Op | None:
+    """layer_norm(x) * s -> layer_norm(x, scale=s), and rms_norm likewise"""
+    if op.activation is not Activation.NONE:
+        return None
+    for normed, factor in either_order(op):
+        match normed:
+            case Value(owner=nn.LayerNorm(scale=None, bias=None) | nn.RmsNorm(scale=None) as norm, has_one_use=True):
+                scale = _parameter(factor, norm)
+                if scale is not None and same_shape(normed, op.result):
+                    return replace(norm, scale=scale)
+    return None
+
+
+@RULES.on(math.Add)
+def summand_into_norm(op: math.Add) -> Op | None:
+    """layer_norm(x) + b -> layer_norm(x, bias=b)"""
+    if op.activation is not Activation.NONE:
+        return None
+    for normed, summand in either_order(op):
+        match normed:
+            case Value(owner=nn.LayerNorm(bias=None) as norm, has_one_use=True):
+                bias = _parameter(summand, norm)
+                if bias is not None and same_shape(normed, op.result):
+                    return replace(norm, bias=bias)
+    return None
+
+
+def _parameter(value: Value, norm: nn.LayerNorm | nn.RmsNorm) -> Value | None:
+    """``value`` as a scale or bias of the norm, one element for each normalized one; None when it does not vary so."""
+    trailing = norm.x.type.shape[norm.axis :]
+    shape = value.type.shape
+    if len(shape) < len(trailing) or any(d != 1 for d in shape[: len(shape) - len(trailing)]):
+        return None
+    own = shape[len(shape) - len(trailing) :]
+    if any(known_different(a, b) for a, b in zip(own, trailing, strict=True)):
+        return None
+    if len(own) == len(shape):
+        return value
+    array = constant_array(value)
+    return (
+        tensor.Reshape(value, None, own).result if array is None else constant(array.reshape(array.shape[-len(own) :]))
+    )
