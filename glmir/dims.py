@@ -19,6 +19,7 @@ from functools import lru_cache
 from math import gcd, inf, prod
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, final
 
+LARGEST_SIZE = 10**9 - 1  # no axis is longer: exporters write 10**9 and more for "to the end"
 _CACHE_SIZE = 1 << 14
 _RELAXATION_DEPTH = 4  # how many floor divisions, maxima and minima of one sum a bound sees through
 _EXPANSION_DEGREE = 8  # a product of k atoms expands into 2**k terms when its bound is sought
@@ -130,10 +131,10 @@ Dim: TypeAlias = int | SymInt
 
 
 def symbol(name: str) -> SymInt:
-    """The symbol `name`, an integer of at least 1. Any text is a name except the empty one (ValueError)."""
+    """The symbol `name`, an integer from 1 to `LARGEST_SIZE`. Any text is a name except the empty one (ValueError)."""
     if not name:
         raise ValueError("a symbolic dimension needs a name")
-    return _single("symbol", _quoted(name), (), frozenset([name]), 1, None)
+    return _single("symbol", _quoted(name), (), frozenset([name]), 1, LARGEST_SIZE)
 
 
 def ceil_div(a: Dim, b: Dim) -> Dim:

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from .dims import Dim, SymInt, evaluate, free_symbols
+from .dims import Dim, SymInt, evaluate, free_symbols, symbol
 from .errors import GlmirError, InputError
 from .ir import Array, Function, Module, Op, Value
 from .types import DType, TensorType
@@ -135,7 +135,7 @@ def _matches(dim: Dim, size: int, environment: Environment) -> bool:
     if isinstance(dim, int):
         return dim == size
     symbols = free_symbols(dim)
-    if str(dim) == symbols[0] and symbols[0] not in environment:
+    if dim == symbol(symbols[0]) and symbols[0] not in environment:
         environment[symbols[0]] = size
     # A symbol that nothing has bound can only stand in a result of data-dependent shape: nothing to hold it against.
     return any(s not in environment for s in symbols) or evaluate(dim, environment) == size

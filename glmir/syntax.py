@@ -188,10 +188,10 @@ class Transformer(lark.Transformer[lark.Token, object]):
         return _dim(items[0]) % _dim(items[1])
 
     def max(self, items: Sequence[object]) -> object:
-        return dim_max(_dim(items[0]), _dim(items[1]))
+        return dim_max(_dim(items[1]), _dim(items[2]))
 
     def min(self, items: Sequence[object]) -> object:
-        return dim_min(_dim(items[0]), _dim(items[1]))
+        return dim_min(_dim(items[1]), _dim(items[2]))
 
     def plain_type(self, items: Sequence[object]) -> TensorType:
         token = items[0]

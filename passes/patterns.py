@@ -44,9 +44,10 @@ def is_number(value: Value, expected: float, relative: float = 0.0) -> bool:
     return found is not None and (found == expected or math.isclose(found, expected, rel_tol=relative))
 
 
-def constant(array: Array) -> Value:
-    """The value of a new constant."""
-    return tensor.Constant(Weight(array)).result
+def constant(array: Array, like: Value | None = None) -> Value:
+    """The value of a new constant, whose weight is called like the one that ``like`` holds, if any."""
+    name = like.owner.value.name if like is not None and isinstance(like.owner, tensor.Constant) else ""
+    return tensor.Constant(Weight(array, name)).result
 
 
 def constant_like(elements: object, like: Value) -> Value:

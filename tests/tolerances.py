@@ -12,7 +12,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """An element may differ by ``relative`` times the reference's largest magnitude in the tensor, plus ``absolute``."""
+    """An element may differ by ``relative`` times the largest magnitude in the reference, plus ``absolute``."""
 
     relative: float
     absolute: float

@@ -1,7 +1,7 @@
 """Rewrites what TFLite cannot express into what it can."""
 
 from ...ir import Module
-from ...passes.lowering import normalization, spatial
+from ...passes.lowering import normalization, resize, spatial
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from . import legalize_neural, legalize_resize, legalize_spatial
@@ -13,6 +13,7 @@ RULES = RuleSet(
     legalize_neural.RULES,
     spatial.RULES,
     normalization.RULES,
+    resize.RULES,
     only=lambda op: not TABLE.is_legal(op),
 )
 """Tried in this order, and only on ops that no emitter takes."""

@@ -16,7 +16,8 @@ SAMPLES = 8
 @module_pass()
 def eliminate_common_subexpressions(module: Module) -> bool:
     """Replaces an op by an earlier one of the same class, operands and attributes."""
-    return any([_eliminate(function) for function in module.functions.values()])
+    changed = [_eliminate(function) for function in module.functions.values()]
+    return any(changed)
 
 
 def _eliminate(function: Function) -> bool:

@@ -24,8 +24,8 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
     """Evaluates ops whose operands are all constant.
 
     Results of more than ``max_elements`` elements stay ops, and so do large results that are larger than what they are
-    computed from (expand, tile, one-hot): the artifact would grow. Views (transpose, reshape, slice, split) cost nothing
-    and are always folded, without a copy.
+    computed from (expand, tile, one-hot): the artifact would grow. Views (transpose, reshape, slice, split) cost
+    nothing and are always folded, without a copy.
     """
     rules = RuleSet()
 
@@ -38,7 +38,7 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
 
 
 def _fold(op: Op, max_elements: int) -> list[Value] | None:
-    if not op.operands or op.has_effect or not _is_static(op):
+    if not op.operands or not op.results or op.has_effect or not _is_static(op):
         return None
     operands = [_arrays(getattr(op, field.name)) for field in op.definition.operand_fields]
     if any(o is _NOT_CONSTANT for o in operands) or not _is_worthwhile(op, max_elements):

@@ -27,7 +27,8 @@ _NOT_FOLLOWED = frozenset((DType.F16, DType.BF16, DType.F32, DType.F64, DType.U6
 @module_pass()
 def fold_shape_arithmetic(module: Module) -> bool:
     """Takes sizes from attributes instead of run-time operands, and replaces known shape tensors by constants."""
-    return any([_fold_function(function) for function in module.functions.values()])
+    changed = [_fold_function(function) for function in module.functions.values()]
+    return any(changed)
 
 
 def _fold_function(function: Function) -> bool:
@@ -181,7 +182,9 @@ def _rules(bound: frozenset[str]) -> RuleSet:
     @rules.on(Op)
     def known_contents(op: Op) -> Replacement:
         """f(x) -> constant when the inputs' shapes alone give the elements"""
-        if isinstance(op, tensor.Constant) or op.has_effect or any(r.type.dtype in _NOT_FOLLOWED for r in op.results):
+        if isinstance(op, tensor.Constant) or op.has_effect or not op.results:
+            return None
+        if any(r.type.dtype in _NOT_FOLLOWED for r in op.results):
             return None
         arrays = [contents.of(r) for r in op.results]
         if any(a is None or not all(isinstance(e, int) for e in a.flat) for a in arrays):

@@ -16,10 +16,10 @@ def infer_types(module: Module) -> bool:
     with every contradiction.
     """
     reasons: list[str] = []
-    changed = any([_infer_function(function, reasons) for function in module.functions.values()])
+    changed = [_infer_function(function, reasons) for function in module.functions.values()]
     if reasons:
         raise CompileError(reasons)
-    return changed
+    return any(changed)
 
 
 def _infer_function(function: Function, reasons: list[str]) -> bool:

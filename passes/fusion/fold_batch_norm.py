@@ -111,7 +111,7 @@ def _scaled(layer: Layer, factor: Vector, offset: Vector, activation: Activation
     """The layer whose result is ``factor`` times that of ``layer`` plus ``offset``, both one a channel."""
     weight = constant_array(layer.weight)
     assert weight is not None
-    scaled = constant(_scaled_weight(layer, weight, factor))
+    scaled = constant(_scaled_weight(layer, weight, factor), layer.weight)
     return replace(layer, weight=scaled, bias=_new_bias(layer, factor, offset), activation=activation)
 
 
@@ -130,4 +130,4 @@ def _new_bias(layer: Layer, factor: Vector, offset: Vector) -> Value:
     bias = constant_array(layer.bias)
     total = offset if bias is None else bias.astype(np.float64) * factor + offset
     dtype: DType = layer.x.type.dtype
-    return constant(total.astype(dtype.numpy))
+    return constant(total.astype(dtype.numpy), layer.bias)

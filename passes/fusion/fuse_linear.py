@@ -29,7 +29,7 @@ def product_to_linear(op: math.MatMul) -> Op | None:
     if isinstance(op.x.owner, tensor.Constant):
         return None
     # A view: the weight's elements stay where they are.
-    return nn.Linear(op.x, op.y if op.transpose_y else constant(np.transpose(weight)), None)
+    return nn.Linear(op.x, op.y if op.transpose_y else constant(np.transpose(weight), op.y), None)
 
 
 @RULES.on(math.Add)
@@ -51,7 +51,7 @@ def _vector(summand: Value, linear: nn.Linear) -> Value | None:
         return None
     if array.size != array.shape[-1] or not known_equal(array.shape[-1], result.shape[-1]):
         return None
-    return constant(array.reshape(-1))
+    return constant(array.reshape(-1), summand)
 
 
 @RULES.on(tensor.Reshape)

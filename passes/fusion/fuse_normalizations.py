@@ -32,7 +32,7 @@ def divided_by_deviation(op: math.Div) -> Op | None:
 
 @RULES.on(math.Mul)
 def multiplied_by_inverse_deviation(op: math.Mul) -> Op | None:
-    """(x - mean(x)) * rsqrt(mean((x - mean(x)) ** 2) + e) -> layer_norm(x); x * rsqrt(mean(x ** 2) + e) -> rms_norm(x)"""
+    """(x - mean(x)) * rsqrt(mean((x - mean(x)) ** 2) + e) -> layer_norm(x); without the mean it is rms_norm"""
     if op.activation is not Activation.NONE:
         return None
     for x, other in either_order(op):

@@ -11,10 +11,10 @@ from ...dims import Dim, dim_max, dim_min, known_equal, product
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
-from ...ops.enums import Layout
+from ...ops.enums import Activation, Layout
 from ...ops.nn.windows import Windows, spatial_sizes, with_spatial
 from ...rewriter import RuleSet
-from ...types import Shape
+from ...types import Array, DType, Shape
 from ..patterns import constant, constant_array
 from .building import (
     concat,
@@ -30,6 +30,7 @@ from .building import (
     split_evenly,
 )
 
+ConvolutionT = TypeVar("ConvolutionT", bound=nn.Convolution)
 PoolT = TypeVar("PoolT", bound=nn.Pool)
 
 RULES = RuleSet()
@@ -127,6 +128,11 @@ def grouped_conv_to_convs(op: nn.Conv) -> Value | None:
     """conv(x, w, groups=g) -> concat(conv(x_1, w_1), ..., conv(x_g, w_g))"""
     if op.groups == 1:
         return None
+    return _convolve_groups(op)
+
+
+def _convolve_groups(op: ConvolutionT) -> Value:
+    """Every group by itself, the results joined. The weight's first axis is cut, in either direction of convolution."""
     channel = op.layout.channel_axis(op.x.type.rank)
     xs = split_evenly(op.x, channel, op.groups)
     weights = split_evenly(op.weight, 0, op.groups)
@@ -152,12 +158,7 @@ def grouped_conv_transpose(op: nn.ConvTranspose) -> Value | None:
     """conv_transpose(x, w, groups=g) -> concat(conv_transpose(x_1, w_1), ...), unless a group has one channel only"""
     if op.groups == 1 or op.spatial_rank != 2 or known_equal(op.channels, op.groups):
         return None
-    channel = op.layout.channel_axis(op.x.type.rank)
-    xs = split_evenly(op.x, channel, op.groups)
-    weights = split_evenly(op.weight, 0, op.groups)
-    biases = [None] * op.groups if op.bias is None else split_evenly(op.bias, 0, op.groups)
-    parts = [replace(op, x=x, weight=w, bias=b, groups=1).result for x, w, b in zip(xs, weights, biases, strict=True)]
-    return concat(parts, channel)
+    return _convolve_groups(op)
 
 
 @RULES.on(nn.ConvTranspose)
@@ -223,13 +224,32 @@ def _unpadded(op: PoolT, x: Value) -> PoolT:
 
 @RULES.on(nn.MaxPool)
 def max_pool_padding_to_pad(op: nn.MaxPool) -> Op | None:
-    """max_pool(x, padding, ceil_mode) -> max_pool(pad(x, lowest value))"""
+    """max_pool(x, padding, ceil_mode) -> max_pool(pad(x, lowest value)), or of zeros where x is never negative"""
     low, high = floor_padding(op.windows, spatial_sizes(op.x.type.shape, op.layout))
     if not op.ceil_mode and all(d == 0 for d in op.padding):
         return None
-    dtype = op.x.type.dtype
+    # Targets pad with zeros faster than with anything else, and pools often follow a ReLU.
+    filler = None if _is_never_negative(op.x) else constant(_lowest(op.x.type.dtype))
+    return _unpadded(op, pad_axes(op.x, _spatial_axes(op), low, high, filler))
+
+
+def _lowest(dtype: DType) -> Array:
     lowest = ml_dtypes.finfo(dtype.numpy).min if dtype.is_float else ml_dtypes.iinfo(dtype.numpy).min
-    return _unpadded(op, pad_axes(op.x, _spatial_axes(op), low, high, constant(np.array(lowest, dtype.numpy))))
+    return np.array(lowest, dtype.numpy)
+
+
+def _is_never_negative(x: Value) -> bool:
+    """Whether that is plain from the op that computes ``x``."""
+    match x.owner:
+        case nn.Relu() | nn.Relu6() | nn.Sigmoid() | nn.HardSigmoid() | math.Abs() | math.Square():
+            return True
+        case nn.Convolution() | nn.Linear() | math.ActivatedArithmetic() as op:
+            return op.activation is not Activation.NONE
+        case nn.Pool(x=source) | tensor.Transpose(x=source) | tensor.Reshape(x=source):
+            return _is_never_negative(source)
+        case tensor.Concat(xs=sources):
+            return all(map(_is_never_negative, sources))
+    return False
 
 
 @RULES.on(nn.AveragePool)

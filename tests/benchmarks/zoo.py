@@ -284,6 +284,7 @@ BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "repvgg_a0_branches": lambda: repvgg_a0(deploy=False),
     "vit_tiny": vit_tiny,
     "vit_tiny_dynamic": lambda: vit_tiny(batch="batch"),
+    "chain_10": lambda: chain(10),
     "chain_100": lambda: chain(100),
     "chain_1000": lambda: chain(1000),
     "chain_10000": lambda: chain(10000),

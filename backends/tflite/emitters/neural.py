@@ -27,7 +27,13 @@ MAX_MATMUL_RANK = 5
 MOVABLE = frozenset((DType.F32, DType.I8, DType.U8, DType.I32, DType.I64))
 
 
-@TABLE.emits(nn.Linear, when=(is_f32,))
+def has_constant_weight(op: nn.Linear) -> bool:
+    """a constant weight."""
+    # The kernel takes others too, but XNNPACK does not; it multiplies two computed matrices.
+    return constant_array(op.weight) is not None
+
+
+@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight))
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     options = FullyConnectedOptions(
         fused_activation_function=ACTIVATIONS[op.activation], keep_num_dims=op.x.type.rank != 2

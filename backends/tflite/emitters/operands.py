@@ -1,12 +1,12 @@
-"""Operands that several families write: shapes and axes, which TFLite wants as int32."""
+"""Operands that several families write (shapes, axes and counts, which TFLite wants as int32), and conditions on dtypes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ....dims import Dim, SymInt
-from ....ir import Array, Value
-from ....ops import tensor
+from ....ir import Array, Op, Value
+from ....passes.patterns import constant_array
 from ....types import DType, TensorType
 from ..graph import TFLITE_TYPES, Graph, Operand, Slot
 from ..schema_enums import BuiltinOperator
@@ -15,39 +15,64 @@ from ..schema_options import CastOptions
 INT32 = np.iinfo(np.int32)
 
 
+def takes(*dtypes: DType) -> Callable[[Op], bool]:
+    """A condition: the first operand has one of these dtypes."""
+
+    def condition(op: Op) -> bool:
+        return op.operands[0].type.dtype in dtypes
+
+    condition.__doc__ = f"operands of {' or '.join(d.value for d in dtypes)}"
+    return condition
+
+
+def up_to_rank(rank: int) -> Callable[[Op], bool]:
+    """A condition: no operand and no result has more axes."""
+
+    def condition(op: Op) -> bool:
+        return all(v.type.rank <= rank for v in (*op.operands, *op.results))
+
+    condition.__doc__ = f"tensors of at most {rank} axes"
+    return condition
+
+
 def int32(numbers: int | Sequence[int]) -> Array:
     """A constant operand: a scalar or a vector."""
     return np.array(numbers, np.int32)
 
 
-def constant_array(value: Value) -> Array | None:
-    """The elements of a constant, None for what is computed at run time."""
-    return value.owner.value.array if isinstance(value.owner, tensor.Constant) else None
-
-
-def shape_operand(graph: Graph, dims: Value | None, shape: Sequence[Dim], inferred: int = 1) -> Operand:
-    """A shape: constant where it is known, with -1 for up to ``inferred`` symbolic dims, else from ``dims`` at run time."""
-    if has_shape_operand(dims, shape, inferred):
-        return int32([-1 if isinstance(d, SymInt) else d for d in shape]) if dims is None else cast_to_int32(graph, dims)
-    raise AssertionError("not legal")
-
-
-def has_shape_operand(dims: Value | None, shape: Sequence[Dim], inferred: int = 1) -> bool:
-    """Whether the shape can be written: it is known, but for ``inferred`` dims, or supplied at run time."""
-    return dims is not None or sum(isinstance(d, SymInt) for d in shape) <= inferred
+def shape_operand(graph: Graph, dims: Value | None, shape: Sequence[Dim]) -> Operand:
+    """A shape: constant, with -1 for a symbolic dim, unless ``dims`` supplies it at run time."""
+    if dims is not None and not all(isinstance(d, int) for d in shape):
+        return cast_to_int32(graph, dims)
+    return int32([-1 if isinstance(d, SymInt) else d for d in shape])
 
 
 def cast_to_int32(graph: Graph, value: Value) -> Operand:
-    """The value's elements as int32, clipped to its range."""
+    """The value's elements as int32, constants clipped to its range."""
     array = constant_array(value)
     if array is not None:
         return np.clip(array, INT32.min, INT32.max).astype(np.int32)
-    return cast(graph, value, value.type, DType.I32)
+    return value if value.type.dtype is DType.I32 else cast(graph, value, value.type, DType.I32)
+
+
+def clipped_to_int32(graph: Graph, value: Value) -> Operand:
+    """An i64's elements as int32, those beyond its range as its ends."""
+    if constant_array(value) is not None:
+        return cast_to_int32(graph, value)
+    below, clipped = graph.temporary(value.type), graph.temporary(value.type)
+    graph.add(BuiltinOperator.MINIMUM, [value, np.array(INT32.max, np.int64)], [below])
+    graph.add(BuiltinOperator.MAXIMUM, [below, np.array(INT32.min, np.int64)], [clipped])
+    return cast(graph, clipped, value.type, DType.I32)
 
 
 def cast(graph: Graph, operand: Value | Slot, type_: TensorType, dtype: DType) -> Slot:
     """The operand, of the given type, converted to another dtype."""
     converted = graph.temporary(type_.with_dtype(dtype))
-    options = CastOptions(in_data_type=TFLITE_TYPES[type_.dtype], out_data_type=TFLITE_TYPES[dtype])
-    graph.add(BuiltinOperator.CAST, [operand], [converted], options)
+    add_cast(graph, operand, type_.dtype, converted, dtype)
     return converted
+
+
+def add_cast(graph: Graph, operand: Value | Slot, source: DType, result: Value | Slot, target: DType) -> None:
+    """Appends a CAST."""
+    options = CastOptions(in_data_type=TFLITE_TYPES[source], out_data_type=TFLITE_TYPES[target])
+    graph.add(BuiltinOperator.CAST, [operand], [result], options)

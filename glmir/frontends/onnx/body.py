@@ -134,6 +134,7 @@ class BodyImporter:
         if any(_has_failed(body, t.name) for t in raw.inputs):
             return None
         node = self._parsed(body, raw, opset, used)
+        results: Sequence[Value | None]
         if importer is not None:
             results = self._inserted(node, importer(node))
         elif key == ("", "If"):

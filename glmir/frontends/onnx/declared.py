@@ -1,5 +1,7 @@
 """The types that a model declares for its inputs and outputs."""
 
+import re
+
 import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
@@ -7,19 +9,23 @@ import onnx_graphsurgeon as gs
 from ...dims import Dim, known_different, symbol
 from ...types import DType, TensorType
 
+_NO_NAMES = frozenset(("", "?", "*", "-1", "None", "none", "unknown"))
+"""What exporters write for a dim they know nothing of: two dims with such a name need not be equal."""
+
 _BFLOAT16: int = onnx.TensorProto.BFLOAT16
 
 
 def input_type(tensor: gs.Tensor) -> TensorType:
     """The declared type of a graph input, with a symbol for every dim that is no number.
 
-    A dim without a name gets one from the input's name and its place. Raises ValueError, whose message says why, for
-    what is no tensor of known element type and rank.
+    A dim without a name gets one from the input's name, as an identifier, and its place. Raises ValueError, whose
+    message says why, for what is no tensor of known element type and rank.
     """
     dtype = _dtype(tensor)
     if dtype is None or tensor.shape is None:
         raise ValueError("its dtype and rank must be known; give them with --input")
-    dims = (_dim(dim, f"{tensor.name}_dim{place}") for place, dim in enumerate(tensor.shape))
+    prefix = re.sub(r"\W|^(?=\d)", "_", tensor.name, flags=re.ASCII)
+    dims = (_dim(dim, f"{prefix}_dim{place}") for place, dim in enumerate(tensor.shape))
     return TensorType(dtype, tuple(dims))
 
 
@@ -42,7 +48,7 @@ def contradiction(tensor: gs.Tensor, type_: TensorType) -> str | None:
     )
     if is_possible:
         return None
-    text = ", ".join(str(d) if isinstance(d, int) else str(raw or "?") for d, raw in zip(declared, tensor.shape, strict=True))
+    text = ", ".join(str(raw) if isinstance(raw, int | str) and raw != -1 else "?" for raw in tensor.shape)
     return f"the shapes contradict each other: it is declared as [{text}], but its nodes compute {type_}"
 
 
@@ -50,7 +56,7 @@ def _dtype(tensor: gs.Tensor) -> DType | None:
     """None when it is not declared; raises ValueError for what the IR has no type for."""
     kind = getattr(tensor, "type", "tensor_type")
     if kind not in (None, "tensor_type"):
-        raise ValueError(f"it is a {kind.removesuffix('_type')}; only tensors can be compiled")
+        raise ValueError(f"its type is {kind.removesuffix('_type')}; only tensors can be compiled")
     dtype = tensor.dtype
     if dtype is None or dtype == onnx.TensorProto.UNDEFINED:
         return None
@@ -67,4 +73,5 @@ def _dtype(tensor: gs.Tensor) -> DType | None:
 def _dim(dim: object, default_name: str) -> Dim:
     if isinstance(dim, int) and dim >= 0:
         return dim
-    return symbol(dim if isinstance(dim, str) and dim else default_name)
+    is_name = isinstance(dim, str) and dim not in _NO_NAMES
+    return symbol(str(dim) if is_name else default_name)

@@ -11,6 +11,7 @@ import onnx_graphsurgeon as gs
 
 from ...errors import CompileError
 from ...ir import Function, Module, Value
+from ...ops.tensor import Constant
 from ...types import TensorType
 from .body import Body, BodyImporter
 from .declared import contradiction, input_type
@@ -42,7 +43,15 @@ def _function(model: LoadedModel, specialize: Specialize) -> Function:
     if reasons:
         raise CompileError(reasons, model.source)
     function.set_outputs([v for v in outputs if v is not None], [t.name for t in graph.outputs])
+    _erase_unused_constants(function)
     return function
+
+
+def _erase_unused_constants(function: Function) -> None:
+    """Removes what importers have read into attributes, such as axes and shapes."""
+    for op in function.ops:
+        if isinstance(op, Constant) and not op.has_uses:
+            op.erase()
 
 
 def _inputs(model: LoadedModel, specialize: Specialize) -> list[Value]:

@@ -67,7 +67,7 @@ class ImporterTable:
 
 @dataclass
 class Node:
-    """One node: ``operands`` has None for inputs that are left out, ``opset`` is the version of its domain in the model."""
+    """One node: ``operands`` has None for inputs that are left out, ``opset`` is the version of its domain."""
 
     op_type: str
     domain: str
@@ -128,13 +128,13 @@ class Node:
 
     def ints(self, name: str, default: Sequence[_Int] | None = None) -> tuple[_Int, ...]:
         value = self._attribute(name, default)
-        if isinstance(value, int | float | str | bytes):
+        if isinstance(value, int | float | str | bytes | np.ndarray) or not all(isinstance(v, int) for v in value):
             raise Unsupported(f"attribute {name} is not a list of integers")
         return tuple(int(v) for v in value)
 
     def floats(self, name: str, default: Sequence[_Float] | None = None) -> tuple[_Float, ...]:
         value = self._attribute(name, default)
-        if isinstance(value, int | float | str | bytes):
+        if isinstance(value, int | float | str | bytes | np.ndarray) or any(isinstance(v, str) for v in value):
             raise Unsupported(f"attribute {name} is not a list of numbers")
         return tuple(_shortest(float(v)) for v in value)
 
@@ -186,6 +186,30 @@ class Node:
             raise Unsupported(f"input {index} must be constant, but it depends on a symbolic dimension")
         return tuple(d for d in dims if isinstance(d, int))
 
+    def entries(self, index: _Int) -> tuple[Dim | None, ...]:
+        """The contents of a list of integers, None for unknown elements; refuses one whose length is not known."""
+        type_ = self.type(index)
+        if type_.rank != 1 or not type_.dtype.is_integer:
+            raise Unsupported(f"input {index} is {type_}, not a list of integers")
+        if not isinstance(type_.shape[0], int):
+            raise Unsupported(f"the length of input {index} must be known, but it is {type_}")
+        dims = self.dims(index)
+        return (None,) * type_.shape[0] if dims is None else dims
+
+    def only_dim(self, index: _Int) -> Dim:
+        """The element of an operand that holds one, in a scalar or in a list; refuses the node when it is unknown."""
+        dims = self.known_dims(index)
+        if len(dims) != 1:
+            raise Unsupported(f"input {index} must hold one element, but it is {self.type(index)}")
+        return dims[0]
+
+    def only_int(self, index: _Int) -> _Int:
+        """As ``only_dim``; refuses a symbolic element too."""
+        dim = self.only_dim(index)
+        if not isinstance(dim, int):
+            raise Unsupported(f"input {index} must be constant, but it is the symbolic dimension {dim}")
+        return dim
+
     def dims_or_fresh(self, index: _Int, count: _Int) -> tuple[tuple[Dim, ...], Value | None]:
         """The contents of a shape operand with fresh symbols for unknown elements, and the operand itself if any is."""
         dims = self.dims(index) or (None,) * count
@@ -194,7 +218,7 @@ class Node:
         filled = tuple(self.scope.fresh_symbol() if d is None else d for d in dims)
         return filled, self.operand(index)
 
-    def numbers(self, index: int) -> tuple[float, ...] | None:
+    def numbers(self, index: _Int) -> tuple[_Float, ...] | None:
         """The elements of a float operand that are known at compile time, else None."""
         array = self.constant(index)
         if array is not None:

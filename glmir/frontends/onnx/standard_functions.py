@@ -1,7 +1,7 @@
 """The bodies that the ONNX standard gives for operators: operators made of other operators.
 
-https://onnx.ai/onnx/repo-docs/IR.html, "Functions". Some bodies depend on the node: its attributes, which of its operands
-are present, and their types.
+https://onnx.ai/onnx/repo-docs/IR.html, "Functions". Some bodies depend on the node: on its attributes, on which of its
+operands are present, and on their types.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from onnx_graphsurgeon.importers.onnx_importer import OnnxImporter
 from onnx_graphsurgeon.logger import G_LOGGER
 
 from ...dims import Dim
-from ...types import DType, TensorType
+from ...types import TensorType
 from .node import Node, Unsupported
 
 
@@ -80,8 +80,8 @@ def _attribute(name: str, value: object) -> onnx.AttributeProto:
 
 
 def _type_proto(type_: TensorType) -> onnx.TypeProto:
-    dtype = onnx.TensorProto.BFLOAT16 if type_.dtype is DType.BF16 else helper.np_dtype_to_tensor_dtype(type_.dtype.numpy)
-    return helper.make_tensor_type_proto(dtype, [_declared(d) for d in type_.shape])
+    data_type = helper.np_dtype_to_tensor_dtype(type_.dtype.numpy)
+    return helper.make_tensor_type_proto(data_type, [_declared(d) for d in type_.shape])
 
 
 def _declared(dim: Dim) -> int | str:

@@ -57,12 +57,17 @@ def _transposed_padding(
         return (window.padding if mode == "NOTSET" else (0,) * 2 * len(sizes)), output_padding
     if not target:
         # size * stride, the smaller kernels' gaps left out of the result: onnxruntime does not fill them.
-        extents = zip(window.extents, window.strides, output_padding, strict=True)
-        return split_padding([dim_max(e - s + extra, 0) for e, s, extra in extents], mode == "SAME_UPPER"), output_padding
+        axes = zip(window.extents, window.strides, output_padding, strict=True)
+        cut = [dim_max(extent - stride + extra, 0) for extent, stride, extra in axes]
+        return split_padding(cut, mode == "SAME_UPPER"), output_padding
     if len(target) != len(sizes):
         raise Unsupported(f"output_shape {list(target)} does not fit {len(sizes)} spatial axes")
-    axes = zip(sizes, window.strides, window.extents, output_padding, target, strict=True)
-    totals = [(size - 1) * stride + extent + extra - goal for size, stride, extent, extra, goal in axes]
+    totals = [
+        (size - 1) * stride + extent + extra - goal
+        for size, stride, extent, extra, goal in zip(
+            sizes, window.strides, window.extents, output_padding, target, strict=True
+        )
+    ]
     # What the target asks for beyond the full result is filled with zeros at the high end.
     missing = [-total if isinstance(total, int) and total < 0 else 0 for total in totals]
     amounts: list[Dim] = [total if lack == 0 else 0 for total, lack in zip(totals, missing, strict=True)]

@@ -7,8 +7,8 @@ import numpy as np
 from ....dims import Dim, SymInt, ceil_div, dim_max
 from ....ir import Array, Value
 from ....ops import tensor
+from ....types import DType
 from ..node import Imported, ImporterTable, Node, Unsupported, constant
-from .structure import shape_entries
 
 TABLE = ImporterTable()
 
@@ -23,10 +23,7 @@ def _constant(node: Node) -> Imported:
 
 def _constant_array(node: Node) -> Array:
     if node.has("value"):
-        array = node.array("value")
-        if array.dtype == np.object_:
-            raise Unsupported("it holds strings")
-        return array
+        return _storable(node.array("value"))
     if node.has("value_float"):
         return np.array(node.float("value_float"), np.float32)
     if node.has("value_floats"):
@@ -38,11 +35,24 @@ def _constant_array(node: Node) -> Array:
     raise Unsupported(f"a constant given by {', '.join(sorted(node.attributes)) or 'nothing'} is not supported")
 
 
+def _storable(array: Array) -> Array:
+    """The array; refuses element types that the IR has not."""
+    try:
+        DType.of(array.dtype)
+    except ValueError:
+        kind = "strings" if array.dtype == np.object_ else f"elements of type {array.dtype}"
+        raise Unsupported(f"it holds {kind}, which are not supported") from None
+    return array
+
+
 @TABLE.imports("ConstantOfShape")
 def _constant_of_shape(node: Node) -> Imported:
-    value = node.array("value").reshape(()) if node.has("value") else np.zeros((), np.float32)
-    entries = shape_entries(node, 0)
-    static = tuple(d for d in entries if isinstance(d, int))
+    value = _storable(node.array("value")) if node.has("value") else np.zeros((), np.float32)
+    if value.size != 1:
+        raise Unsupported(f"its value has {value.size} elements, not one")
+    value = value.reshape(())
+    entries = node.entries(0)
+    static = tuple(d for d in entries if isinstance(d, int) and d >= 0)
     if len(static) == len(entries) and prod(static) <= _FILL_LIMIT:
         return constant(np.full(static, value))
     shape, dims = node.dims_or_fresh(0, len(entries))
@@ -62,8 +72,8 @@ def _eye_like(node: Node) -> Imported:
 
 @TABLE.imports("Range")
 def _range(node: Node) -> Imported:
-    length = _range_length(node)
     start, limit, delta = (_as_scalar(node.operand(i)) for i in range(3))
+    length = _range_length(node)
     return tensor.Range(start, limit, delta, node.scope.fresh_symbol() if length is None else length)
 
 
@@ -73,14 +83,13 @@ def _as_scalar(x: Value) -> Value:
 
 def _range_length(node: Node) -> Dim | None:
     """How many numbers there are, None where only running the model shows it."""
-    arrays = [node.constant(i) for i in range(3)]
-    start, limit, delta = (None if a is None else a.reshape(()) for a in arrays)
-    if delta is not None and delta == 0:
+    start, limit, delta = (node.constant(i) for i in range(3))
+    if delta is not None and not delta.all():
         raise Unsupported("its delta is 0")
     if node.type(0).dtype.is_float:
         if start is None or limit is None or delta is None:
             return None
-        return max(0, int(np.ceil(float(limit - start) / float(delta))))
+        return max(0, int(np.ceil((limit - start).item() / delta.item())))
     first, end, step = (_only(node.dims(i)) for i in range(3))
     if first is None or end is None or step is None or isinstance(step, SymInt) or step == 0:
         return None

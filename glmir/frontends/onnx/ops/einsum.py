@@ -14,7 +14,7 @@ from ....ops import math, tensor
 from ..node import Unsupported
 
 Labels = tuple[str, ...]
-"""The label of every axis: a letter, or for an axis that an ellipsis stands for ``.0``, ``.1``, … counted from the back."""
+"""The label of every axis: a letter, or ``.0``, ``.1``, …, counted from the back, where an ellipsis stands."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ def _contract(a: _Term, b: _Term, needed: Collection[str]) -> _Term:
 
 
 def _outer_product(a: _Term, b: _Term, labels: Labels) -> Value:
-    factors = []
-    for term in (a, b):
+    def spread(term: _Term) -> Value:
         own = term.ordered(tuple(label for label in labels if label in term.labels))
-        factors.append(_reshaped(own, tuple(map(term.dim, labels))))
-    return math.Mul(*factors).result
+        return _reshaped(own, tuple(map(term.dim, labels)))
+
+    return math.Mul(spread(a), spread(b)).result
 
 
 def _as_matrices(term: _Term, batch: Labels, rows: Labels, columns: Labels) -> tuple[Value, bool]:

@@ -129,9 +129,10 @@ def _where(node: Node) -> Imported:
 @TABLE.imports("IsInf")
 def _is_inf(node: Node) -> Imported:
     x = node.operand(0)
+    of_either_sign = math.IsInf(x)
     match bool(node.int("detect_negative", 1)), bool(node.int("detect_positive", 1)):
         case True, True:
-            return math.IsInf(x)
+            return of_either_sign
         case True, False:
             return math.Equal(x, scalar(-np.inf, x))
         case False, True:

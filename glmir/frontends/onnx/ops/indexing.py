@@ -41,13 +41,7 @@ def _bounds(node: Node, attribute: str, index: int) -> Bounds:
     """The starts or the ends: an attribute before opset 10, then an operand; None for what only running shows."""
     if node.opset < 10:
         return node.ints(attribute)
-    dims = node.dims(index)
-    if dims is not None:
-        return dims
-    (length,) = node.type(index).shape
-    if not isinstance(length, int):
-        raise Unsupported(f"how many axes it slices is not known: input {index} is {node.type(index)}")
-    return (None,) * length
+    return node.entries(index)
 
 
 def _integers(node: Node, attribute: str, index: int, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -146,11 +140,10 @@ def _one_hot(node: Node) -> Imported:
 
 def _depth(node: Node) -> Dim:
     array = node.constant(1)
-    if array is not None:
+    if array is not None and array.size == 1:
         # A float is allowed here, though it counts.
         return int(array.item())
-    (depth,) = node.known_dims(1)
-    return depth
+    return node.only_dim(1)
 
 
 @TABLE.imports("NonZero")
@@ -176,6 +169,8 @@ def _compress(node: Node) -> Imported:
 
 
 def _true_positions(node: Node, index: int) -> Value:
+    if node.type(index).rank != 1:
+        raise Unsupported(f"its condition is {node.type(index)}, not a list")
     condition = node.constant(index)
     if condition is not None:
         return constant(np.flatnonzero(condition))
@@ -187,6 +182,8 @@ def _true_positions(node: Node, index: int) -> Value:
 @TABLE.imports("ReverseSequence")
 def _reverse_sequence(node: Node) -> Imported:
     x, lengths = node.operand(0), node.constant(1)
+    if x.type.rank == 0:
+        raise Unsupported("a scalar has no sequences")
     axis = node.axis("time_axis", 0, x.type.rank)
     if lengths is not None and (lengths <= 1).all():
         return x
@@ -197,7 +194,7 @@ def _reverse_sequence(node: Node) -> Imported:
 
 @TABLE.imports("Trilu")
 def _trilu(node: Node) -> Imported:
-    diagonal = 0 if node.optional(1) is None else node.known_ints(1)[0]
+    diagonal = 0 if node.optional(1) is None else node.only_int(1)
     return tensor.Trilu(node.operand(0), diagonal, bool(node.int("upper", 1)))
 
 

@@ -93,7 +93,7 @@ def _root(x: Value, p: int) -> Value:
 
 
 def _padded(x: Value, windows: Windows) -> Value:
-    """``x`` with the window's padding as zeros, and with as many more as a last window of ceil_mode reaches beyond it."""
+    """``x`` with zeros for the padding, and with those that a last window of ceil_mode reaches beyond it."""
     sizes = x.type.shape[2:]
     high: list[Dim] = list(windows.high)
     if windows.ceil_mode:

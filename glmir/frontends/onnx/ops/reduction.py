@@ -145,8 +145,7 @@ def _cum_sum(node: Node) -> Imported:
 
 def _axis_operand(node: Node, index: int) -> int:
     """An axis given by an operand, a scalar or a tensor of one element."""
-    (axis,) = node.known_ints(index)
-    return check_axis(axis, node.type(0).rank)
+    return check_axis(node.only_int(index), node.type(0).rank)
 
 
 @TABLE.imports("CumProd")
@@ -177,10 +176,11 @@ def _shifted_in_ones(x: Value, axis: int, distance: int) -> Value:
 @TABLE.imports("TopK")
 def _top_k(node: Node) -> Imported:
     x = node.operand(0)
-    k: Dim
-    if node.opset < 10:
-        k, count = node.int("k"), None
-    else:
-        (k,), count = node.dims_or_fresh(1, 1)
+    k: tuple[Dim, ...] = (node.int("k"),) if node.opset < 10 else ()
+    count = None
+    if node.opset >= 10:
+        k, count = node.dims_or_fresh(1, 1)
+    if len(k) != 1:
+        raise Unsupported(f"input 1 must hold one element, but it is {node.type(1)}")
     # Without `sorted` any order will do, so the sorted one does.
-    return math.TopK(x, count, k, node.axis("axis", -1, x.type.rank), bool(node.int("largest", 1))).results
+    return math.TopK(x, count, k[0], node.axis("axis", -1, x.type.rank), bool(node.int("largest", 1))).results

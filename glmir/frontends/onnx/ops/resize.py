@@ -62,13 +62,14 @@ def resize(node: Node) -> Value:
 
 
 def _resized_simply(node: Node, scales: Sequence[float]) -> Value:
-    """Coordinates are divided by the factor; the nearest element is then the one before, or when shrinking behind it."""
+    """Coordinates are divided by the factor; the nearest element is the one before, when shrinking the one behind."""
     x, mode = node.operand(0), _member(node, "mode", ResizeMode, "nearest")
     _require_one_an_axis(scales, tuple(range(x.type.rank)))
-    groups = [(NearestRounding.FLOOR, [max(s, 1.0) for s in scales]), (NearestRounding.CEIL, [min(s, 1.0) for s in scales])]
-    if mode is not ResizeMode.NEAREST:
-        groups = [(NearestRounding.FLOOR, list(scales))]
-    for rounding, factors in groups:
+    steps = [(NearestRounding.FLOOR, list(scales))]
+    if mode is ResizeMode.NEAREST:
+        growing, shrinking = [max(s, 1.0) for s in scales], [min(s, 1.0) for s in scales]
+        steps = [(NearestRounding.FLOOR, growing), (NearestRounding.CEIL, shrinking)]
+    for rounding, factors in steps:
         if all(s == 1 for s in factors):
             continue
         shape = tuple(_scaled(d, s) for d, s in zip(x.type.shape, factors, strict=True))
@@ -88,7 +89,7 @@ def _member(node: Node, name: str, enum: type[EnumT], default: str) -> EnumT:
 def _scales(node: Node, index: int) -> tuple[float, ...]:
     scales = node.numbers(index)
     if scales is None:
-        raise Unsupported(f"input {index}, the scales, must be constant, but depends on the data or on symbolic dimensions")
+        raise Unsupported(f"input {index}, the scales, must be constant, but depends on data or symbolic dimensions")
     if not all(s > 0 for s in scales):
         raise Unsupported(f"the scales {list(scales)} are not all positive")
     return scales
@@ -166,7 +167,7 @@ def _sized(node: Node, axes: tuple[int, ...]) -> _Target:
     choose = min if policy == "not_larger" else max
     pairs = [(size, shape[axis]) for axis, size in zip(axes, sizes, strict=True)]
     if not all(isinstance(d, int) for pair in pairs for d in pair):
-        raise Unsupported(f"keep_aspect_ratio_policy {policy} is supported for known sizes only, not for {node.type(0)}")
+        raise Unsupported(f"keep_aspect_ratio_policy {policy} needs known sizes, not {node.type(0)}")
     scale = choose(float(str(size)) / float(str(d)) for size, d in pairs)
     scales = tuple(scale if axis in axes else 1.0 for axis in range(len(shape)))
     kept = tuple(_rounded(d, s) for d, s in zip(shape, scales, strict=True))

@@ -19,7 +19,7 @@ Entries = tuple[Dim | None, ...]
 
 @TABLE.imports("Reshape")
 def _reshape(node: Node) -> Imported:
-    x, entries = node.operand(0), shape_entries(node, 1)
+    x, entries = node.operand(0), node.entries(1)
     copied = [i for i, d in enumerate(entries) if d == 0 and not node.int("allowzero", 0)]
     if any(i >= x.type.rank for i in copied):
         raise Unsupported(f"its shape copies a dimension that an operand of rank {x.type.rank} does not have")
@@ -32,17 +32,6 @@ def _reshape(node: Node) -> Imported:
         raise Unsupported("its shape holds -1 more than once")
     filled = tuple(node.scope.fresh_symbol() if d is None else d for d in entries)
     return tensor.Reshape(x, _without_copies(x, node.operand(1), copied), _with_quotient(x, filled))
-
-
-def shape_entries(node: Node, index: int) -> Entries:
-    """The elements of a shape operand; refuses one whose length, and with it the result's rank, is not known."""
-    dims = node.dims(index)
-    if dims is not None:
-        return dims
-    type_ = node.type(index)
-    if type_.rank != 1 or not isinstance(type_.shape[0], int):
-        raise Unsupported(f"the rank of its result is not known: input {index} is {type_}")
-    return (None,) * type_.shape[0]
 
 
 def _with_quotient(x: Value, entries: Entries) -> Shape:
@@ -125,6 +114,8 @@ def _concat(node: Node) -> Imported:
 @TABLE.imports("Split")
 def _split(node: Node) -> Imported:
     x = node.operand(0)
+    if x.type.rank == 0:
+        raise Unsupported("a scalar cannot be split")
     axis = node.axis("axis", 0, x.type.rank)
     if node.has("split"):
         sizes: Shape = node.ints("split")
@@ -149,7 +140,7 @@ def _even_sizes(dim: Dim, count: int) -> Shape:
 
 @TABLE.imports("Expand")
 def _expand(node: Node) -> Imported:
-    x, entries = node.operand(0), shape_entries(node, 1)
+    x, entries = node.operand(0), node.entries(1)
     rank = max(len(entries), x.type.rank)
     own = (1,) * (rank - x.type.rank) + x.type.shape
     wanted = (1,) * (rank - len(entries)) + entries

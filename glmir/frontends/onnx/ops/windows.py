@@ -57,7 +57,7 @@ def positive_ints(node: Node, name: str, rank: int) -> tuple[int, ...]:
     """An attribute with a number of at least 1 for every spatial axis, all 1 when it is left out."""
     numbers = node.ints(name, (1,) * rank)
     if len(numbers) != rank or any(n < 1 for n in numbers):
-        raise Unsupported(f"attribute {name} {list(numbers)} must have a positive number for each of {rank} spatial axes")
+        raise Unsupported(f"{name} {list(numbers)} must have a positive number for each of {rank} spatial axes")
     return numbers
 
 

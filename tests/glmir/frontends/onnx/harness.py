@@ -1,8 +1,8 @@
 """Differential tests of the ONNX frontend: what a model means to us against what it means to a reference.
 
 ``check`` builds a model of one node, ``check_model`` takes a model; both import it, verify the module, print it and
-parse it back, run the interpreter and compare with onnxruntime (with onnx's reference evaluator for opsets and operators
-that onnxruntime lacks).
+parse it back, run the interpreter and compare with onnxruntime (with onnx's reference evaluator for opsets and
+operators that onnxruntime lacks).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -153,9 +153,7 @@ def op_names(module: Module) -> list[str]:
     return [name for name in names if name != "tensor.constant"]
 
 
-def reference(
-    model: onnx.ModelProto, inputs: Mapping[str, Array], oracle: Oracle = "onnxruntime"
-) -> dict[str, Array]:
+def reference(model: onnx.ModelProto, inputs: Mapping[str, Array], oracle: Oracle = "onnxruntime") -> dict[str, Array]:
     """The model's outputs by name, from onnxruntime, or from onnx's reference evaluator where onnxruntime cannot."""
     names = [o.name for o in model.graph.output]
     session = _session(model) if oracle == "onnxruntime" else None

@@ -60,7 +60,9 @@ def test_one_operand(op_type: str, attributes: dict[str, Any], opset: int, dims:
     check(op_type, X, opset=opset, dims={0: dims} if dims else {}, **attributes)
 
 
-@pytest.mark.parametrize(("op_type", "opset"), [("Relu", 13), ("Softmax", 13), ("Elu", 12), ("Sigmoid", 13), ("Softplus", 7)])
+@pytest.mark.parametrize(
+    ("op_type", "opset"), [("Relu", 13), ("Softmax", 13), ("Elu", 12), ("Sigmoid", 13), ("Softplus", 7)]
+)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float16, "f16"), (np.float64, "f64")])
 def test_dtypes(op_type: str, opset: int, dtype: type[np.generic], tolerance: str) -> None:
     check(op_type, floats(3, 5, dtype=dtype), opset=opset, tolerance=tolerance)

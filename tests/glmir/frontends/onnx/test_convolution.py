@@ -116,10 +116,10 @@ def test_refusals() -> None:
         "kernel_shape [5, 5] contradicts the weight's type f32[3, 2, 3, 3]"
     )
     assert refusal("Conv", (1, 2, 6, 6), (3, 2, 3, 3), strides=[2]) == (
-        "attribute strides [2] must have a positive number for each of 2 spatial axes"
+        "strides [2] must have a positive number for each of 2 spatial axes"
     )
     assert refusal("Conv", (1, 2, 6, 6), (3, 2, 3, 3), strides=[0, 1], auto_pad="SAME_UPPER") == (
-        "attribute strides [0, 1] must have a positive number for each of 2 spatial axes"
+        "strides [0, 1] must have a positive number for each of 2 spatial axes"
     )
     assert "the input has groups times as many channels" in refusal("Conv", (1, 4, 6, 6), (3, 2, 3, 3))
     assert refusal("Conv", (1, 2, 6, 6), (3, 2, 3, 3), auto_pad="SOME") == "auto_pad SOME is not known"

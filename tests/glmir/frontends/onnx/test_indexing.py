@@ -231,7 +231,9 @@ def test_reverse_sequence() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
 def test_trilu(upper: int, k: int | None, dtype: Any) -> None:
     operands = [] if k is None else [np.array(k)]
-    check("Trilu", integers(2, 3, 4, dtype=dtype), *operands, opset=14, constants=range(1, 1 + len(operands)), upper=upper)
+    check(
+        "Trilu", integers(2, 3, 4, dtype=dtype), *operands, opset=14, constants=range(1, 1 + len(operands)), upper=upper
+    )
 
 
 def test_non_max_suppression_is_refused() -> None:

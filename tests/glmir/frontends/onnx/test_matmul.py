@@ -7,7 +7,17 @@ import pytest
 
 from glmir.frontends.onnx.importer import import_model
 from glmir.ops import nn, tensor
-from tests.glmir.frontends.onnx.harness import NEWEST, Array, OneNode, Oracle, check, floats, integers, op_names, reasons_of
+from tests.glmir.frontends.onnx.harness import (
+    NEWEST,
+    Array,
+    OneNode,
+    Oracle,
+    check,
+    floats,
+    integers,
+    op_names,
+    reasons_of,
+)
 
 MATMULS = [
     ((3, 4), (4, 5)),

@@ -32,9 +32,7 @@ def test_batch_normalization_of_halves_with_single_precision_statistics() -> Non
 
 def test_batch_normalization_does_not_train() -> None:
     node = OneNode("BatchNormalization", batch_norm_inputs(X), {"training_mode": 1}, outputs=1)
-    assert reasons_of(node) == [
-        "node node (BatchNormalization): training_mode is set: only inference can be compiled"
-    ]
+    assert reasons_of(node) == ["node node (BatchNormalization): training_mode is set: only inference can be compiled"]
     node = OneNode("BatchNormalization", batch_norm_inputs(X), opset=9, outputs=["y", "", "", "m", "v"])
     assert reasons_of(node) == [
         "node node (BatchNormalization): its output m is used, but only the first 1 are supported"
@@ -63,7 +61,13 @@ def test_layer_normalization_with_scales_of_other_shapes(shape: tuple[int, ...])
 
 def test_layer_normalization_of_symbolic_shapes() -> None:
     module = check(
-        "LayerNormalization", X, floats(4), floats(4), dims={0: ("n", 6, "h", 4)}, constants=[1, 2], tolerance="f32-sums"
+        "LayerNormalization",
+        X,
+        floats(4),
+        floats(4),
+        dims={0: ("n", 6, "h", 4)},
+        constants=[1, 2],
+        tolerance="f32-sums",
     )
     assert op_names(module) == ["nn.layer_norm"]
 

@@ -71,9 +71,7 @@ def test_max_pool_of_bytes() -> None:
 
 def test_indices_are_refused_when_used() -> None:
     node = OneNode("MaxPool", [floats(1, 1, 4, 4)], {"kernel_shape": [2, 2]}, outputs=2)
-    assert reasons_of(node) == [
-        "node node (MaxPool): its second output, the indices, is used and not supported"
-    ]
+    assert reasons_of(node) == ["node node (MaxPool): its second output, the indices, is used and not supported"]
 
 
 def test_bad_windows_are_refused() -> None:

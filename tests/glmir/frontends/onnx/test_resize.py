@@ -133,7 +133,7 @@ def refusal(*inputs: Any, opset: int = 18, constants: Any = (), **attributes: An
 
 def test_refusals() -> None:
     assert refusal(X, None, scales(2, 2)) == (
-        "input 2, the scales, must be constant, but depends on the data or on symbolic dimensions"
+        "input 2, the scales, must be constant, but depends on data or symbolic dimensions"
     )
     assert refusal(X, None, scales(2), constants=[2]) == "there are 3 scales, sizes or bounds for 4 axes"
     assert refusal(X, None, scales(0, 1), constants=[2]) == "the scales [1.0, 1.0, 0.0, 1.0] are not all positive"

@@ -1,0 +1,91 @@
+"""Resampling of images whose channels come last."""
+
+import numpy as np
+
+from ....dims import SymInt
+from ....ops import nn
+from ....ops.enums import ResizeMode
+from ....passes.lowering.resize import is_identity
+from ....types import DType, TensorType
+from ..graph import Graph, Operand, TfliteTable
+from ..resampling import Convention, convention
+from ..schema_enums import BuiltinOperator
+from ..schema_enums import TensorType as TfliteType
+from ..schema_options import CastOptions, ResizeBilinearOptions, ResizeNearestNeighborOptions, SliceOptions
+
+TABLE = TfliteTable()
+
+
+def resizes_height_and_width(op: nn.Resize) -> bool:
+    """data [N, H, W, C] whose H and W alone are resized."""
+    return op.x.type.rank == 4 and is_identity(op, 0) and is_identity(op, 3)
+
+
+def has_tensorflow_coordinates(op: nn.Resize) -> bool:
+    """coordinates as TensorFlow computes them."""
+    return convention(op) is not None
+
+
+def is_bilinear(op: nn.Resize) -> bool:
+    """linear interpolation."""
+    return op.mode is ResizeMode.LINEAR
+
+
+def is_nearest(op: nn.Resize) -> bool:
+    """nearest neighbours."""
+    return op.mode is ResizeMode.NEAREST
+
+
+def is_image(op: nn.Resize) -> bool:
+    """f32, i8 or u8."""
+    return op.x.type.dtype in (DType.F32, DType.I8, DType.U8)
+
+
+def has_sizes(op: nn.Resize) -> bool:
+    """sizes that are known, or computed at run time."""
+    return op.dims is not None or not any(isinstance(d, SymInt) for d in op.shape[1:3])
+
+
+def is_single_precision(op: nn.Resize) -> bool:
+    """32-bit floats."""
+    return op.x.type.dtype is DType.F32
+
+
+@TABLE.emits(
+    nn.Resize,
+    when=(resizes_height_and_width, is_bilinear, is_single_precision, has_tensorflow_coordinates, has_sizes),
+)
+def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
+    found = convention(op)
+    options = ResizeBilinearOptions(
+        align_corners=found is Convention.ALIGN_CORNERS, half_pixel_centers=found is Convention.HALF_PIXEL
+    )
+    graph.add(BuiltinOperator.RESIZE_BILINEAR, [op.x, _sizes(op, graph)], [op.result], options)
+
+
+@TABLE.emits(
+    nn.Resize, when=(resizes_height_and_width, is_nearest, is_image, has_tensorflow_coordinates, has_sizes)
+)
+def resize_nearest_neighbor(op: nn.Resize, graph: Graph) -> None:
+    found = convention(op)
+    options = ResizeNearestNeighborOptions(
+        align_corners=found is Convention.ALIGN_CORNERS, half_pixel_centers=found is Convention.HALF_PIXEL
+    )
+    graph.add(BuiltinOperator.RESIZE_NEAREST_NEIGHBOR, [op.x, _sizes(op, graph)], [op.result], options)
+
+
+def _sizes(op: nn.Resize, graph: Graph) -> Operand:
+    """The new height and width as int32[2]."""
+    known = [d for d in op.shape[1:3] if isinstance(d, int)]
+    if len(known) == 2:
+        return np.array(known, np.int32)
+    assert op.dims is not None
+    dims: Operand = op.dims
+    if op.dims.type.dtype is not DType.I32:
+        dims = graph.temporary(TensorType(DType.I32, (4,)))
+        options = CastOptions(in_data_type=TfliteType.INT64, out_data_type=TfliteType.INT32)
+        graph.add(BuiltinOperator.CAST, [op.dims], [dims], options)
+    sizes = graph.temporary(TensorType(DType.I32, (2,)))
+    bounds = [np.array([1], np.int32), np.array([2], np.int32)]
+    graph.add(BuiltinOperator.SLICE, [dims, *bounds], [sizes], SliceOptions())
+    return sizes

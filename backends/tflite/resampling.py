@@ -1,0 +1,120 @@
+"""Which of TensorFlow's three coordinate conventions, if any, resamples as ``nn.Resize`` does."""
+
+import enum
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dims import Dim, known_equal, lower_bound
+from ...ir import Value
+from ...ops import nn
+from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
+from ...passes.lowering.resize import resized_axes
+from ...types import DType, TensorType
+
+PROVEN_SIZE = 4096
+"""Nearest neighbours at integer scales are compared up to this input size when the size is symbolic."""
+
+
+class Convention(enum.Enum):
+    """The options of RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR, of which at most one is set."""
+
+    HALF_PIXEL = "half_pixel_centers"
+    LEGACY = "neither"
+    ALIGN_CORNERS = "align_corners"
+
+
+def convention(op: nn.Resize) -> Convention | None:
+    """The convention that gives the op's coordinates along every resized axis; None when none does."""
+    if op.mode is ResizeMode.CUBIC or op.transform is CoordinateTransform.TF_CROP_AND_RESIZE:
+        return None
+    if op.antialias and not all(_is_enlarged(op, a) for a in resized_axes(op)):
+        return None
+    matches = _matches_linear if op.mode is ResizeMode.LINEAR else _matches_nearest
+    return next((c for c in Convention if all(matches(op, a, c) for a in resized_axes(op))), None)
+
+
+def _is_enlarged(op: nn.Resize, axis: int) -> bool:
+    if op.scales:
+        return op.scales[axis] >= 1
+    return (lower_bound(op.shape[axis] - op.x.type.shape[axis]) or -1) >= 0
+
+
+def _scale_is_size_ratio(op: nn.Resize, axis: int) -> bool:
+    """Whether the scale for the coordinates is the ratio of the sizes, which is what TensorFlow takes."""
+    if not op.scales:
+        return True
+    scale, size, result = op.scales[axis], op.x.type.shape[axis], op.shape[axis]
+    if isinstance(size, int) and isinstance(result, int):
+        return abs(scale * size - result) <= 1e-6 * result
+    return scale.is_integer() and known_equal(result, size * int(scale))
+
+
+def _matches_linear(op: nn.Resize, axis: int, candidate: Convention) -> bool:
+    result = op.shape[axis]
+    match op.transform:
+        case CoordinateTransform.ALIGN_CORNERS:
+            return candidate is Convention.ALIGN_CORNERS
+        case CoordinateTransform.ASYMMETRIC:
+            return candidate is Convention.LEGACY and _scale_is_size_ratio(op, axis)
+        case CoordinateTransform.HALF_PIXEL | CoordinateTransform.HALF_PIXEL_SYMMETRIC:
+            return candidate is Convention.HALF_PIXEL and _scale_is_size_ratio(op, axis)
+        case CoordinateTransform.PYTORCH_HALF_PIXEL:
+            if result == 1:
+                return candidate is not Convention.HALF_PIXEL
+            is_several = (lower_bound(result) or 0) > 1
+            return candidate is Convention.HALF_PIXEL and is_several and _scale_is_size_ratio(op, axis)
+    return False
+
+
+def _matches_nearest(op: nn.Resize, axis: int, candidate: Convention) -> bool:
+    size, result = op.x.type.shape[axis], op.shape[axis]
+    scale = op.scales[axis] if op.scales else None
+    if isinstance(size, int) and isinstance(result, int):
+        return _same_neighbours(op.transform, op.rounding, candidate, size, result, scale)
+    if candidate is Convention.ALIGN_CORNERS:
+        return op.transform is CoordinateTransform.ALIGN_CORNERS and op.rounding is NearestRounding.ROUND_PREFER_CEIL
+    factor = _integer_factor(size, result)
+    if factor is None or op.transform is CoordinateTransform.ALIGN_CORNERS:
+        return False
+    # Whatever the size, the neighbours at an integer factor are the first of those at a larger size.
+    return _same_neighbours(op.transform, op.rounding, candidate, PROVEN_SIZE, PROVEN_SIZE * factor, scale)
+
+
+def _integer_factor(size: Dim, result: Dim) -> int | None:
+    factor = result // size
+    return factor if isinstance(factor, int) and known_equal(result, size * factor) else None
+
+
+@lru_cache(256)
+def _same_neighbours(
+    transform: CoordinateTransform,
+    rounding: NearestRounding,
+    candidate: Convention,
+    size: int,
+    result: int,
+    scale: float | None,
+) -> bool:
+    wanted = nearest_neighbours(transform, rounding, size, result, scale)
+    return np.array_equal(wanted, tensorflow_neighbours(candidate, size, result))
+
+
+def nearest_neighbours(
+    transform: CoordinateTransform, rounding: NearestRounding, size: int, result: int, scale: float | None
+) -> NDArray[np.int64]:
+    """For every element of the result the element of an axis of ``size`` that ``nn.Resize`` takes."""
+    x = Value(TensorType(DType.I64, (size,)))
+    scales = () if scale is None else (scale,)
+    op = nn.Resize(x, (result,), scales, ResizeMode.NEAREST, transform, rounding)
+    return op.evaluate(np.arange(size), None)
+
+
+def tensorflow_neighbours(candidate: Convention, size: int, result: int) -> NDArray[np.int64]:
+    """The same for the kernel of RESIZE_NEAREST_NEIGHBOR, which computes in single precision."""
+    is_aligned = candidate is Convention.ALIGN_CORNERS
+    ratio = (size - 1, result - 1) if is_aligned and result > 1 else (size, result)
+    scale = np.float32(ratio[0]) / np.float32(ratio[1])
+    offset = np.float32(0.5 if candidate is Convention.HALF_PIXEL else 0)
+    at = (np.arange(result).astype(np.float32) + offset) * scale
+    return np.minimum(np.floor(at + np.float32(0.5) if is_aligned else at).astype(np.int64), size - 1)

@@ -1,0 +1,106 @@
+"""What can be told of the sign of integers that are known at run time only."""
+
+from collections.abc import Callable, Mapping
+
+from ...ir import Op, Value
+from ...ops import math, nn, tensor
+from ..patterns import constant_array
+
+_DEPTH = 24
+"""How many ops back the analysis looks."""
+
+
+def is_nonnegative_at_run_time(value: Value, depth: int = _DEPTH) -> bool:
+    """Whether all elements of an integer tensor are provably 0 or more (sums are taken not to overflow)."""
+    array = constant_array(value)
+    if array is not None:
+        return not array.size or bool(array.min() >= 0)
+    if value.type.dtype.is_unsigned_integer:
+        return True
+    op = value.owner
+    if op is None or depth == 0 or type(op) not in _RULES:
+        return False
+    return _RULES[type(op)](op, value, lambda v: is_nonnegative_at_run_time(v, depth - 1))
+
+
+_Proof = Callable[[Value], bool]
+_Rule = Callable[[Op, Value, _Proof], bool]
+
+
+def _always(op: Op, value: Value, holds: _Proof) -> bool:
+    return True
+
+
+def _first(op: Op, value: Value, holds: _Proof) -> bool:
+    """Ops that only move elements of their first operand."""
+    return holds(op.operands[0])
+
+
+def _all(op: Op, value: Value, holds: _Proof) -> bool:
+    return all(map(holds, op.operands))
+
+
+def _any(op: Op, value: Value, holds: _Proof) -> bool:
+    return any(map(holds, op.operands))
+
+
+def _divisor(op: Op, value: Value, holds: _Proof) -> bool:
+    return holds(op.operands[1])
+
+
+def _cast(op: Op, value: Value, holds: _Proof) -> bool:
+    source = op.operands[0]
+    return not source.type.dtype.is_numeric or (source.type.dtype.is_integer and holds(source))
+
+
+def _range(op: Op, value: Value, holds: _Proof) -> bool:
+    start, _, delta = op.operands
+    return holds(start) and holds(delta)
+
+
+def _select(op: Op, value: Value, holds: _Proof) -> bool:
+    return all(map(holds, op.operands[1:]))
+
+
+def _clamp(op: Op, value: Value, holds: _Proof) -> bool:
+    return isinstance(op, math.Clamp) and op.minimum >= 0
+
+
+def _top_k(op: Op, value: Value, holds: _Proof) -> bool:
+    return value is op.results[1] or holds(op.operands[0])
+
+
+_RULES: Mapping[type[Op], _Rule] = {
+    **dict.fromkeys((tensor.Shape, tensor.NonZero, math.ArgMax, math.ArgMin, math.Abs, math.Square), _always),
+    **dict.fromkeys((nn.Relu, nn.Relu6), _always),
+    **dict.fromkeys(
+        (
+            tensor.Reshape,
+            tensor.Transpose,
+            tensor.Slice,
+            tensor.DynamicSlice,
+            tensor.Split,
+            tensor.Expand,
+            tensor.Tile,
+            tensor.Reverse,
+            tensor.Gather,
+            tensor.GatherElements,
+            tensor.GatherNd,
+            tensor.Trilu,
+            math.ShiftRight,
+            math.ReduceMax,
+            math.ReduceMin,
+            math.ReduceSum,
+            math.CumSum,
+        ),
+        _first,
+    ),
+    **dict.fromkeys((tensor.Concat, tensor.Pad, math.Add, math.Mul, math.Div, math.Minimum), _all),
+    math.Maximum: _any,
+    math.FloorMod: _divisor,
+    tensor.Cast: _cast,
+    tensor.Range: _range,
+    math.Select: _select,
+    math.Clamp: _clamp,
+    math.TopK: _top_k,
+}

@@ -1,0 +1,125 @@
+"""Resampling as gathers and matrix products, an axis at a time, for sizes that are known."""
+
+import numpy as np
+
+from ...dims import known_equal, product
+from ...ir import Array, Value
+from ...opdef import replace
+from ...ops import math, nn, tensor
+from ...ops.enums import CoordinateTransform, ResizeMode
+from ...rewriter import RuleSet
+from ...types import DType, TensorType
+from ..patterns import constant
+from .building import folded_reshape
+
+RULES = RuleSet()
+
+
+@RULES.on(nn.Resize)
+def resize_in_single_precision(op: nn.Resize) -> Value | None:
+    """resize(x) -> cast(resize(cast(x, f32))), for interpolation of other dtypes"""
+    if op.mode is ResizeMode.NEAREST or op.x.type.dtype is DType.F32:
+        return None
+    single = replace(op, x=tensor.Cast(op.x, DType.F32).result)
+    return tensor.Cast(single.result, op.x.type.dtype).result
+
+
+@RULES.on(nn.Resize)
+def resize_to_gathers(op: nn.Resize) -> Value | None:
+    """resize(x, nearest) -> gather(x, constant indices) along each axis in turn"""
+    if op.mode is not ResizeMode.NEAREST or _is_crop(op) or not _axes_are_known(op):
+        return None
+    x = op.x
+    for axis in resized_axes(op):
+        size, result = _sizes(op, axis)
+        line = _along_one_axis(op, axis, DType.I64, (size,), (result,))
+        x = tensor.Gather(x, constant(line.evaluate(np.arange(size), None)), axis).result
+    return x
+
+
+@RULES.on(nn.Resize)
+def resize_to_matrix_products(op: nn.Resize) -> Value | None:
+    """resize(x) -> (constant matrix) * x along each axis in turn, + extrapolation outside a cropped region"""
+    if op.x.type.dtype is not DType.F32 or not _axes_are_known(op):
+        return None
+    x = op.x
+    axes = resized_axes(op)
+    for axis in axes:
+        size, result = _sizes(op, axis)
+        plane = _along_one_axis(op, axis, DType.F32, (size, size), (result, size))
+        x = _multiply_along(x, axis, plane.evaluate(np.eye(size, dtype=np.float32), None))
+    if not _is_crop(op) or op.extrapolation == 0:
+        return x
+    return math.Add(x, constant(_outside(op, axes) * np.float32(op.extrapolation))).result
+
+
+def resized_axes(op: nn.Resize) -> tuple[int, ...]:
+    """The axes that do not provably stay as they are."""
+    return tuple(a for a in range(len(op.shape)) if not is_identity(op, a))
+
+
+def is_identity(op: nn.Resize, axis: int) -> bool:
+    """Whether the axis stays as it is."""
+    if not known_equal(op.x.type.shape[axis], op.shape[axis]):
+        return False
+    if _is_crop(op):
+        return op.roi[axis] == 0 and op.roi[axis + len(op.shape)] == 1
+    return not op.scales or op.scales[axis] == 1
+
+
+def _is_crop(op: nn.Resize) -> bool:
+    return op.transform is CoordinateTransform.TF_CROP_AND_RESIZE
+
+
+def _axes_are_known(op: nn.Resize) -> bool:
+    return all(isinstance(d, int) for a in resized_axes(op) for d in (op.x.type.shape[a], op.shape[a]))
+
+
+def _sizes(op: nn.Resize, axis: int) -> tuple[int, int]:
+    size, result = op.x.type.shape[axis], op.shape[axis]
+    assert isinstance(size, int) and isinstance(result, int)
+    return size, result
+
+
+def _along_one_axis(
+    op: nn.Resize, axis: int, dtype: DType, shape: tuple[int, ...], result: tuple[int, ...]
+) -> nn.Resize:
+    """The op as it acts on ``axis``, on the first axis of data of ``shape``; it leaves the others alone."""
+    others = len(shape) - 1
+    roi: tuple[float, ...] = ()
+    if _is_crop(op):
+        roi = (op.roi[axis], *(0.0,) * others, op.roi[axis + len(op.shape)], *(1.0,) * others)
+    return replace(
+        op,
+        x=Value(TensorType(dtype, shape)),
+        shape=result,
+        scales=(op.scales[axis], *(1.0,) * others) if op.scales else (),
+        extrapolation=0.0,
+        roi=roi,
+        dims=None,
+    )
+
+
+def _multiply_along(x: Value, axis: int, matrix: Array) -> Value:
+    """``matrix`` [result, size] times every line of ``x`` along ``axis``."""
+    shape = x.type.shape
+    if axis == len(shape) - 1:
+        return nn.Linear(x, constant(matrix), None).result
+    before, after = shape[:axis], shape[axis + 1 :]
+    stacked = folded_reshape(x, (product(before), shape[axis], product(after)))
+    multiplied = math.MatMul(constant(matrix[None]), stacked).result
+    return folded_reshape(multiplied, (*before, matrix.shape[0], *after))
+
+
+def _outside(op: nn.Resize, axes: tuple[int, ...]) -> Array:
+    """1 where the result lies outside the input along any of ``axes``, else 0; other axes have size 1."""
+    rank = len(op.shape)
+    shape = [_sizes(op, a)[0] if a in axes else 1 for a in range(rank)]
+    mask = replace(
+        op,
+        x=Value(TensorType(DType.F32, tuple(shape))),
+        shape=tuple(_sizes(op, a)[1] if a in axes else 1 for a in range(rank)),
+        extrapolation=1.0,
+        dims=None,
+    )
+    return mask.evaluate(np.zeros(shape, np.float32), None)

@@ -1,0 +1,110 @@
+"""How long compiling takes and how much memory, as whole processes with imports; beside another converter if asked for.
+
+    python -m tests.benchmarks.compile_time
+    python -m tests.benchmarks.compile_time mobilenet_v2 some/model.onnx --runs 5
+    python -m tests.benchmarks.compile_time --peer "converter -i {model} -o {output}" vit_tiny
+
+Models are names of zoo.py, which are built first, or paths. The figures are the least of all runs: what the work costs
+when nothing disturbs it. `ms/node` leaves out what a chain of ten nodes takes, which is start-up: that it stays the same
+for chains of 100, 1,000 and 10,000 nodes is what linear cost looks like.
+"""
+
+import argparse
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.processes import Measurement, interleaved, measure
+
+MODELS = ("mobilenet_v2", "densenet121", "vit_tiny", "resnet50", "chain_100", "chain_1000", "chain_10000")
+START_UP = "chain_10"
+COMPILER = (sys.executable, "-m", "glmir.driver.glmc", "{model}", "--quiet", "-o", "{output}.tflite")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file; ``nodes`` counts its graph's nodes."""
+
+    name: str
+    path: Path
+    nodes: int
+
+
+def main() -> None:
+    """Measures the models that the arguments name and prints a table."""
+    arguments = _parser().parse_args()
+    peer = tuple(shlex.split(arguments.peer)) if arguments.peer else ()
+    commands = [COMPILER, *([peer] if peer else [])]
+    with tempfile.TemporaryDirectory() as folder:
+        start_up = _least(_run(find_model(START_UP, Path(folder)), [COMPILER], arguments.runs)[0]).seconds
+        print(f"start-up: {start_up:.2f} s (a chain of ten nodes)\n")
+        print(_row("model", "nodes", "MB", "seconds", "ms/node", "peak MB", *(["peer s", "peer MB"] if peer else [])))
+        print("|" + "---|" * (8 if peer else 6))
+        for name in arguments.models or MODELS:
+            model = find_model(name, Path(folder))
+            results = [_least(runs) for runs in _run(model, commands, arguments.runs)]
+            print(_row(*_cells(model, results, start_up)), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.compile_time", description="Measure seconds and memory of compiling."
+    )
+    parser.add_argument("models", nargs="*", help=f"names of zoo.py or paths (default: {' '.join(MODELS)})")
+    parser.add_argument("--runs", type=int, default=3, help="how often each is compiled (default: 3)")
+    parser.add_argument("--peer", metavar="COMMAND", help='another converter, timed in turn: "convert {model} {output}"')
+    return parser
+
+
+def find_model(name: str, folder: Path) -> Model:
+    """The model at a path, or the one of zoo.py, written to ``folder``; exits with a message when there is none."""
+    path = Path(name)
+    if not path.exists():
+        path = folder / f"{name}.onnx"
+        # In a process of its own: building takes memory that would count as that of what is measured.
+        built = measure((sys.executable, "-m", "tests.benchmarks.zoo", name, str(path)))
+        if built.exit_code:
+            raise SystemExit(f"{name}: {built.last_line}")
+    script = "import sys, onnx; print(len(onnx.load(sys.argv[1], load_external_data=False).graph.node))"
+    counted = measure((sys.executable, "-c", script, str(path)))
+    if counted.exit_code:
+        raise SystemExit(f"{name}: {counted.last_line}")
+    return Model(Path(name).stem, path, int(counted.last_line))
+
+
+def _run(model: Model, commands: Sequence[Sequence[str]], runs: int) -> list[list[Measurement]]:
+    with tempfile.TemporaryDirectory() as folder:
+        places = {"model": str(model.path), "output": str(Path(folder) / model.name)}
+        return interleaved([[part.format(**places) for part in command] for command in commands], runs)
+
+
+def _least(measurements: Sequence[Measurement]) -> Measurement:
+    """The quickest run that succeeded, or one that failed."""
+    return min(measurements, key=lambda m: (m.exit_code != 0, m.seconds))
+
+
+def _cells(model: Model, results: Sequence[Measurement], start_up: float) -> list[str]:
+    ours, *peers = results
+    megabytes = f"{model.path.stat().st_size / 1e6:.1f}"
+    if ours.exit_code:
+        return [model.name, str(model.nodes), megabytes, f"failed: {ours.last_line[:60]}"]
+    per_node = max(ours.seconds - start_up, 0) / model.nodes * 1e3
+    cells = [model.name, str(model.nodes), megabytes, f"{ours.seconds:.2f}", f"{per_node:.2f}", _megabytes(ours)]
+    for peer in peers:
+        cells += ["failed", ""] if peer.exit_code else [f"{peer.seconds:.2f}", _megabytes(peer)]
+    return cells
+
+
+def _megabytes(measurement: Measurement) -> str:
+    return f"{measurement.peak_bytes / 1e6:.0f}"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
