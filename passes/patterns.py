@@ -34,7 +34,9 @@ def number(value: Value) -> Number | None:
     element = array.reshape(())
     if array.dtype == np.bool_:
         return bool(element)
-    # By way of a wide dtype: the narrow ones of ml_dtypes have no Python number of their own.
+    if array.dtype == np.float32:
+        # The shortest text that gives the same float32 is what the author wrote: 1e-05, not 9.999999747378752e-06.
+        return float(str(element))
     return float(element) if DType.of(array.dtype).is_float else int(element)
 
 

@@ -1,19 +1,34 @@
 """Rewrites what TFLite cannot express into what it can."""
 
 from ...ir import Module
-from ...passes.lowering import normalization, resize, spatial
+from ...passes.lowering import (
+    activations,
+    elementwise,
+    indexing,
+    materialize_shapes,
+    normalization,
+    resize,
+    spatial,
+    structure,
+)
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from . import legalize_neural, legalize_resize, legalize_spatial
+from . import legalize_dtypes, legalize_neural, legalize_resize, legalize_spatial
 from .emitters import TABLE
 
 RULES = RuleSet(
+    legalize_dtypes.RULES,
     legalize_spatial.RULES,
     legalize_resize.RULES,
     legalize_neural.RULES,
     spatial.RULES,
     normalization.RULES,
     resize.RULES,
+    activations.RULES,
+    elementwise.RULES,
+    indexing.RULES,
+    materialize_shapes.RULES,
+    structure.RULES,
     only=lambda op: not TABLE.is_legal(op),
 )
 """Tried in this order, and only on ops that no emitter takes."""

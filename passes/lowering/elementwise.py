@@ -8,6 +8,7 @@ import numpy as np
 from ...ir import Op, Value
 from ...ops import math, tensor
 from ...ops.inference import broadcast
+from ...ops.math.logic import Bitwise
 from ...opdef import replace
 from ...rewriter import RuleSet
 from ...types import Shape
@@ -96,7 +97,7 @@ def xor_as_comparison(op: math.LogicalXor) -> Op:
 @RULES.on(math.BitwiseNot)
 def bitwise_not_as_xor(op: math.BitwiseNot) -> Op:
     """bitwise_not(x) -> x xor ~0"""
-    return math.BitwiseXor(op.x, constant(np.invert(np.zeros((), op.x.type.dtype.numpy))))
+    return math.BitwiseXor(op.x, constant(np.asarray(np.invert(np.zeros((), op.x.type.dtype.numpy)))))
 
 
 @RULES.on(math.BitwiseOr)
@@ -111,11 +112,11 @@ def shift_left_as_product(op: math.ShiftLeft) -> Op | None:
     places = constant_array(op.y)
     if places is None:
         return None
-    return math.Mul(op.x, constant(np.left_shift(np.ones((), places.dtype), places)))
+    return math.Mul(op.x, constant(np.asarray(np.left_shift(np.ones((), places.dtype), places))))
 
 
-@RULES.on(math.Bitwise)
-def expand_operands(op: math.Bitwise) -> Op | None:
+@RULES.on(Bitwise)
+def expand_operands(op: Bitwise) -> Op | None:
     """bitwise(x, y) -> bitwise(expand(x), expand(y))"""
     shape = broadcast(op.x.type.shape, op.y.type.shape)
     if op.x.type.shape == op.y.type.shape == shape:

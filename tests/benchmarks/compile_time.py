@@ -5,8 +5,8 @@
     python -m tests.benchmarks.compile_time --peer "converter -i {model} -o {output}" vit_tiny
 
 Models are names of zoo.py, which are built first, or paths. The figures are the least of all runs: what the work costs
-when nothing disturbs it. `ms/node` leaves out what a chain of ten nodes takes, which is start-up: that it stays the same
-for chains of 100, 1,000 and 10,000 nodes is what linear cost looks like.
+when nothing disturbs it. `ms/node` leaves out what a chain of ten nodes takes, which is start-up: where cost is linear
+it is the same for chains of 100, 1,000 and 10,000 nodes.
 """
 
 import argparse
@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("models", nargs="*", help=f"names of zoo.py or paths (default: {' '.join(MODELS)})")
     parser.add_argument("--runs", type=int, default=3, help="how often each is compiled (default: 3)")
-    parser.add_argument("--peer", metavar="COMMAND", help='another converter, timed in turn: "convert {model} {output}"')
+    parser.add_argument(
+        "--peer", metavar="COMMAND", help='another converter, timed in turn: "convert {model} {output}"'
+    )
     return parser
 
 

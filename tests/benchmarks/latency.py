@@ -54,7 +54,9 @@ def main() -> None:
     dims = {name: int(size) for name, _, size in (text.partition("=") for text in arguments.dim)}
     types = {v.name: v.type for v in glmir.load(arguments.model).main.inputs}
     inputs = seeded_inputs(_with_dims(types, dims))
-    artifact = glmir.compile(arguments.model, target="tflite", opt_level=arguments.opt_level, io_layout=arguments.io_layout)
+    artifact = glmir.compile(
+        arguments.model, target="tflite", opt_level=arguments.opt_level, io_layout=arguments.io_layout
+    )
     is_nhwc = arguments.io_layout == "nhwc"
     candidates = [_in_litert("glmc", artifact.to_bytes(), _channels_last(inputs) if is_nhwc else inputs)]
     if is_nhwc:
@@ -106,7 +108,7 @@ def _in_litert(name: str, model: bytes, inputs: Arrays) -> Candidate:
 
 
 def _matched(interpreter: Interpreter, inputs: Arrays) -> dict[int, Array]:
-    """Tensor index -> array, by name where the names agree, else by position; channels-last where the file wants that."""
+    """Tensor index -> array, by name where the names agree, else by position; channels-last where the file wants it."""
     details = interpreter.get_input_details()
     by_name: dict[str, Array] = {}
     for signature in interpreter.get_signature_list():

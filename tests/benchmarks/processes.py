@@ -11,7 +11,7 @@ KILOBYTE = 1024
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run of a command: its wall-clock seconds, its largest resident set in bytes, the last line that it printed."""
+    """One run of a command: its wall-clock seconds, its largest resident set in bytes, the last line it printed."""
 
     seconds: float
     peak_bytes: int

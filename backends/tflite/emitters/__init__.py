@@ -1,6 +1,6 @@
 """What TFLite can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import TfliteTable
-from . import elementwise, neural, resize, spatial, structure, transposed
+from . import elementwise, indexing, neural, resize, spatial, structure, transposed
 
-TABLE: TfliteTable = TfliteTable(elementwise.TABLE, neural.TABLE, resize.TABLE, spatial.TABLE, structure.TABLE, transposed.TABLE)
+TABLE: TfliteTable = TfliteTable(elementwise.TABLE, indexing.TABLE, neural.TABLE, resize.TABLE, spatial.TABLE, structure.TABLE, transposed.TABLE)

@@ -7,8 +7,6 @@ Floats are computed in single precision only: kernels for halves exist in the ne
 import math as numbers
 from collections.abc import Mapping
 
-import numpy as np
-
 from ....ir import Op
 from ....ops import math, nn
 from ....ops.enums import Activation, GeluForm

@@ -219,7 +219,9 @@ class Node:
         return filled, self.operand(index)
 
     def numbers(self, index: _Int) -> tuple[_Float, ...] | None:
-        """The elements of a float operand that are known at compile time, else None."""
+        """The elements of a float operand, if they are known at compile time, else None."""
+        if not self.type(index).dtype.is_float:
+            raise Unsupported(f"input {index} is {self.type(index)}, not a float tensor")
         array = self.constant(index)
         if array is not None:
             return tuple(map(shortest_float, array.ravel()))
@@ -235,9 +237,9 @@ class Node:
 
 def check_axis(axis: int, rank: int) -> int:
     """The axis counted from the front; refuses one outside the rank."""
-    if not -rank <= axis < max(rank, 1):
+    if not -rank <= axis < rank:
         raise Unsupported(f"axis {axis} is outside rank {rank}")
-    return axis % rank if rank else 0
+    return axis % rank
 
 
 def constant(array: Array, name: str = "") -> Value:

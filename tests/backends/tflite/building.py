@@ -33,6 +33,11 @@ def argument(*dims: Dim | str, dtype: DType = DType.F32) -> Value:
     return Value(TensorType(dtype, tuple(symbol(d) if isinstance(d, str) else d for d in dims)))
 
 
+def per_axis(value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
+    """``count`` numbers: those given, or the one given for all."""
+    return value if isinstance(value, tuple) else (value,) * count
+
+
 def constant(array: Array) -> Value:
     return tensor.Constant(Weight(array)).result
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from glmir import interpreter
-from glmir.backends.tflite.legalize import legalize_tflite as legalize
+from glmir.backends.tflite.legalize import legalize_tflite
 from glmir.backends.tflite.serializer import serialize
-from glmir.ir import Array, Module, Op, Value
+from glmir.ir import Array, Function, Module, Op, Value
 from glmir.parser import parse_module
 from glmir.rewriter import insert_new_ops
-from glmir.ir import Function
 from glmir.types import DType
 from glmir.verifier import verify
 
@@ -61,7 +60,7 @@ WORKER = Worker()
 
 def to_tflite(module: Module) -> bytes:
     """The module as a TFLite file; raises CompileError. The module is legalised in place."""
-    legalize(module)
+    legalize_tflite(module)
     verify(module)
     stream = io.BytesIO()
     serialize(module, stream)

@@ -1,0 +1,89 @@
+"""Dtypes that a kernel lacks: the op is computed in another one, and its results are cast back."""
+
+from collections.abc import Mapping
+
+from ...ir import Op, Value
+from ...opdef import replace
+from ...ops import math, tensor
+from ...ops.math.logic import Bitwise
+from ...passes.lowering.building import folded
+from ...passes.patterns import constant_array
+from ...rewriter import RuleSet
+from ...types import DType
+from .emitters import TABLE
+
+RULES = RuleSet()
+
+_FLOATS = (DType.F16, DType.BF16, DType.F64)
+_EXACT: Mapping[DType, tuple[DType, ...]] = {
+    DType.BOOL: (DType.I32,),
+    DType.I8: (DType.I32,),
+    DType.U8: (DType.I32,),
+    DType.I16: (DType.I32,),
+    DType.U16: (DType.I32,),
+    DType.U32: (DType.I64,),
+}
+"""For each integer dtype those that hold all its numbers; arithmetic that wraps in the narrow one wraps in the cast."""
+
+_INDEX_ARITHMETIC = (math.Div, math.Pow, Bitwise, math.BitwiseNot, math.ArgReduction)
+"""What is computed in i32 for i64, of which no kernel exists: models use it on sizes and positions."""
+
+
+@RULES.on(Op)
+def compute_in_single_precision(op: Op) -> tuple[Value, ...] | None:
+    """op(x) -> cast(op(cast(x, f32))) for f16, bf16 and f64"""
+    if isinstance(op, tensor.Cast | tensor.Constant):
+        return None
+    return next((_results(op, _computed_in(op, d, DType.F32)) for d in _FLOATS if _has_operand(op, d)), None)
+
+
+@RULES.on(Op)
+def compute_in_wider_integers(op: Op) -> tuple[Value, ...] | None:
+    """op(x) -> cast(op(cast(x, wider))) for integers and truth values, where the wider kernel exists"""
+    if isinstance(op, tensor.Cast | tensor.Constant):
+        return None
+    for dtype, candidates in _EXACT.items():
+        if not _has_operand(op, dtype):
+            continue
+        for wider in candidates:
+            computed = _computed_in(op, dtype, wider)
+            if TABLE.is_legal(computed):
+                return _results(op, computed)
+    return None
+
+
+@RULES.on(Op)
+def compute_indices_in_32_bits(op: Op) -> tuple[Value, ...] | None:
+    """op(x) -> cast(op(cast(x, i32))) for i64"""
+    if not isinstance(op, _INDEX_ARITHMETIC) or not _has_operand(op, DType.I64) or not _fits_32_bits(op):
+        return None
+    return _results(op, _computed_in(op, DType.I64, DType.I32))
+
+
+def _fits_32_bits(op: Op) -> bool:
+    arrays = [array for v in op.operands if (array := constant_array(v)) is not None]
+    return all(not a.size or (-(2**31) <= a.min() and a.max() < 2**31) for a in arrays)
+
+
+def _has_operand(op: Op, dtype: DType) -> bool:
+    return any(v.type.dtype is dtype for v in op.operands)
+
+
+def _computed_in(op: Op, dtype: DType, other: DType) -> Op:
+    """The op with its operands of one dtype cast to the other."""
+
+    def converted(operand: object) -> object:
+        if isinstance(operand, tuple):
+            return tuple(map(converted, operand))
+        if isinstance(operand, Value) and operand.type.dtype is dtype:
+            return folded(tensor.Cast(operand, other))
+        return operand
+
+    return replace(op, **{f.name: converted(getattr(op, f.name)) for f in op.definition.operand_fields})
+
+
+def _results(op: Op, computed: Op) -> tuple[Value, ...]:
+    pairs = zip(op.results, computed.results, strict=True)
+    return tuple(
+        new if new.type.dtype is old.type.dtype else tensor.Cast(new, old.type.dtype).result for old, new in pairs
+    )
