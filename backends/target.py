@@ -1,18 +1,25 @@
 """What the driver knows of a target. ``load_target`` imports a backend only when it is asked for."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..ir import Module
-from ..ops.enums import Layout
-from ..pass_manager import Pass
-from ..rewriter import RuleSet
-from ..types import Array
-from .emission import EmitterTable
+
+if TYPE_CHECKING:
+    # The command line lists the targets before anything heavy is loaded.
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import Any, BinaryIO
+
+    from ..ir import Module
+    from ..ops.enums import Layout
+    from ..pass_manager import Pass
+    from ..rewriter import RuleSet
+    from ..types import Array, TensorType
+    from .emission import EmitterTable
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,8 @@ class Target:
     """A target: how modules are made legal for it, written, and run.
 
     ``table`` says what is legal, ``rules`` are what ``legalize`` applies to the rest.
-    ``run`` takes the artifact (a path or its bytes) and named arrays, and returns the outputs by name.
+    ``run`` takes the artifact (a path or its bytes) and named arrays, and returns the outputs by name;
+    ``input_types`` reads from an artifact what its inputs are.
     """
 
     name: str
@@ -31,6 +39,7 @@ class Target:
     table: EmitterTable[Any]
     serialize: Callable[[Module, BinaryIO], None]
     run: Callable[[Path | bytes, Mapping[str, Array]], dict[str, Array]]
+    input_types: Callable[[Path | bytes], dict[str, TensorType]]
 
 
 TARGETS: tuple[str, ...] = ("tflite",)

@@ -7,7 +7,8 @@ cheap and imports neither passes nor backends.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .driver.compilation import Artifact, compile, load
+    from .driver.compilation import Artifact, compile
+    from .driver.sources import load
 
 __all__ = ["Artifact", "compile", "load"]
 __version__ = "0.1.0"
@@ -15,7 +16,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        from .driver import compilation
+        from .driver import compilation, sources
 
-        return getattr(compilation, name)
+        return getattr(sources if name == "load" else compilation, name)
     raise AttributeError(f"module 'glmir' has no attribute {name!r}")

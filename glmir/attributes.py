@@ -3,6 +3,7 @@
 import enum
 import json
 import math
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -33,6 +34,26 @@ class AttributeValueError(ValueError):
     """A parsed attribute does not fit the attribute's declared type."""
 
 
+_PLAIN_NAME = re.compile(r"(?!\d+\Z)[A-Za-z0-9_.$/\-]+\Z", re.ASCII)
+_PLAIN_SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+
+
+def quote(text: str) -> str:
+    """A string literal of the text (JSON)."""
+    # A lone surrogate, which only a damaged name holds, is no text that a file could store.
+    return json.dumps(text, ensure_ascii=not text.isprintable() or any("\ud800" <= c <= "\udfff" for c in text))
+
+
+def format_name(name: str) -> str:
+    """The name of a value or weight, quoted unless it is plain. Bare numbers are the numbering of unnamed values."""
+    return name if _PLAIN_NAME.match(name) else quote(name)
+
+
+def format_symbol(name: str) -> str:
+    """``@name``: a function."""
+    return f"@{name if _PLAIN_SYMBOL.match(name) else quote(name)}"
+
+
 def format_float(value: float) -> str:
     """The shortest text that reads back as the same float, always recognisable as one (``1.0``, ``1e-05``, ``inf``)."""
     text = repr(float(value))
@@ -46,13 +67,13 @@ def format_attribute(value: object) -> str:
     if isinstance(value, float):
         return format_float(value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return quote(value)
     if isinstance(value, enum.Enum):
         return str(value.value)
     if isinstance(value, tuple):
         return f"[{', '.join(map(format_attribute, value))}]"
     if isinstance(value, FunctionRef):
-        return f"@{value.name}"
+        return format_symbol(value.name)
     return "none" if value is None else str(value)
 
 
@@ -115,6 +136,8 @@ def _decode_scalar(node: object, annotation: type) -> object:
     if annotation is float:
         return _decode_float(node)
     if annotation is int and isinstance(node, int):
+        if not DType.I64.lowest <= node <= DType.I64.highest:
+            raise AttributeValueError(f"{node} does not fit 64 bits")
         return node
     if annotation is str and isinstance(node, Identifier) and node.quoted:
         return node.text
@@ -128,12 +151,25 @@ def _decode_scalar(node: object, annotation: type) -> object:
         except ValueError:
             choices = ", ".join(str(m.value) for m in annotation)
             raise AttributeValueError(f"expected one of {choices}, found {node.text}") from None
-    raise AttributeValueError(f"expected {annotation.__name__}, found {_describe(node)}")
+    raise AttributeValueError(f"expected {_TYPE_NAMES.get(annotation, annotation.__name__)}, found {_describe(node)}")
+
+
+_TYPE_NAMES: dict[type, str] = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a float",
+    str: "a string",
+    Weight: "a constant (dense<…> or weight<…>)",
+    FunctionRef: "a function (@name)",
+}
 
 
 def _decode_float(node: object) -> float:
     if isinstance(node, float | int):
-        return float(node)
+        try:
+            return float(node)
+        except OverflowError:
+            raise AttributeValueError(f"{node} is too large for a float") from None
     if isinstance(node, Identifier) and node.text in ("inf", "nan"):
         return math.inf if node.text == "inf" else math.nan
     raise AttributeValueError(f"expected a float, found {_describe(node)}")
@@ -141,34 +177,41 @@ def _decode_float(node: object) -> float:
 
 def _describe(node: object) -> str:
     if isinstance(node, Identifier):
-        return node.text
-    return "a list" if isinstance(node, list) else str(node)
+        return quote(node.text) if node.quoted else node.text
+    if isinstance(node, Weight):
+        return "a constant"
+    return "a list" if isinstance(node, list) else format_attribute(node)
 
 
 def decode_dense(node: object, dtype: DType, shape: tuple[int, ...]) -> Array:
     """The array that ``dense<…>`` stands for; raises AttributeValueError when the elements do not fit the type."""
-
-    def element(leaf: object) -> object:
-        if dtype is DType.BOOL:
-            return decode(leaf, bool)
-        return decode(leaf, float if dtype.is_float else int)
-
-    def convert(part: object) -> object:
-        return [convert(p) for p in part] if isinstance(part, list) else element(part)
-
-    converted = convert(node)
-    try:
-        array = np.array(converted, dtype=None if converted == [] else _parse_dtype(dtype)).astype(dtype.numpy)
-        if not isinstance(converted, list):
-            return np.broadcast_to(array, shape).copy()
-        return array.reshape(shape)
-    except (ValueError, OverflowError) as error:
-        raise AttributeValueError(f"the elements do not fit {dtype.value}{list(shape)}: {error}") from None
+    leaves = [node]
+    for size in shape if isinstance(node, list) else ():
+        if not all(isinstance(leaf, list) and len(leaf) == size for leaf in leaves):
+            raise AttributeValueError(f"the elements do not have the shape {list(shape)}")
+        leaves = [leaf for part in leaves if isinstance(part, list) for leaf in part]
+    array = _elements(leaves, dtype)
+    return array.reshape(shape) if isinstance(node, list) else np.full(shape, array[0])
 
 
-def _parse_dtype(dtype: DType) -> "np.dtype[np.generic]":
+def _elements(leaves: list[object], dtype: DType) -> Array:
+    if dtype is DType.BOOL:
+        return np.array([decode(leaf, bool) for leaf in leaves], np.bool_)
     if dtype.is_float:
-        return np.dtype(np.float64)
-    if dtype is DType.U64:
-        return np.dtype(np.uint64)
-    return np.dtype(np.bool_ if dtype is DType.BOOL else np.int64)
+        floats = np.array([_decode_float(leaf) for leaf in leaves], np.float64)
+        with np.errstate(over="ignore"):
+            narrow = floats.astype(dtype.numpy)
+        if (np.isinf(narrow.astype(np.float64)) & np.isfinite(floats)).any():
+            raise AttributeValueError(f"an element is too large for {dtype.value}")
+        return narrow
+    integers = [_integer(leaf) for leaf in leaves]
+    for element in integers:
+        if not dtype.lowest <= element <= dtype.highest:
+            raise AttributeValueError(f"{element} does not fit {dtype.value}")
+    return np.array(integers, np.uint64 if dtype is DType.U64 else np.int64).astype(dtype.numpy)
+
+
+def _integer(node: object) -> int:
+    if isinstance(node, int):
+        return node
+    raise AttributeValueError(f"expected an integer, found {_describe(node)}")

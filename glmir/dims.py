@@ -24,6 +24,7 @@ _CACHE_SIZE = 1 << 14
 _RELAXATION_DEPTH = 4  # how many floor divisions, maxima and minima of one sum a bound sees through
 _EXPANSION_DEGREE = 8  # a product of k atoms expands into 2**k terms when its bound is sought
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+_RESERVED = frozenset(("max", "min", "dense", "none", "true", "false", "inf", "nan"))  # words of the text form
 _TOKEN = re.compile(r'[0-9]+|[A-Za-z_][A-Za-z0-9_.]*|"(?:[^"\\]|\\.)*"|//|\S', re.DOTALL)
 
 
@@ -191,8 +192,11 @@ def known_equal(a: Dim, b: Dim) -> bool:
 
 def known_different(a: Dim, b: Dim) -> bool:
     """Whether `a` and `b` provably differ for all values of their symbols: by bounds, or as `2*n` and `2*m + 1` do."""
-    constant, step = _constant_and_step(_terms_of(a - b))
-    return is_positive(a - b) or is_positive(b - a) or (step > 0 and constant % step != 0)
+    difference = a - b
+    if isinstance(difference, int):
+        return difference != 0
+    constant, step = _constant_and_step(_terms_of(difference))
+    return is_positive(difference) or is_positive(-difference) or (step > 0 and constant % step != 0)
 
 
 def divides(b: Dim, a: Dim) -> Dim | None:
@@ -342,7 +346,7 @@ def _floor_atom(a: Dim, b: Dim) -> Dim:
 @lru_cache(_CACHE_SIZE)
 def _extremum(kind: str, a: Dim, b: Dim) -> Dim:
     first, second = sorted((a, b), key=str)
-    gain = first - second if kind == "max" else second - first
+    symbols, gain = {*free_symbols(a), *free_symbols(b)}, first - second if kind == "max" else second - first
     if is_nonnegative(gain):
         return first
     if is_nonnegative(-gain):
@@ -352,8 +356,7 @@ def _extremum(kind: str, a: Dim, b: Dim) -> Dim:
     lower = pick(-inf if bound is None else bound for bound in lowers)
     upper = pick(inf if bound is None else bound for bound in uppers)
     bounds = None if lower == -inf else int(lower), None if upper == inf else int(upper)
-    symbols = frozenset([*free_symbols(a), *free_symbols(b)])
-    return _single(kind, f"{kind}({first}, {second})", (first, second), symbols, *bounds)
+    return _single(kind, f"{kind}({first}, {second})", (first, second), frozenset(symbols), *bounds)
 
 
 @lru_cache(_CACHE_SIZE)
@@ -408,7 +411,7 @@ _OPERAND = re.compile(rf"[0-9]+|{_IDENTIFIER.pattern}")
 
 
 def _quoted(name: str) -> str:
-    if _IDENTIFIER.fullmatch(name) and name not in ("max", "min"):
+    if _IDENTIFIER.fullmatch(name) and name not in _RESERVED:
         return name
     return json.dumps(name, ensure_ascii=not name.isprintable())
 
@@ -439,10 +442,8 @@ def parse_dim(text: str) -> Dim:
     return result
 
 
-_OPERATORS: tuple[dict[str, Callable[[Dim, Dim], Dim]], ...] = (
-    {"+": operator.add, "-": operator.sub},
-    {"*": operator.mul, "//": operator.floordiv, "%": operator.mod},
-)
+_OPERATORS: tuple[dict[str, Callable[[Dim, Dim], Dim]], ...]
+_OPERATORS = {"+": operator.add, "-": operator.sub}, {"*": operator.mul, "//": operator.floordiv, "%": operator.mod}
 
 
 class _Parser:
@@ -468,8 +469,7 @@ class _Parser:
             return self._factor()
         left = self.operation(level + 1)
         while self._token in _OPERATORS[level]:
-            apply = _OPERATORS[level][self._take()]
-            left = apply(left, self.operation(level + 1))
+            left = _OPERATORS[level][self._take()](left, self.operation(level + 1))
         return left
 
     def _factor(self) -> Dim:

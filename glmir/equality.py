@@ -1,6 +1,8 @@
-"""Structural equality of functions: same ops in the same order over corresponding values, names and locations included."""
+"""Structural equality of functions: same ops, in order, over corresponding values; names and locations included."""
 
+from .attributes import format_attribute
 from .ir import Function, Op, Value
+from .weights import Weight
 
 
 def functions_equal(a: Function, b: Function) -> bool:
@@ -13,7 +15,7 @@ def functions_equal(a: Function, b: Function) -> bool:
     if not all(_ops_equal(x, y, pairs) for x, y in zip(a.ops, b.ops, strict=True)):
         return False
     return len(a.outputs) == len(b.outputs) and all(
-        pairs[x] is y for x, y in zip(a.outputs, b.outputs, strict=True)
+        pairs.get(x) is y for x, y in zip(a.outputs, b.outputs, strict=True)
     )
 
 
@@ -28,9 +30,9 @@ def _ops_equal(a: Op, b: Op, pairs: dict[Value, Value]) -> bool:
     for field in a.definition.operand_fields:
         x, y = getattr(a, field.name), getattr(b, field.name)
         if isinstance(x, tuple) and isinstance(y, tuple):
-            if len(x) != len(y) or any(pairs[v] is not w for v, w in zip(x, y, strict=True)):
+            if len(x) != len(y) or any(pairs.get(v) is not w for v, w in zip(x, y, strict=True)):
                 return False
-        elif (x is None) != (y is None) or (x is not None and pairs[x] is not y):
+        elif (x is None) != (y is None) or (x is not None and pairs.get(x) is not y):
             return False
     if any(not _attributes_equal(getattr(a, f.name), getattr(b, f.name)) for f in a.definition.attribute_fields):
         return False
@@ -38,5 +40,7 @@ def _ops_equal(a: Op, b: Op, pairs: dict[Value, Value]) -> bool:
 
 
 def _attributes_equal(x: object, y: object) -> bool:
-    # NaN is a legal attribute (a clip bound, a constant) and equals itself here.
-    return x == y or (isinstance(x, float) and isinstance(y, float) and x != x and y != y)
+    if isinstance(x, Weight) or isinstance(y, Weight):
+        return x == y
+    # By the text, for there NaN (a clip bound) equals itself, and -0.0 does not equal 0.0.
+    return format_attribute(x) == format_attribute(y)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from .errors import GlmirError
+from .errors import CompileError, InputError
 from .ir import Module
 from .pass_manager import PassInstance, PassManager, Pipeline, format_pipeline
 from .printer import print_module, save_module
@@ -33,11 +33,10 @@ class SilentInstrument:
 
 
 class VerifyEach(SilentInstrument):
-    """Verifies the module after every pass that changed it."""
+    """Verifies the module after every pass, whatever the pass says of having changed it."""
 
     def after_pass(self, instance: PassInstance, module: Module, changed: bool) -> None:
-        if changed:
-            verify(module)
+        verify(module)
 
 
 class PrintWhen(enum.Enum):
@@ -111,19 +110,25 @@ def _count_ops(module: Module) -> int:
 class CrashReproducer(SilentInstrument):
     """On a crash writes one ``.glir`` file whose first line is the remaining pipeline.
 
-    Nothing is kept while all goes well: the module before the crash is made again, from its source, when it is needed.
+    Nothing is kept while all goes well: the module before the crash is made again, from its source, when it is needed,
+    under a session that allows what the first run's did.
     """
 
     path: Path
     make_module: Callable[[], Module]
+    session: RewriteSession = field(default_factory=RewriteSession)
 
     def on_failure(self, index: int, pipeline: Pipeline, module: Module, error: Exception) -> None:
-        if isinstance(error, GlmirError):
+        if isinstance(error, CompileError | InputError):
             # The user's model or options are at fault, not a pass.
             return
-        before = self.make_module()
-        PassManager(pipeline[:index]).run(before)
-        save_module(before, self.path)
-        text = self.path.read_text(encoding="utf-8")
-        self.path.write_text(f"{PIPELINE_COMMENT}{format_pipeline(pipeline[index:])}\n{text}", encoding="utf-8")
+        try:
+            before = self.make_module()
+            PassManager(pipeline[:index], session=self.session).run(before)
+            save_module(before, self.path)
+            text = self.path.read_text(encoding="utf-8")
+            self.path.write_text(f"{PIPELINE_COMMENT}{format_pipeline(pipeline[index:])}\n{text}", encoding="utf-8")
+        except OSError as problem:
+            error.add_note(f"there is no reproducer: cannot write {self.path}: {problem.strerror}")
+            return
         error.add_note(f"a reproducer is in {self.path}: run glmir opt {self.path}")

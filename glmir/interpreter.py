@@ -1,7 +1,8 @@
 """The reference interpreter: runs a module with the ops' own ``evaluate`` (DESIGN §3).
 
 Every result is held against its declared type, so running a module also checks type inference. Symbols are bound by the
-inputs' shapes and, for data-dependent shapes, by the results that first show them.
+inputs' shapes and, for data-dependent shapes, by the results that first show them. Quantized values are arrays of their
+stored integers everywhere; what an op on them means, quantized.py says.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ import numpy as np
 from .dims import Dim, SymInt, evaluate, free_symbols, symbol
 from .errors import GlmirError, InputError
 from .ir import Array, Function, Module, Op, Value
+from .quantized import dequantize, quantize
 from .types import DType, TensorType
 
 
@@ -28,6 +30,8 @@ def run(module: Module, inputs: Mapping[str, Array], function: str = "main") -> 
 
     Raises InputError when inputs are missing, unknown, or of another type, ExecutionError when an op fails.
     """
+    if function not in module.functions:
+        raise InputError(f"there is no function @{function}; there are {', '.join(f'@{n}' for n in module.functions)}")
     target = module.functions[function]
     environment: Environment = {}
     arrays = bind_inputs(target, inputs, environment)
@@ -43,21 +47,23 @@ def bind_inputs(function: Function, inputs: Mapping[str, Array], environment: En
         raise InputError(f"there is no input {', '.join(unknown)}; the inputs are {', '.join(expected)}")
     if missing := [name for name in expected if name not in inputs]:
         raise InputError(f"no array given for input {', '.join(missing)}")
-    arrays = {}
-    for value in function.inputs:
-        array = np.asarray(inputs[value.name])
+    arrays = {value: np.asarray(inputs[value.name]) for value in function.inputs}
+    # All symbols first: an earlier input's shape may be computed from a later one's.
+    for value, array in arrays.items():
+        _bind_symbols_of(value.type, array.shape, environment)
+    for value, array in arrays.items():
         if problem := _mismatch(array, value.type, environment):
             raise InputError(f"input {value.name}: {problem}")
-        arrays[value] = array
     return arrays
 
 
 def execute(
     function: Function, arrays: dict[Value, Array], environment: Environment
 ) -> Iterator[tuple[Op, tuple[Array, ...]]]:
-    """Runs the ops in order, yielding each with its results; ``arrays`` must hold the inputs, and is pruned of dead values.
+    """Runs the ops in order, yielding each with its results.
 
-    The consumer adds the results to ``arrays`` (or something in their place).
+    ``arrays`` must hold the inputs; the consumer adds the results to it (or something in their place), and what no
+    later op needs is taken out.
     """
     last_use = {operand: op for op in function.ops for operand in op.operands}
     kept = set(function.outputs)
@@ -75,12 +81,18 @@ def _run_op(op: Op, arrays: Mapping[Value, Array], environment: Environment) -> 
             evaluated = bind_symbols(op, environment).evaluate(*operands)
     except GlmirError:
         raise
-    except (ValueError, IndexError, TypeError, ZeroDivisionError, ArithmeticError) as error:
+    except Exception as error:
         raise ExecutionError(f"{op!r} failed: {type(error).__name__}: {error}") from error
     results = evaluated if isinstance(evaluated, tuple) else (evaluated,)
+    if len(results) != len(op.results):
+        raise ExecutionError(f"{op!r} gave {len(results)} results, not {len(op.results)}")
     checked = []
-    for value, array in zip(op.results, results, strict=True):
-        array = np.asarray(array)
+    for value, result in zip(op.results, results, strict=True):
+        array = np.asarray(result)
+        # A constant holds its stored integers already.
+        if value.type.quantization is not None and op.operands:
+            array = quantize(array, value.type)
+        _bind_symbols_of(value.type, array.shape, environment)
         if problem := _mismatch(array, value.type, environment):
             raise ExecutionError(f"{op!r}: result {value!r}: {problem}")
         checked.append(array)
@@ -89,8 +101,12 @@ def _run_op(op: Op, arrays: Mapping[Value, Array], environment: Environment) -> 
 
 def _gather(operand: object, arrays: Mapping[Value, Array]) -> object:
     if isinstance(operand, tuple):
-        return tuple(arrays[v] for v in operand)
-    return arrays[operand] if isinstance(operand, Value) else None
+        return tuple(_meaning(v, arrays) for v in operand)
+    return _meaning(operand, arrays) if isinstance(operand, Value) else None
+
+
+def _meaning(value: Value, arrays: Mapping[Value, Array]) -> Array:
+    return arrays[value] if value.type.quantization is None else dequantize(arrays[value], value.type)
 
 
 def bind_symbols(op: Op, environment: Mapping[str, int]) -> Op:
@@ -117,10 +133,16 @@ def _bind(dim: object, environment: Mapping[str, int]) -> object:
     return dim
 
 
+def _bind_symbols_of(type_: TensorType, shape: tuple[int, ...], environment: Environment) -> None:
+    """Binds the symbols that stand alone in the type and are not bound yet."""
+    for dim, size in zip(type_.shape, shape, strict=False):
+        if isinstance(dim, SymInt) and len(symbols := free_symbols(dim)) == 1 and dim == symbol(symbols[0]):
+            environment.setdefault(symbols[0], size)
+
+
 def _mismatch(array: Array, type_: TensorType, environment: Environment) -> str | None:
-    """What keeps ``array`` from being a ``type_``; binds symbols that stand alone and are not bound yet."""
-    expected_dtype = type_.dtype.numpy
-    if array.dtype != expected_dtype:
+    """What keeps ``array`` from being a ``type_``."""
+    if array.dtype != type_.stored.numpy:
         return f"expected {type_}, not an array of {_dtype_name(array)}"
     if array.ndim != type_.rank:
         return f"expected {type_}, not {list(array.shape)}"
@@ -134,11 +156,8 @@ def _mismatch(array: Array, type_: TensorType, environment: Environment) -> str 
 def _matches(dim: Dim, size: int, environment: Environment) -> bool:
     if isinstance(dim, int):
         return dim == size
-    symbols = free_symbols(dim)
-    if dim == symbol(symbols[0]) and symbols[0] not in environment:
-        environment[symbols[0]] = size
     # A symbol that nothing has bound can only stand in a result of data-dependent shape: nothing to hold it against.
-    return any(s not in environment for s in symbols) or evaluate(dim, environment) == size
+    return any(s not in environment for s in free_symbols(dim)) or evaluate(dim, environment) == size
 
 
 def _dtype_name(array: Array) -> str:

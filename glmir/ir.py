@@ -1,16 +1,16 @@
 """Modules, functions, ops and values (spec/ir.md).
 
-A ``Module`` holds functions; a ``Function`` is a straight list of ops in SSA form; a ``Value`` knows its type, its name,
-the op that computes it and the ops that use it. An op's attributes never change: ``replace(op, attribute=…)`` makes
-another op. Operands change only through ``Value.replace_all_uses_with``, and uses are recorded while an op stands in a
-function, so that a rule can build ops and throw them away.
+A ``Module`` holds functions; a ``Function`` is a straight list of ops in SSA form; a ``Value`` knows its type, its
+name, the op that computes it and the ops that use it. An op's attributes never change: ``replace(op, attribute=…)``
+makes another op. Operands change only through ``Value.replace_all_uses_with``, and uses are recorded while an op stands
+in a function, so that a rule can build ops and throw them away.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from .types import Array as Array
-from .types import TensorType
+from .types import Shape, TensorType
 
 if TYPE_CHECKING:
     from .opdef import OpDefinition
@@ -45,7 +45,7 @@ class Value:
         return tuple(self.uses)
 
     @property
-    def shape(self) -> tuple[object, ...]:
+    def shape(self) -> Shape:
         return self.type.shape
 
     def replace_all_uses_with(self, other: "Value") -> None:
@@ -146,43 +146,70 @@ class Op:
         return f"<{names} = {self.definition.name}>"
 
 
+class _Cursor:
+    """Where an iteration stands: behind the op that it gave last (None: it has not begun)."""
+
+    __slots__ = ("is_forward", "op")
+
+    def __init__(self, is_forward: bool) -> None:
+        self.op: Op | None = None
+        self.is_forward = is_forward
+
+
 class OpList:
-    """The ops of a function: a doubly linked list. Iteration survives any insertion and erasure on the way."""
+    """The ops of a function: a doubly linked list. It may be edited in any way while it is iterated over.
+
+    An iteration gives the ops that stand behind its place, whatever was inserted, erased or moved meanwhile. When the
+    op that it gave last is erased, its place is where that op stood.
+    """
 
     def __init__(self, function: "Function") -> None:
         self._function = function
         self._first: Op | None = None
         self._last: Op | None = None
         self._length = 0
+        self._cursors: list[_Cursor] = []
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[Op]:
-        op = self._first
-        while op is not None:
-            yield op
-            # An erased op keeps its link, which leads back to the list at the place where it stood.
-            op = op._next
-            while op is not None and op.function is not self._function:
-                op = op._next
+        cursor = _Cursor(is_forward=True)
+        self._cursors.append(cursor)
+        try:
+            while (op := self._first if cursor.op is None else cursor.op._next) is not None:
+                cursor.op = op
+                yield op
+        finally:
+            self._cursors.remove(cursor)
 
     def __reversed__(self) -> Iterator[Op]:
-        op = self._last
-        while op is not None:
-            yield op
-            op = op._previous
-            while op is not None and op.function is not self._function:
-                op = op._previous
+        cursor = _Cursor(is_forward=False)
+        self._cursors.append(cursor)
+        try:
+            while (op := self._last if cursor.op is None else cursor.op._previous) is not None:
+                cursor.op = op
+                yield op
+        finally:
+            self._cursors.remove(cursor)
 
     def append(self, op: Op) -> None:
         self._link(op, self._last, None)
 
+    def prepend(self, op: Op) -> None:
+        self._link(op, None, self._first)
+
     def insert_before(self, anchor: Op, op: Op) -> None:
+        self._check_member(anchor)
         self._link(op, anchor._previous, anchor)
 
     def insert_after(self, anchor: Op, op: Op) -> None:
+        self._check_member(anchor)
         self._link(op, anchor, anchor._next)
+
+    def _check_member(self, op: Op) -> None:
+        if op.function is not self._function or op is self._function.ret:
+            raise ValueError(f"{op!r} does not stand in @{self._function.name}")
 
     def _link(self, op: Op, previous: Op | None, following: Op | None) -> None:
         if op.function is not None:
@@ -200,6 +227,11 @@ class OpList:
         op._register_uses()
 
     def unlink(self, op: Op) -> None:
+        """Takes the op out, its results used or not: to erase it (``Op.erase``) or to insert it elsewhere."""
+        self._check_member(op)
+        for cursor in self._cursors:
+            if cursor.op is op:
+                cursor.op = op._previous if cursor.is_forward else op._next
         if op._previous is None:
             self._first = op._next
         else:
@@ -208,7 +240,7 @@ class OpList:
             self._last = op._previous
         else:
             op._next._previous = op._previous
-        op.function = None
+        op.function = op._previous = op._next = None
         self._length -= 1
         op._drop_uses()
 
@@ -233,6 +265,7 @@ class Function:
         if len(values) != len(names):
             raise ValueError(f"{len(values)} outputs need as many names, not {len(names)}")
         self.ret._drop_uses()
+        self.ret.function = None
         self.ret = Return(tuple(values))
         self.ret.function = self
         self.ret._register_uses()
@@ -265,10 +298,18 @@ class Module:
 
     def __init__(self, functions: Sequence[Function] = ()) -> None:
         self.functions: dict[str, Function] = {f.name: f for f in functions}
+        if len(self.functions) != len(functions):
+            raise ValueError("two functions have the same name")
 
     @property
     def main(self) -> Function:
         return self.functions["main"]
+
+    def clone(self) -> "Module":
+        """A module equal to this one that shares nothing with it that can change."""
+        from .cloning import clone_module
+
+        return clone_module(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Module):

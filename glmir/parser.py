@@ -4,14 +4,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import lark
+import numpy as np
 
 from . import ops
 from .attributes import AttributeValueError, decode, decode_dense
 from .errors import InputError
 from .ir import Function, Module, Op, Value
-from .opdef import ConstraintError, OpDefinition
-from .syntax import DenseLiteral, ParsedFunction, ParsedOp, ParseError, WeightRef, error_at, parse_syntax, unquote
-from .types import TensorType, compatible
+from .opdef import ConstraintError, OpDefinition, OperandField
+from .syntax import (
+    DenseLiteral,
+    ParsedFunction,
+    ParsedOp,
+    ParsedOperand,
+    ParseError,
+    WeightRef,
+    error_at,
+    parse_syntax,
+    unquote,
+)
+from .types import DType, TensorType, compatible
 from .weights import Array, Weight, load_sidecar
 
 WeightSource = Callable[[str, TensorType], Array]
@@ -46,13 +57,22 @@ def load_module(path: Path) -> Module:
         arrays = load_sidecar(sidecar) if sidecar.exists() else {}
     except (ValueError, KeyError) as error:
         raise InputError(f"cannot read {sidecar}: {error}") from None
-    return parse_module(text, arrays)
+    try:
+        return parse_module(text, arrays)
+    except ParseError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def parse_type(text: str) -> TensorType:
     """The type that ``text`` (``f32[n, 3]``) stands for; raises ParseError."""
-    module = parse_module(f"func @t(%x: {text}) -> () {{ return }}")
-    return module.functions["t"].inputs[0].type
+    try:
+        # The text begins on a line of its own, so that columns count from its start.
+        functions = parse_syntax(f"func @t(%x:\n{text}\n) -> () {{ return }}")
+    except ParseError as error:
+        raise ParseError(error.message, error.line - 1, error.column) from None
+    if len(functions) != 1 or len(functions[0].inputs) != 1:
+        raise ParseError("expected one type", 1, 1)
+    return functions[0].inputs[0][1]
 
 
 def _from_mapping(arrays: Mapping[str, Array]) -> WeightSource:
@@ -72,9 +92,11 @@ class _Builder:
             function.inputs.append(self._define(token, Value(type_)))
         for operation in parsed.operations:
             function.ops.append(self._operation(operation))
-        if len(parsed.returned) != len(parsed.outputs):
-            raise error_at(parsed.token, f"@{parsed.name} declares {len(parsed.outputs)} outputs and returns others")
-        values = [self._lookup(token) for token in parsed.returned]
+        returned = parsed.returned
+        if len(returned.values) != len(parsed.outputs):
+            message = f"@{parsed.name} has {_count(len(parsed.outputs), 'output')}, but returns {len(returned.values)}"
+            raise error_at(returned.token, message)
+        values = [self._lookup(token) for token in returned.values]
         for (token, type_), value in zip(parsed.outputs, values, strict=True):
             if type_ != value.type:
                 raise error_at(token, f"the output is declared {type_}, but returns {value.type}")
@@ -90,24 +112,27 @@ class _Builder:
             op = definition.cls(**fields)
         except ConstraintError as error:
             raise error_at(parsed.token, str(error)) from None
-        except TypeError as error:
-            raise error_at(parsed.token, f"{definition.name}: {error}") from None
         self._declare_results(parsed, op)
         op.location = parsed.location
         return op
 
     def _operands(self, parsed: ParsedOp, definition: OpDefinition) -> dict[str, object]:
         if len(parsed.operands) != len(definition.operand_fields):
-            raise error_at(parsed.token, f"{definition.name} takes {len(definition.operand_fields)} operands")
-        fields: dict[str, object] = {}
-        for field, operand in zip(definition.operand_fields, parsed.operands, strict=True):
-            if isinstance(operand, list) != (field.kind == "variadic") or (operand is None and field.kind != "optional"):
-                raise error_at(parsed.token, f"operand {field.name} of {definition.name} is {field.kind}")
-            if isinstance(operand, list):
-                fields[field.name] = tuple(self._lookup(t) for t in operand)
-            else:
-                fields[field.name] = None if operand is None else self._lookup(operand)
-        return fields
+            expected = _count(len(definition.operand_fields), "operand")
+            raise error_at(parsed.token, f"{definition.name} takes {expected}, not {len(parsed.operands)}")
+        pairs = zip(definition.operand_fields, parsed.operands, strict=True)
+        return {field.name: self._operand(field, operand, definition) for field, operand in pairs}
+
+    def _operand(self, field: OperandField, operand: ParsedOperand, definition: OpDefinition) -> object:
+        values = operand.values
+        if field.kind == "variadic" and isinstance(values, list):
+            return tuple(self._lookup(token) for token in values)
+        if field.kind == "optional" and values is None:
+            return None
+        if field.kind != "variadic" and isinstance(values, lark.Token):
+            return self._lookup(values)
+        expected = {"single": "a value", "optional": "a value or none", "variadic": "a list of values"}[field.kind]
+        raise error_at(operand.token, f"operand {field.name} of {definition.name} is {expected}")
 
     def _attributes(self, parsed: ParsedOp, definition: OpDefinition) -> dict[str, object]:
         fields: dict[str, object] = {}
@@ -121,6 +146,8 @@ class _Builder:
                 fields[name] = decode(self._weight(node, parsed), definition.attribute_types[name])
             except AttributeValueError as error:
                 raise error_at(token, f"attribute {name}: {error}") from None
+        if missing := [name for name in definition.required_attributes if name not in fields]:
+            raise error_at(parsed.token, f"{definition.name} needs the attribute {', '.join(missing)}")
         return fields
 
     def _weight(self, node: object, parsed: ParsedOp) -> object:
@@ -129,20 +156,22 @@ class _Builder:
         if not parsed.types or not parsed.types[0].is_static:
             raise AttributeValueError("a constant needs a static result type")
         type_ = parsed.types[0]
-        dtype = type_.quantization.storage if type_.quantization else type_.dtype
+        # A quantized constant is written as it is stored: dense<[-128, 127]> : quant<f32, i8, scales=[0.1]>[2].
+        quantized = type_ if type_.quantization else None
         if isinstance(node, DenseLiteral):
-            return Weight(decode_dense(node.node, dtype, type_.static_shape))
+            return Weight(decode_dense(node.node, type_.stored, type_.static_shape), "", quantized)
         try:
             array = self._weights(node.name, type_)
         except KeyError:
-            raise AttributeValueError(f"weight<{node.name}> is not in the .safetensors file beside the text") from None
+            raise AttributeValueError(f"{node.name} is not in the .safetensors file beside the text") from None
         if array.shape != type_.shape:
-            raise AttributeValueError(f"weight<{node.name}> has shape {list(array.shape)}, not {list(type_.shape)}")
-        return Weight(array.astype(dtype.numpy, copy=False), node.name)
+            raise AttributeValueError(f"{node.name} has the shape {list(array.shape)}, not {list(type_.shape)}")
+        return Weight(_restored(array, node.name, type_.stored), node.name, quantized)
 
     def _declare_results(self, parsed: ParsedOp, op: Op) -> None:
         if len(parsed.results) != len(op.results) or len(parsed.types) != len(op.results):
-            raise error_at(parsed.token, f"{op.definition.name} has {len(op.results)} results")
+            results = _count(len(op.results), "result")
+            raise error_at(parsed.token, f"{op.definition.name} has {results}, each with a name and a type")
         for token, declared, result in zip(parsed.results, parsed.types, op.results, strict=True):
             if not compatible(declared, result.type):
                 raise error_at(token, f"{op.definition.name} gives {result.type}, not {declared}")
@@ -150,23 +179,43 @@ class _Builder:
             self._define(token, result)
 
     def _define(self, token: lark.Token, value: Value) -> Value:
-        if str(token) in self._values:
+        key = _key(token)
+        if key in self._values:
             raise error_at(token, f"{token} is defined twice")
-        self._values[str(token)] = value
+        self._values[key] = value
         value.name = _name(token)
         return value
 
-    def _lookup(self, token: object) -> Value:
-        assert isinstance(token, lark.Token)
-        if str(token) not in self._values:
+    def _lookup(self, token: lark.Token) -> Value:
+        value = self._values.get(_key(token))
+        if value is None:
             raise error_at(token, f"{token} is not defined")
-        return self._values[str(token)]
+        return value
+
+
+def _key(token: lark.Token) -> str:
+    """What tells values apart: ``%a`` and ``%"a"`` are the same, ``%0`` (no name) and ``%"0"`` are not."""
+    return _name(token) or str(token)
+
+
+def _restored(array: Array, name: str, dtype: DType) -> Array:
+    """The array in its dtype: that of the file, except that the file has 4-bit integers as bytes."""
+    if array.dtype == dtype.numpy:
+        return array
+    narrow = array.astype(dtype.numpy) if dtype.bits == 4 and array.dtype == np.int8 else None
+    if narrow is None or (narrow.astype(np.int8) != array).any():
+        raise AttributeValueError(f"{name} holds {array.dtype}, not {dtype.value}")
+    return narrow
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _name(token: lark.Token, keep_numbers: bool = False) -> str:
     """The name of ``%name``; bare numbers are the printer's numbering of unnamed values, not names."""
     text = str(token)[1:]
-    return "" if text.isdecimal() and not keep_numbers else unquote(text)
+    return "" if text.isdecimal() and not keep_numbers else unquote(token, 1)
 
 
 __all__ = ["ParseError", "WeightSource", "load_module", "parse_module", "parse_type"]

@@ -6,6 +6,7 @@ arguments with their defaults are its options. ``@module_pass()`` makes a ``Pass
 
 import enum
 import inspect
+import json
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,17 +42,26 @@ class Option:
     name: str
     type: type
     default: OptionValue
+    is_optional: bool = False
+    """Whether it may be ``none``."""
 
     def parse(self, text: str) -> OptionValue:
         """The value that ``text`` stands for; raises ValueError."""
-        if text == "none" and self.default is None:
+        if text == "none" and self.is_optional:
             return None
-        if self.type is bool:
-            if text not in ("true", "false"):
-                raise ValueError(f"{self.name} is true or false, not {text}")
-            return text == "true"
-        parsed: OptionValue = self.type(text)
+        if self.type is str:
+            return _unquoted(text)
+        values = {"true": True, "false": False} if self.type is bool else {}
+        try:
+            parsed: OptionValue = values[text] if self.type is bool else self.type(text)
+        except (KeyError, ValueError):
+            raise ValueError(f"{self.name} is {self._described()}, not {text or 'nothing'}") from None
         return parsed
+
+    def _described(self) -> str:
+        if issubclass(self.type, enum.Enum):
+            return "one of " + ", ".join(str(member.value) for member in self.type)
+        return {bool: "true or false", int: "an integer", float: "a number"}[self.type]
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ class Pass:
     def options(self) -> Mapping[str, Option]:
         """Option name -> option, from the function's keyword arguments."""
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
-        return {p.name: Option(p.name, _scalar_type(p.annotation), p.default) for p in parameters}
+        return {p.name: _option(p) for p in parameters}
 
     def __call__(self, module: Module, **options: OptionValue) -> bool:
         return self.function(module, **options)
@@ -95,12 +105,17 @@ def module_pass(*, requires: Sequence[Property] = ()) -> Callable[[PassFunction]
     return declare
 
 
-def _scalar_type(annotation: object) -> type:
-    if isinstance(annotation, types.UnionType):
+def _option(parameter: inspect.Parameter) -> Option:
+    annotation = parameter.annotation
+    is_optional = isinstance(annotation, types.UnionType) and type(None) in annotation.__args__
+    if is_optional:
         (annotation,) = (m for m in annotation.__args__ if m is not type(None))
-    if not isinstance(annotation, type):
-        raise TypeError(f"a pass option is a bool, int, float, str or enum, not {annotation!r}")
-    return annotation
+    scalars = (bool, int, float, str)
+    if not isinstance(annotation, type) or not (annotation in scalars or issubclass(annotation, enum.Enum)):
+        raise TypeError(f"option {parameter.name} is no bool, int, float, str or enum, but {annotation!r}")
+    if parameter.default is inspect.Parameter.empty:
+        raise TypeError(f"option {parameter.name} needs a default")
+    return Option(parameter.name, annotation, parameter.default, is_optional)
 
 
 def _choices(names: Iterable[str]) -> str:
@@ -126,43 +141,76 @@ class PassInstance:
 
 
 def _option_text(value: OptionValue) -> str:
+    if isinstance(value, str):
+        return value if _PLAIN_STRING.fullmatch(value) and value != "none" else json.dumps(value)
     if isinstance(value, bool):
         return str(value).lower()
     return str(value.value) if isinstance(value, enum.Enum) else "none" if value is None else str(value)
 
 
+def _unquoted(text: str) -> str:
+    return str(json.loads(text)) if text.startswith('"') else text
+
+
 Pipeline = tuple[PassInstance, ...]
 
-_ITEM = re.compile(r"\s*([a-z0-9\-]+)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+_PLAIN_STRING = re.compile(r"[^\s\",{}=](?:[^\",{}=\n\r]*[^\s\",{}=])?")
+_NAME = re.compile(r"\s*([A-Za-z0-9_\-]+)\s*")
+_OPTION = re.compile(r'\s*([A-Za-z0-9_\-]+)\s*=\s*("(?:\\.|[^"\\])*"|[^",{}]*?)\s*(,|\})')
 
 
 def parse_pipeline(text: str, known: Mapping[str, Pass]) -> Pipeline:
-    """The pipeline that ``fold-batch-norm,quantize-weights{bits=4,block=32}`` stands for; raises InputError."""
-    instances, position = [], 0
-    while position < len(text.rstrip()):
-        match = _ITEM.match(text, position)
+    """The pipeline that ``fold-batch-norm,quantize-weights{bits=4,block=32}`` stands for; raises InputError.
+
+    String options with commas, braces, quotes or spaces at their ends are written as JSON strings.
+    """
+    instances: list[PassInstance] = []
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        if instances:
+            if text[position] != ",":
+                raise _unreadable(text, position)
+            position += 1
+        match = _NAME.match(text, position)
         if match is None:
-            raise InputError(f"cannot read the pipeline at column {position + 1}: {text[position : position + 20]!r}")
-        name, options = match.group(1), match.group(2)
+            raise _unreadable(text, position)
+        name, position = match.group(1), match.end()
         if name not in known:
             raise InputError(f"there is no pass {name}{_choices(known)}")
-        instances.append(known[name].with_options(**_parse_options(known[name], options or "")))
-        position = match.end()
+        options: dict[str, OptionValue] = {}
+        if text[position : position + 1] == "{":
+            options, position = _parse_options(known[name], text, position + 1)
+        instances.append(known[name].with_options(**options))
     return tuple(instances)
 
 
-def _parse_options(pass_: Pass, text: str) -> dict[str, OptionValue]:
+def _unreadable(text: str, position: int) -> InputError:
+    found = repr(text[position : position + 20]) if text[position:].strip() else "nothing"
+    return InputError(f"cannot read the pipeline at column {position + 1}: there is {found}")
+
+
+def _parse_options(pass_: Pass, text: str, position: int) -> tuple[dict[str, OptionValue], int]:
+    """The options from behind the brace on, and the position behind them and the spaces that follow."""
     options: dict[str, OptionValue] = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        key, equals, value = part.partition("=")
-        name = key.strip().replace("-", "_")
-        if not equals or name not in pass_.options:
-            raise InputError(f"pass {pass_.name} has no option {part!r}{_choices(pass_.options)}")
+    closing = "," if text[position:].lstrip()[:1] != "}" else "}"
+    if closing == "}":
+        position = text.index("}", position) + 1
+    while closing == ",":
+        part, ending = re.match(r"([^,{}]*)([,}])?", text[position:]).groups()  # type: ignore[union-attr]
+        match = _OPTION.match(text, position)
+        if match is None and ending is None:
+            raise _unreadable(text, position)
+        if match is None or match.group(1).replace("-", "_") not in pass_.options:
+            raise InputError(f"pass {pass_.name} has no option {part.strip()!r}{_choices(pass_.options)}")
+        name, value, closing = match.group(1).replace("-", "_"), match.group(2), match.group(3)
+        if name in options:
+            raise InputError(f"pass {pass_.name}: the option {match.group(1)} is given twice")
         try:
-            options[name] = pass_.options[name].parse(value.strip())
+            options[name] = pass_.options[name].parse(value)
         except ValueError as error:
             raise InputError(f"pass {pass_.name}: {error}") from None
-    return options
+        position = match.end()
+    return options, position + len(text[position:]) - len(text[position:].lstrip())
 
 
 def format_pipeline(pipeline: Iterable[PassInstance]) -> str:
@@ -171,7 +219,7 @@ def format_pipeline(pipeline: Iterable[PassInstance]) -> str:
 
 
 class Instrument(Protocol):
-    """Watches the passes run; see instrumentation.py."""
+    """Watches the passes run; see instrumentation.py. Those that measure stand before those that take time."""
 
     def before_pass(self, instance: PassInstance, module: Module) -> None: ...
     def after_pass(self, instance: PassInstance, module: Module, changed: bool) -> None: ...

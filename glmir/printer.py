@@ -1,17 +1,12 @@
 """Modules as text (spec/text.md). ``parse(print(m)) == m``; the same module always gives the same text."""
 
 import dataclasses
-import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .attributes import format_attribute, format_dense
+from .attributes import format_attribute, format_dense, format_name, format_symbol, quote
 from .ir import Function, Location, Module, Op, Value
 from .weights import Weight, assign_names, save_sidecar
-
-_PLAIN_NAME = re.compile(r"(?!\d+\Z)[A-Za-z0-9_.$/\-]+\Z")
-_PLAIN_SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
 
 def print_module(module: Module) -> str:
@@ -27,11 +22,11 @@ def print_function(function: Function) -> str:
 
 def save_module(module: Module, path: Path) -> None:
     """Writes ``path`` and, if any constant is not inline, the ``.safetensors`` file beside it."""
-    names = assign_names(_weights(module))
-    by_name = {names[id(w)]: w for w, _ in _weights(module)}
-    path.write_text(print_module(module), encoding="utf-8")
-    if by_name:
+    weights = list(_weights(module))
+    names = assign_names(weights)
+    if by_name := {names[id(w)]: w for w, _ in weights}:
         save_sidecar(path.with_suffix(".safetensors"), by_name)
+    path.write_text(print_module(module), encoding="utf-8", newline="\n")
 
 
 def _weights(module: Module) -> Iterable[tuple[Weight, str]]:
@@ -39,7 +34,7 @@ def _weights(module: Module) -> Iterable[tuple[Weight, str]]:
         for op in function.ops:
             for value in op.definition.attributes_of(op).values():
                 if isinstance(value, Weight) and not value.is_inline:
-                    yield value, op.result.name
+                    yield value, op.results[0].name
 
 
 class _Printer:
@@ -51,12 +46,12 @@ class _Printer:
     def function(self, function: Function) -> str:
         inputs = ", ".join(f"{self._define(v)}: {v.type}" for v in function.inputs)
         outputs = ", ".join(
-            f"{_value_name(name)}: {value.type}"
+            f"%{format_name(name)}: {value.type}"
             for name, value in zip(function.output_names, function.outputs, strict=True)
         )
-        lines = [f"func @{_symbol_name(function.name)}({inputs}) -> ({outputs}) {{"]
+        lines = [f"func {format_symbol(function.name)}({inputs}) -> ({outputs}) {{"]
         lines += [f"  {self._op(op)}" for op in function.ops]
-        returned = ", ".join(self._value_names[v] for v in function.outputs)
+        returned = ", ".join(map(self._name, function.outputs))
         lines += [f"  return {returned}".rstrip(), "}", ""]
         return "\n".join(lines)
 
@@ -76,7 +71,7 @@ class _Printer:
         parts = []
         for field in op.definition.attribute_fields:
             value = getattr(op, field.name)
-            if field.default is not dataclasses.MISSING and type(value) is type(field.default) and value == field.default:
+            if field.default is not dataclasses.MISSING and format_attribute(value) == format_attribute(field.default):
                 continue
             parts.append(f"{field.name} = {self._attribute(value)}")
         return ", ".join(parts)
@@ -86,8 +81,7 @@ class _Printer:
             return format_attribute(value)
         if value.is_inline:
             return format_dense(value.array)
-        name = self._weight_names[id(value)]
-        return f"weight<{name if _PLAIN_NAME.match(name) else json.dumps(name, ensure_ascii=False)}>"
+        return f"weight<{format_name(self._weight_names[id(value)])}>"
 
     def _operand(self, operand: object) -> str:
         if operand is None:
@@ -95,11 +89,15 @@ class _Printer:
         if isinstance(operand, tuple):
             return f"[{', '.join(self._operand(v) for v in operand)}]"
         assert isinstance(operand, Value)
-        return self._value_names[operand]
+        return self._name(operand)
+
+    def _name(self, value: Value) -> str:
+        # A broken module is printed too, to see what is wrong with it.
+        return self._value_names.get(value) or f"%{format_name(value.name or 'undefined')}"
 
     def _define(self, value: Value) -> str:
         if value.name:
-            text = _value_name(value.name)
+            text = f"%{format_name(value.name)}"
         else:
             text = f"%{self._unnamed}"
             self._unnamed += 1
@@ -109,12 +107,4 @@ class _Printer:
 
 def print_location(location: Location) -> str:
     """`` loc("conv1", "bn1")``, or nothing for an op without locations."""
-    return f" loc({', '.join(json.dumps(part, ensure_ascii=False) for part in location)})" if location else ""
-
-
-def _value_name(name: str) -> str:
-    return f"%{name}" if _PLAIN_NAME.match(name) else f"%{json.dumps(name, ensure_ascii=False)}"
-
-
-def _symbol_name(name: str) -> str:
-    return name if _PLAIN_SYMBOL.match(name) else json.dumps(name, ensure_ascii=False)
+    return f" loc({', '.join(map(quote, location))})" if location else ""

@@ -50,7 +50,7 @@ class RuleSet:
     def __init__(self, *parts: "RuleSet", only: Callable[[Op], bool] | None = None) -> None:
         self.rules: list[Rule[Op]] = [rule for part in parts for rule in part.rules]
         self.applies_to = only
-        """When given, the rules are tried only on ops for which it is true (legalisation: on those that are not legal)."""
+        """When given, the rules are tried only on ops for which it is true (legalisation: on what is not legal)."""
         self._by_class: dict[type[Op], tuple[Rule[Op], ...]] = {}
 
     def on(self, op_class: type[OpT]) -> Callable[[Callable[[OpT], Replacement]], Callable[[OpT], Replacement]]:
@@ -73,11 +73,13 @@ class RuleSet:
 
 @dataclass
 class RewriteSession:
-    """What holds for all rewrites of one run: remaining fuel (None: no limit), rules switched off, how often each fired."""
+    """What holds for all rewrites of a run: fuel left (None: no limit), rules switched off, what fired how often."""
 
     fuel: int | None = None
     disabled: frozenset[str] = frozenset()
     fired: Counter[str] = field(default_factory=Counter)
+    known: set[str] = field(default_factory=set)
+    """The names of all rules that took part, whether they fired or not."""
 
     def spend(self) -> bool:
         """Takes a unit of fuel; False when there is none left."""
@@ -108,13 +110,21 @@ def apply_rules(module: Module, rules: RuleSet) -> bool:
     Raises FixpointError when they do not come to an end.
     """
     session = _SESSION.get(None) or RewriteSession()
-    return any([_Worklist(function, rules, session).run() for function in module.functions.values()])
+    session.known.update(rule.name for rule in rules.rules)
+    changed = False
+    for function in module.functions.values():
+        changed |= _Worklist(function, rules, session).run()
+    return changed
 
 
 def insert_new_ops(values: Iterable[Value], insert: Callable[[Op], None]) -> list[Op]:
     """Inserts the ops behind ``values`` that stand in no function yet, operands first; returns them in that order."""
+    return _insert_trees([v.owner for v in values if v.owner is not None], insert)
+
+
+def _insert_trees(roots: Sequence[Op], insert: Callable[[Op], None]) -> list[Op]:
     inserted: list[Op] = []
-    stack = [v.owner for v in reversed(list(values)) if v.owner is not None]
+    stack = list(reversed(roots))
     while stack:
         op = stack[-1]
         if op.function is not None:
@@ -131,7 +141,7 @@ def insert_new_ops(values: Iterable[Value], insert: Callable[[Op], None]) -> lis
 
 
 def erase_if_dead(op: Op) -> list[Op]:
-    """Erases ``op`` if nothing uses it and it has no effect, and then its operands' ops likewise; returns the erased."""
+    """Erases ``op`` if nothing uses it and it has no effect, and then its operands' ops likewise; returns them."""
     erased: list[Op] = []
     stack = [op]
     while stack:
@@ -166,12 +176,13 @@ class _Worklist:
                 continue
             rewrites += 1
             if rewrites > self._limit:
-                raise FixpointError(f"{rewrites} rewrites of @{self._function.name}; the last: {', '.join(self._recent)}")
+                rules = ", ".join(dict.fromkeys(self._recent))
+                raise FixpointError(f"no end after {rewrites} rewrites of @{self._function.name}, the last by {rules}")
         return rewrites > 0
 
     def _push(self, ops: Iterable[Op]) -> None:
         for op in ops:
-            if op not in self._queued:
+            if op not in self._queued and op is not self._function.ret:
                 self._queued.add(op)
                 self._queue.append(op)
 
@@ -196,20 +207,34 @@ class _Worklist:
     def _replace(self, op: Op, rule: str, replacement: Op | Value | Sequence[Value]) -> None:
         values = _values_of(replacement)
         _check(op, rule, values)
-        inserted = insert_new_ops(values, lambda new: self._function.ops.insert_before(op, new))
+        roots = [replacement] if isinstance(replacement, Op) else [v.owner for v in values if v.owner is not None]
+        inserted = _insert_trees(roots, lambda new: self._insert(new, op, rule))
         for old, new in zip(op.results, values, strict=True):
             # An op that was there before keeps its name; a name goes to what newly computes the same tensor.
             if new.owner in inserted and not new.name:
                 new.name, old.name = old.name, ""
             self._push(old.users)
             old.replace_all_uses_with(new)
-        erased = erase_if_dead(op)
+        erased = self._erase(op)
         location = _joined(erased)
         for new_op in inserted:
             new_op.location = _joined_locations((new_op.location, location))
         self._push(inserted)
-        self._push(user for value in values for user in value.uses if user is not self._function.ret)
+        self._push(user for value in values for user in value.uses)
         self._push(v.owner for dead in erased for v in dead.operands if v.owner is not None)
+
+    def _erase(self, op: Op) -> list[Op]:
+        if op.has_uses:
+            # The rule kept some of its results as they are.
+            return []
+        # The rule has replaced it: it goes even if it has an effect.
+        op.erase()
+        return [op, *(dead for v in op.operands if v.owner is not None for dead in erase_if_dead(v.owner))]
+
+    def _insert(self, new: Op, old: Op, rule: str) -> None:
+        if any(v.owner is old for v in new.operands):
+            raise RewriteError(f"{rule} replaced {old!r} by {new!r}, which uses its result")
+        self._function.ops.insert_before(old, new)
 
 
 def _values_of(replacement: Op | Value | Sequence[Value]) -> Sequence[Value]:
@@ -221,6 +246,8 @@ def _values_of(replacement: Op | Value | Sequence[Value]) -> Sequence[Value]:
 def _check(op: Op, rule: str, values: Sequence[Value]) -> None:
     if len(values) != len(op.results):
         raise RewriteError(f"{rule} replaced {op!r} by {len(values)} values")
+    if values and all(old is new for old, new in zip(op.results, values, strict=True)):
+        raise RewriteError(f"{rule} replaced {op!r} by itself")
     for old, new in zip(op.results, values, strict=True):
         if not compatible(new.type, old.type):
             raise RewriteError(f"{rule} replaced {old!r} by a value of type {new.type}")

@@ -2,16 +2,20 @@
 
 import functools
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import lark
 
 from .attributes import FunctionRef, Identifier, decode
-from .dims import Dim, SymInt, dim_max, dim_min, symbol
+from .dims import Dim, SymInt, dim_max, dim_min, is_positive, symbol
 from .errors import InputError
-from .types import DType, QuantizedType, TensorType
+from .types import DType, QuantizedType, Shape, TensorType
+
+LONGEST_INTEGER = 100
+"""Digits; far beyond what any dtype holds, and short of what Python refuses to read."""
 
 
 class ParseError(InputError):
@@ -19,7 +23,7 @@ class ParseError(InputError):
 
     def __init__(self, message: str, line: int, column: int) -> None:
         super().__init__(f"line {line}, column {column}: {message}")
-        self.line, self.column = line, column
+        self.message, self.line, self.column = message, line, column
 
 
 def error_at(token: lark.Token, message: str) -> ParseError:
@@ -38,42 +42,77 @@ class WeightRef:
 
 
 @dataclass
+class ParsedOperand:
+    """``%x``, ``none`` or ``[%x, %y]``: a value, nothing, or a list of values."""
+
+    token: lark.Token
+    values: lark.Token | list[lark.Token] | None
+
+
+@dataclass
 class ParsedOp:
     token: lark.Token
     results: list[lark.Token]
-    operands: list[object]
+    operands: list[ParsedOperand]
     attributes: list[tuple[lark.Token, object]]
     types: list[TensorType]
     location: tuple[str, ...]
+
+
+Parameter = tuple[lark.Token, TensorType]
+
+
+@dataclass
+class ParsedReturn:
+    token: lark.Token
+    values: list[lark.Token]
 
 
 @dataclass
 class ParsedFunction:
     token: lark.Token
     name: str
-    inputs: list[tuple[lark.Token, TensorType]]
-    outputs: list[tuple[lark.Token, TensorType]]
+    inputs: list[Parameter]
+    outputs: list[Parameter]
     operations: list[ParsedOp]
-    returned: list[lark.Token]
+    returned: ParsedReturn
 
 
 @dataclass
 class Part:
-    """An optional piece of an op, told apart from the others by ``kind``."""
+    """An optional piece of an op, or a list of a function, told apart from the others by ``kind``."""
 
     kind: str
     content: list[object]
 
 
-def unquote(text: str) -> str:
-    return str(json.loads(text, strict=False)) if text.startswith('"') else text
+def unquote(token: lark.Token, prefix: int = 0, suffix: int = 0) -> str:
+    """The token's text less so many characters in front and behind; if what is left is quoted, what it stands for."""
+    text = str(token)[prefix : len(token) - suffix]
+    if not text.startswith('"'):
+        return text
+    try:
+        return str(json.loads(text, strict=False))
+    except ValueError:
+        raise error_at(token, f"{text} is not a string: escapes are those of JSON") from None
 
 
-def _dim(node: object) -> Dim:
+def _dim(node: object, near: object) -> Dim:
+    """The dim that a node stands for; ``near`` is a token to report when it is a float (``-inf``)."""
     if isinstance(node, Identifier):
         return symbol(node.text)
-    assert isinstance(node, int | SymInt)
-    return node
+    if isinstance(node, int | SymInt):
+        return node
+    assert isinstance(near, lark.Token)
+    raise error_at(near, "a dimension is an integer, not a float")
+
+
+def _divisor(node: object, operator: object) -> Dim:
+    assert isinstance(operator, lark.Token)
+    divisor = _dim(node, operator)
+    if divisor == 0:
+        raise error_at(operator, "division by zero")
+    return divisor
 
 
 class Transformer(lark.Transformer[lark.Token, object]):
@@ -82,54 +121,47 @@ class Transformer(lark.Transformer[lark.Token, object]):
     def module(self, functions: list[object]) -> object:
         return functions
 
-    def symbol(self, items: list[lark.Token]) -> FunctionRef:
-        reference = FunctionRef(unquote(items[0]))
-        object.__setattr__(reference, "token", items[0])
-        return reference
-
     def function(self, items: list[object]) -> ParsedFunction:
-        head = items[0]
-        assert isinstance(head, FunctionRef)
-        parameters = [i for i in items[1:] if isinstance(i, Part) and i.kind == "parameter"]
-        split = next(i for i, item in enumerate(items) if isinstance(item, Part) and item.kind == "return")
-        operations = [i for i in items if isinstance(i, ParsedOp)]
-        returned = [t for t in _content(items[split]) if isinstance(t, lark.Token)]
-        outputs = parameters[len(parameters) - len(returned) :] if returned else []
-        inputs = parameters[: len(parameters) - len(outputs)]
-        return ParsedFunction(
-            object.__getattribute__(head, "token"), head.name, _pairs(inputs), _pairs(outputs), operations, returned
-        )
+        token, inputs, outputs, *operations, returned = items
+        assert isinstance(token, lark.Token) and isinstance(returned, ParsedReturn)
+        ops = [i for i in operations if isinstance(i, ParsedOp)]
+        return ParsedFunction(token, unquote(token, 1), _parameters(inputs), _parameters(outputs), ops, returned)
 
-    def parameter(self, items: list[object]) -> Part:
-        return Part("parameter", items)
+    def inputs(self, items: list[object]) -> Part:
+        return Part("inputs", items)
 
-    def return_(self, items: list[object]) -> Part:
-        return Part("return", items)
+    def outputs(self, items: list[object]) -> Part:
+        return Part("outputs", items)
+
+    def parameter(self, items: list[object]) -> object:
+        return items[0], items[1]
+
+    def return_(self, items: list[lark.Token]) -> ParsedReturn:
+        return ParsedReturn(items[0], items[1:])
 
     def op(self, items: list[object]) -> ParsedOp:
-        present = [i for i in items if i is not None]
-        parts = {i.kind: i.content for i in present if isinstance(i, Part)}
-        token = next(i for i in present if isinstance(i, lark.Token))
-        operands = [i.content[0] for i in present if isinstance(i, Part) and i.kind == "operand"]
+        parts = {i.kind: i.content for i in items if isinstance(i, Part)}
+        token = next(i for i in items if isinstance(i, lark.Token))
+        operands = [i for i in items if isinstance(i, ParsedOperand)]
         types = [t for t in parts.get("types", []) if isinstance(t, TensorType)]
         results = [t for t in parts.get("results", []) if isinstance(t, lark.Token)]
         attributes = [a for a in parts.get("attributes", []) if isinstance(a, tuple)]
-        location = tuple(unquote(str(t)) for t in parts.get("location", []))
+        location = tuple(unquote(t) for t in parts.get("location", []) if isinstance(t, lark.Token))
         return ParsedOp(token, results, operands, attributes, types, location)
 
     def results(self, items: list[object]) -> Part:
         return Part("results", items)
 
-    def value(self, items: list[object]) -> Part:
-        return Part("operand", items)
+    def value(self, items: list[lark.Token]) -> ParsedOperand:
+        return ParsedOperand(items[0], items[0])
 
-    def absent(self, items: list[lark.Token]) -> Part:
+    def absent(self, items: list[lark.Token]) -> ParsedOperand:
         if items[0] != "none":
             raise error_at(items[0], f"an operand is a %value, a list or none, not {items[0]}")
-        return Part("operand", [None])
+        return ParsedOperand(items[0], None)
 
-    def variadic(self, items: list[object]) -> Part:
-        return Part("operand", [[i for i in items if i is not None]])
+    def variadic(self, items: list[lark.Token]) -> ParsedOperand:
+        return ParsedOperand(items[0], items[1:])
 
     def attributes(self, items: list[object]) -> Part:
         return Part("attributes", items)
@@ -144,90 +176,101 @@ class Transformer(lark.Transformer[lark.Token, object]):
         return Part("location", items)
 
     def list_literal(self, items: list[object]) -> list[object]:
-        return [i for i in items if i is not None]
+        return items
+
+    def symbol(self, items: list[lark.Token]) -> FunctionRef:
+        return FunctionRef(unquote(items[0], 1))
 
     def weight(self, items: list[lark.Token]) -> WeightRef:
-        return WeightRef(unquote(items[0][len("weight<") : -1]))
+        return WeightRef(unquote(items[0], len("weight<"), 1))
 
     def dense(self, items: Sequence[object]) -> DenseLiteral:
         return DenseLiteral(items[0])
 
     def float_literal(self, items: Sequence[lark.Token]) -> object:
-        return float(items[0])
+        value = float(items[0])
+        if value == math.inf:
+            raise error_at(items[0], f"{items[0]} is too large for a float")
+        return value
 
     def negative_float(self, items: Sequence[lark.Token]) -> object:
-        return -float(items[0])
+        value = self.float_literal(items)
+        assert isinstance(value, float)
+        return -value
 
     def integer(self, items: Sequence[lark.Token]) -> object:
+        if len(items[0]) > LONGEST_INTEGER:
+            raise error_at(items[0], "the integer is too long")
         return int(items[0])
 
     def name(self, items: Sequence[lark.Token]) -> object:
         return Identifier(str(items[0]))
 
     def quoted(self, items: Sequence[lark.Token]) -> object:
+        if items[0] == '""':
+            raise error_at(items[0], "a symbolic dimension needs a name")
         return Identifier(unquote(items[0]), quoted=True)
 
     def neg(self, items: Sequence[object]) -> object:
-        if isinstance(items[0], Identifier) and items[0].text == "inf":
-            return float("-inf")
-        return -_dim(items[0])
+        return -math.inf if items[1] == Identifier("inf") else -_dim(items[1], items[0])
 
     def add(self, items: Sequence[object]) -> object:
-        return _dim(items[0]) + _dim(items[1])
+        return _dim(items[0], items[1]) + _dim(items[2], items[1])
 
     def sub(self, items: Sequence[object]) -> object:
-        return _dim(items[0]) - _dim(items[1])
+        return _dim(items[0], items[1]) - _dim(items[2], items[1])
 
     def mul(self, items: Sequence[object]) -> object:
-        return _dim(items[0]) * _dim(items[1])
+        return _dim(items[0], items[1]) * _dim(items[2], items[1])
 
     def floordiv(self, items: Sequence[object]) -> object:
-        return _dim(items[0]) // _dim(items[1])
+        return _dim(items[0], items[1]) // _divisor(items[2], items[1])
 
     def mod(self, items: Sequence[object]) -> object:
-        return _dim(items[0]) % _dim(items[1])
+        return _dim(items[0], items[1]) % _divisor(items[2], items[1])
 
     def max(self, items: Sequence[object]) -> object:
-        return dim_max(_dim(items[1]), _dim(items[2]))
+        return dim_max(_dim(items[1], items[0]), _dim(items[2], items[0]))
 
     def min(self, items: Sequence[object]) -> object:
-        return dim_min(_dim(items[1]), _dim(items[2]))
+        return dim_min(_dim(items[1], items[0]), _dim(items[2], items[0]))
 
     def plain_type(self, items: Sequence[object]) -> TensorType:
-        token = items[0]
+        token, *dims = items
         assert isinstance(token, lark.Token)
-        return TensorType(_dtype(token), tuple(_dim(i) for i in items[1:] if i is not None))
+        return TensorType(_dtype(token), _shape(token, dims))
 
     def quantized_type(self, items: Sequence[object]) -> TensorType:
         expressed, storage = items[0], items[1]
         assert isinstance(expressed, lark.Token) and isinstance(storage, lark.Token)
         fields = {str(i[0]): i[1] for i in items[2:] if isinstance(i, tuple)}
-        dims = tuple(_dim(i) for i in items[2:] if i is not None and not isinstance(i, tuple))
+        shape = _shape(expressed, [i for i in items[2:] if not isinstance(i, tuple)])
         annotations: dict[str, object] = {
             "scales": tuple[float, ...], "zero_points": tuple[int, ...], "axis": int, "block": int
         }  # fmt: skip
         try:
             decoded = {name: decode(node, annotations[name]) for name, node in fields.items()}
             quantization = QuantizedType(_dtype(storage), **decoded)  # type: ignore[arg-type]
+            return TensorType(_dtype(expressed), shape, quantization)
         except KeyError as error:
-            raise error_at(expressed, f"a quantized type has no field {error}") from None
-        except (TypeError, ValueError) as error:
+            raise error_at(expressed, f"a quantized type has no field {error.args[0]}") from None
+        except TypeError:
+            raise error_at(expressed, "a quantized type needs scales") from None
+        except ValueError as error:
             raise error_at(expressed, str(error)) from None
-        return TensorType(_dtype(expressed), dims, quantization)
 
 
-def _content(item: object) -> list[object]:
-    assert isinstance(item, Part)
-    return item.content
+def _parameters(part: object) -> list[Parameter]:
+    assert isinstance(part, Part)
+    return [p for p in part.content if isinstance(p, tuple)]
 
 
-def _pairs(parts: list[Part]) -> list[tuple[lark.Token, TensorType]]:
-    pairs = []
-    for part in parts:
-        token, type_ = part.content
-        assert isinstance(token, lark.Token) and isinstance(type_, TensorType)
-        pairs.append((token, type_))
-    return pairs
+def _shape(token: lark.Token, nodes: Sequence[object]) -> Shape:
+    shape = tuple(_dim(node, token) for node in nodes)
+    for dim in shape:
+        if is_positive(-dim):
+            raise error_at(token, f"a dimension is not negative, unlike {dim}")
+    return shape
 
 
 def _dtype(token: lark.Token) -> DType:
@@ -248,17 +291,31 @@ def parse_syntax(text: str) -> list[ParsedFunction]:
     try:
         # lark calls the transformer's methods while it parses, so there is never a tree.
         functions = _parser().parse(text)
-    except lark.exceptions.VisitError as error:
-        raise error.orig_exc from None
-    except lark.exceptions.UnexpectedInput as error:
-        raise ParseError(_syntax_message(error, text), max(error.line, 1), max(error.column, 1)) from None
+    except lark.exceptions.UnexpectedToken as error:
+        expected = _spelled(error.accepts or error.expected)
+        if error.token.type == "$END":
+            end = text.rsplit("\n", 1)[-1]
+            raise ParseError(f"the text ends; expected {expected}", text.count("\n") + 1, len(end) + 1) from None
+        raise error_at(error.token, f"unexpected {error.token}; expected {expected}") from None
+    except lark.exceptions.UnexpectedCharacters as error:
+        raise ParseError(f"unexpected character {error.char!r}", error.line, error.column) from None
     assert isinstance(functions, list)
     return functions
 
 
-def _syntax_message(error: lark.exceptions.UnexpectedInput, text: str) -> str:
-    if isinstance(error, lark.exceptions.UnexpectedToken):
-        found = "the end of the text" if error.token.type == "$END" else repr(str(error.token))
-        expected = ", ".join(sorted(error.accepts or error.expected)[:8])
-        return f"unexpected {found}; expected one of {expected}"
-    return f"unexpected character {text[error.pos_in_stream or 0]!r}" if error.pos_in_stream is not None else str(error)
+_TERMINALS = {
+    "VALUE": "a %value",
+    "NAME": "a name",
+    "SYMBOL": "a @function",
+    "STRING": "a string",
+    "INT": "an integer",
+    "FLOAT": "a float",
+    "WEIGHT": "weight<…>",
+    "$END": "the end",
+}
+
+
+def _spelled(terminals: Iterable[str]) -> str:
+    """The terminals as they are written, or what they are called, sorted."""
+    literals = {t.name: t.pattern.value for t in _parser().terminals if t.pattern.type == "str"}
+    return " or ".join(sorted(_TERMINALS.get(name) or literals.get(name, name) for name in terminals))

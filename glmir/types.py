@@ -4,13 +4,14 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from .dims import Dim, SymInt, free_symbols, known_different, product, substitute
+from .dims import Dim, SymInt, ceil_div, free_symbols, known_different, product, substitute
 
 Shape = tuple[Dim, ...]
 
@@ -49,6 +50,16 @@ class DType(enum.Enum):
     def bits(self) -> int:
         """Bits of one stored element."""
         return 8 if self is DType.BOOL else int(self.value.lstrip("biuf"))
+
+    @property
+    def lowest(self) -> int:
+        """The least number of an integer dtype."""
+        return -(1 << (self.bits - 1)) if self.is_signed_integer else 0
+
+    @property
+    def highest(self) -> int:
+        """The greatest number of an integer dtype."""
+        return (1 << (self.bits - self.is_signed_integer)) - 1
 
     @property
     def is_float(self) -> bool:
@@ -105,8 +116,8 @@ class QuantizedType:
     """How a float tensor is stored as integers: ``real = (stored - zero_point) * scale``.
 
     ``scales`` has one entry (per tensor), one per index of ``axis`` (per channel), or, with ``block``, one per block of
-    ``block`` consecutive elements along ``axis``, in row-major order of the blocked shape. ``zero_points`` is empty when
-    all are zero, else as long as ``scales``.
+    ``block`` consecutive elements along ``axis``, in row-major order of the blocked shape. ``zero_points`` is empty
+    when all are zero, else as long as ``scales``.
     """
 
     storage: DType
@@ -118,21 +129,55 @@ class QuantizedType:
     def __post_init__(self) -> None:
         if not self.storage.is_integer:
             raise ValueError(f"quantized storage is an integer dtype, not {self.storage.value}")
-        if not self.scales or any(not s > 0 for s in self.scales):
+        if not self.scales or not all(0 < s < inf for s in self.scales):
             raise ValueError("scales are positive numbers, at least one")
         if self.zero_points and len(self.zero_points) != len(self.scales):
             raise ValueError("there are as many zero points as scales, or none")
         if self.axis is None and (len(self.scales) != 1 or self.block is not None):
             raise ValueError("several scales, or a block size, need an axis")
+        if self.axis is not None and self.axis < 0:
+            raise ValueError("the axis counts from the front, from 0")
+        if self.block is not None and self.block < 1:
+            raise ValueError("the block size is at least 1")
+
+    def parameters_shape(self, shape: Shape) -> Shape:
+        """How the scales lie over a tensor of ``shape``: an array that, its blocks repeated, broadcasts against it.
+
+        Blocks run along the axis only, so with blocks every other axis counts in full.
+        """
+        if self.axis is None:
+            return (1,) * len(shape)
+        if self.block is None:
+            return tuple(d if i == self.axis else 1 for i, d in enumerate(shape))
+        return tuple(ceil_div(d, self.block) if i == self.axis else d for i, d in enumerate(shape))
 
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """A tensor's dtype and shape. ``dtype`` is what an element means, ``quantization`` how it is stored, if otherwise."""
+    """A tensor's dtype and shape. ``dtype`` says what an element means, ``quantization`` how it is stored, if not so.
+
+    Raises ValueError when the quantization does not fit the shape.
+    """
 
     dtype: DType
     shape: Shape
     quantization: QuantizedType | None = None
+
+    def __post_init__(self) -> None:
+        if self.quantization is None:
+            return
+        if not self.dtype.is_float:
+            raise ValueError(f"what is quantized is a float, not {self.dtype.value}")
+        if self.quantization.axis is not None and self.quantization.axis >= len(self.shape):
+            raise ValueError(f"there is no axis {self.quantization.axis} in a tensor of rank {len(self.shape)}")
+        expected = product(self.quantization.parameters_shape(self.shape))
+        if known_different(expected, len(self.quantization.scales)):
+            raise ValueError(f"there are {expected} scales for this shape, not {len(self.quantization.scales)}")
+
+    @property
+    def stored(self) -> DType:
+        """The dtype of the array that holds the tensor."""
+        return self.dtype if self.quantization is None else self.quantization.storage
 
     @property
     def rank(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from .attributes import format_name
 from .errors import GlmirError
 from .ir import Function, Module, Op, Value
 from .opdef import ConstraintError
@@ -43,16 +44,20 @@ def _operand_problems(op: Op, function: Function, defined: dict[Value, None]) ->
 
 
 def _op_problems(op: Op) -> Iterator[str]:
+    for index, result in enumerate(op.results):
+        if result.owner is not op or result.index != index:
+            yield f"M3: result {index} of {_describe(op)} is not the one that knows itself as such"
     try:
         op.definition.check(op)
         inferred = op.infer()
     except ConstraintError as error:
-        yield f"{_describe(op)}: {error}"
+        yield f"%{name}: {error}" if (name := _name(op)) else str(error)
         return
     types = (inferred,) if isinstance(inferred, TensorType) else inferred
+    if len(types) != len(op.results):
+        yield f"M4: {_describe(op)} has {len(op.results)} results, but its operands give {len(types)}"
+        return
     for result, type_ in zip(op.results, types, strict=True):
-        if result.owner is not op:
-            yield f"M3: a result of {_describe(op)} is owned by another op"
         if not compatible(result.type, type_):
             yield f"M4: {_describe(op)} has type {result.type}, but its operands give {type_}"
 
@@ -61,7 +66,7 @@ def _name_problems(function: Function, defined: dict[Value, None]) -> Iterator[s
     seen: set[str] = set()
     for value in defined:
         if value.name and value.name in seen:
-            yield f"M5: two values are named %{value.name}"
+            yield f"M5: two values are named %{format_name(value.name)}"
         seen.add(value.name)
     if len(set(function.output_names)) != len(function.output_names):
         yield f"M6: two outputs share a name: {', '.join(function.output_names)}"
@@ -78,6 +83,10 @@ def _use_problems(function: Function, defined: dict[Value, None]) -> Iterator[st
             yield f"M7: the recorded uses of {value!r} are not the ops that use it"
 
 
+def _name(op: Op) -> str:
+    return next((format_name(r.name) for r in op.results if r.name), "")
+
+
 def _describe(op: Op) -> str:
-    name = next((r.name for r in op.results if r.name), "")
+    name = _name(op)
     return f"{op.definition.name} %{name}" if name else op.definition.name

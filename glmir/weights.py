@@ -1,6 +1,9 @@
-"""Weights: constant tensors that live outside the text, memory-mapped and compared by content only when they must be."""
+"""Weights: constant tensors that live outside the text, memory-mapped and compared by content only at need."""
 
+import errno
 import hashlib
+import json
+import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -17,23 +20,31 @@ INLINE_LIMIT = 16
 class Weight:
     """A named constant array. The array is never written to; it may be memory-mapped or a strided view of another.
 
-    Two weights are equal when dtype, shape and bytes are; names do not count. The content is hashed on the first
-    comparison with another weight of equal dtype and shape, not before.
+    ``quantized``, when given, is the type that the array's integers are stored for: ``array`` then holds the stored
+    integers, and the weight means ``(array - zero_points) * scales``. Raises ValueError when array and type disagree.
+
+    Two weights are equal when types and bytes are; names do not count, nor do the payloads of NaNs in weights that the
+    text spells out. The content is hashed on the first comparison with another weight of equal type, not before.
     """
 
-    def __init__(self, array: Array, name: str = "") -> None:
-        self.array = array
+    def __init__(self, array: Array, name: str = "", quantized: TensorType | None = None) -> None:
+        # What numpy computes from arrays without axes are scalars, not arrays.
+        self.array = np.asanyarray(array)
         self.name = name
+        self._quantized = quantized
+        if quantized is not None and (quantized.stored.numpy != array.dtype or quantized.shape != array.shape):
+            raise ValueError(f"an array of {array.dtype}{list(array.shape)} cannot hold {quantized}")
 
     @cached_property
     def type(self) -> TensorType:
-        return TensorType(DType.of(self.array.dtype), self.array.shape)
+        return self._quantized or TensorType(DType.of(self.array.dtype), self.array.shape)
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of dtype, shape and row-major bytes."""
+        """SHA-256 of type and row-major bytes."""
         digest = hashlib.sha256(str(self.type).encode())
-        digest.update(np.ascontiguousarray(self.array).data.cast("B") if self.array.size else b"")
+        # As bytes: the dtypes of ml_dtypes have no buffer format of their own.
+        digest.update(np.ascontiguousarray(self.array).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
     @property
@@ -44,12 +55,12 @@ class Weight:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Weight):
             return NotImplemented
-        if self is other or self.array is other.array:
+        if self is other or (self.array is other.array and self.type == other.type):
             return True
-        if self.array.shape != other.array.shape or self.array.dtype != other.array.dtype:
+        if self.array.shape != other.array.shape or self.array.dtype != other.array.dtype or self.type != other.type:
             return False
         if self.is_inline:
-            return np.ascontiguousarray(self.array).tobytes() == np.ascontiguousarray(other.array).tobytes()
+            return _canonical_bytes(self.array) == _canonical_bytes(other.array)
         return self.content_hash == other.content_hash
 
     def __hash__(self) -> int:
@@ -59,20 +70,30 @@ class Weight:
         return f"Weight({self.name!r}, {self.type})"
 
 
+def _canonical_bytes(array: Array) -> bytes:
+    """The elements, row-major; all NaNs alike, as in the text."""
+    if array.dtype.kind not in "iub" and DType.of(array.dtype).is_float:
+        array = np.where(np.isnan(array), np.array(np.nan, array.dtype), array)
+    return array.tobytes()
+
+
 def assign_names(weights: Iterable[tuple[Weight, str]]) -> dict[int, str]:
     """Unique sidecar keys: id(weight) -> name, for (weight, name of the value it initialises) pairs in print order.
 
-    Equal weights share a key. A name that is missing, or taken by another content, gets the content's hash appended.
+    Weights of one name share a key if they are equal; the later ones of another content, and those without a name, get
+    the content's hash appended. (Equal weights of different names keep both names: to find them means to hash all.)
     """
     names: dict[int, str] = {}
     owners: dict[str, Weight] = {}
     for weight, value_name in weights:
         if id(weight) in names:
             continue
-        name = weight.name or value_name or f"w_{weight.content_hash[:12]}"
-        if owners.setdefault(name, weight) != weight:
+        name = weight.name or value_name or "w"
+        # safetensors reserves the name __metadata__.
+        if not (weight.name or value_name) or name == "__metadata__":
             name = f"{name}_{weight.content_hash[:12]}"
-            owners.setdefault(name, weight)
+        while owners.setdefault(name, weight) != weight:
+            name = f"{name}_{weight.content_hash[:12]}"
         names[id(weight)] = name
     return names
 
@@ -95,15 +116,29 @@ _SAFETENSORS = {
 
 
 def save_sidecar(path: Path, weights: dict[str, Weight]) -> None:
-    """Writes the ``.safetensors`` file that stands beside a ``.glir`` file."""
+    """Writes the ``.safetensors`` file that stands beside a ``.glir`` file, whole or not at all.
+
+    Quantized weights are stored as their integers; safetensors has no 4-bit dtypes, so those take a byte an element.
+    Raises OSError.
+    """
+    # Imported here: compiling writes no sidecar.
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     def stored(weight: Weight) -> Array:
-        # safetensors has no 4-bit dtypes: those are stored a byte each and restored by the type in the text.
-        array = weight.array if weight.type.dtype in _SAFETENSORS else weight.array.astype(np.int8)
-        return np.ascontiguousarray(array)
+        array = weight.array if DType.of(weight.array.dtype) in _SAFETENSORS else weight.array.astype(np.int8)
+        return np.ascontiguousarray(array).reshape(array.shape)
 
-    save_file({name: stored(weight) for name, weight in sorted(weights.items())}, path)
+    # The old file may be mapped by the very weights that are being saved: it is replaced, not overwritten.
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file({name: stored(weight) for name, weight in sorted(weights.items())}, unfinished)
+        unfinished.replace(path)
+    except SafetensorError as error:
+        # A full disk, and the like: safetensors has a class of its own for it.
+        raise OSError(errno.EIO, str(error)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load_sidecar(path: Path) -> dict[str, Array]:
@@ -111,19 +146,31 @@ def load_sidecar(path: Path) -> dict[str, Array]:
 
     Raises ValueError when the file is not one (format: 8-byte little-endian header length, JSON header, data).
     """
-    import json
-
     data = np.memmap(path, dtype=np.uint8, mode="r")
-    if data.size < 8:
-        raise ValueError(f"{path} is not a safetensors file")
-    start = 8 + int(data[:8].view(np.uint64)[0])
-    if start > data.size:
-        raise ValueError(f"{path} is not a safetensors file")
-    by_name = {text: dtype for dtype, text in _SAFETENSORS.items()}
-    arrays: dict[str, Array] = {}
-    for name, entry in json.loads(bytes(data[8:start])).items():
-        if name == "__metadata__":
-            continue
-        begin, end = entry["data_offsets"]
-        arrays[name] = data[start + begin : start + end].view(by_name[entry["dtype"]].numpy).reshape(entry["shape"])
-    return arrays
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    if data.size < 8 or start > data.size:
+        raise ValueError("it is not a safetensors file")
+    header = json.loads(bytes(data[8:start]))
+    if not isinstance(header, dict):
+        raise ValueError("its header is not an object")
+    return {name: _mapped(data[start:], name, entry) for name, entry in header.items() if name != "__metadata__"}
+
+
+def _mapped(data: Array, name: str, entry: object) -> Array:
+    """The array that a header entry describes."""
+    match entry:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+            pass
+        case _:
+            raise ValueError(f"the entry of {name} is damaged")
+    if dtype not in _BY_SAFETENSORS:
+        raise ValueError(f"{name} has the dtype {dtype}, which the IR has not")
+    if not 0 <= begin <= end <= data.size:
+        raise ValueError(f"{name} lies outside the file")
+    try:
+        return data[begin:end].view(_BY_SAFETENSORS[dtype].numpy).reshape(shape)
+    except (ValueError, TypeError):
+        raise ValueError(f"the size of {name} is not that of its shape") from None
+
+
+_BY_SAFETENSORS = {text: dtype for dtype, text in _SAFETENSORS.items()}

@@ -7,10 +7,12 @@ from .canonicalization.eliminate_dead_code import eliminate_dead_code
 from .canonicalization.fold_constants import fold_constants
 from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
+from .canonicalization.reassociate import reassociate
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fuse_activations import fuse_activations
 from .fusion.fuse_linear import fuse_linear
 from .fusion.fuse_normalizations import fuse_normalizations
+from .fusion.fuse_padding import fuse_padding
 from .fusion.recognize_activations import recognize_activations
 from .layout.assign_layouts import assign_layouts
 from .layout.change_io_layout import change_io_layout
@@ -20,10 +22,12 @@ PASSES: tuple[Pass, ...] = (
     fold_shape_arithmetic,
     fold_constants,
     canonicalize,
+    reassociate,
     eliminate_common_subexpressions,
     eliminate_dead_code,
     recognize_activations,
     fuse_normalizations,
+    fuse_padding,
     fuse_linear,
     fold_batch_norm,
     fuse_activations,

@@ -10,10 +10,12 @@ from .canonicalization.eliminate_dead_code import eliminate_dead_code
 from .canonicalization.fold_constants import fold_constants
 from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
+from .canonicalization.reassociate import reassociate
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fuse_activations import fuse_activations
 from .fusion.fuse_linear import fuse_linear
 from .fusion.fuse_normalizations import fuse_normalizations
+from .fusion.fuse_padding import fuse_padding
 from .fusion.recognize_activations import recognize_activations
 from .layout.assign_layouts import assign_layouts
 from .layout.change_io_layout import change_io_layout
@@ -36,6 +38,9 @@ def optimize(level: OptLevel) -> Pipeline:
         return _correctness()
     if level is OptLevel.O1:
         return (*_correctness(), *_normal_form(), *cleanup())
+    if level is OptLevel.O3:
+        # Between the two: on one spelling, and before weights and norms swallow the constants.
+        return (*_correctness(), *_normal_form(), reassociate.with_options(), *_fusions(), *cleanup())
     return (*_correctness(), *_normal_form(), *_fusions(), *cleanup())
 
 
@@ -65,6 +70,7 @@ def _fusions() -> Pipeline:
         # Before weights swallow the constants that activations and norms are recognised by (x + 3, x * 0.5).
         recognize_activations.with_options(),
         fuse_normalizations.with_options(),
+        fuse_padding.with_options(),
         # Linear layers take part in the two passes below.
         fuse_linear.with_options(),
         # Before activations stand between a layer and the scale behind it.
@@ -80,7 +86,7 @@ def lower(
     io_layout: Layout = Layout.NCHW,
     io_names: str = "",
 ) -> Pipeline:
-    """From optimised modules to what one target can write: its layout first, so that its rules see that layout alone."""
+    """From optimised modules to what one target can write: its layout first, so that its rules see one layout only."""
     change_io = (change_io_layout.with_options(layout=io_layout, names=io_names),)
     return (
         *(change_io if io_layout is Layout.NHWC else ()),

@@ -104,8 +104,10 @@ class Graph:
         return self._append(type_, "", 0)
 
     def constant(self, array: Array, name: str = "") -> Slot:
-        """A tensor with these elements; small equal ones are shared."""
-        key: tuple[object, ...] = (id(array),)
+        """A tensor with these elements. Equal small ones share a tensor, and so do equal views of one large one."""
+        # Each use of a convolution's weight makes a transposed view of its own.
+        address = array.__array_interface__["data"][0]
+        key: tuple[object, ...] = (address, array.dtype.str, array.shape, array.strides)
         if array.size <= 1024:
             key = (array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
         found = self._constants.get(key)
@@ -141,6 +143,7 @@ class Graph:
         """The subgraph, with the function's inputs and outputs."""
         inputs = [self.slot(v) for v in function.inputs]
         outputs = [self.slot(v) for v in function.outputs]
+        self._name_outputs(function)
         return SubGraph(
             tensors=self.tensors,
             inputs=[s.index for s in inputs if s is not None],
@@ -148,6 +151,15 @@ class Graph:
             operators=self.operators,
             name=function.name,
         )
+
+    def _name_outputs(self, function: Function) -> None:
+        """Calls the tensors of outputs as the outputs are called, where that name is free and theirs has no other use."""
+        for value, name in zip(function.outputs, function.output_names, strict=True):
+            slot = self._slots[value]
+            if value.owner is None or name in self._names:
+                continue
+            self._names.add(name)
+            self.tensors[slot.index].name = name
 
     def operator_codes(self) -> list[OperatorCode]:
         """The operator codes in the order in which operators refer to them."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ...ir import Op, Value
-from ...opdef import replace
+from ...opdef import ConstraintError, replace
 from ...ops import math, tensor
 from ...ops.math.logic import Bitwise
 from ...passes.lowering.building import folded
@@ -32,7 +32,7 @@ _INDEX_ARITHMETIC = (math.Div, math.Pow, Bitwise, math.BitwiseNot, math.ArgReduc
 @RULES.on(Op)
 def compute_in_single_precision(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, f32))) for f16, bf16 and f64"""
-    if isinstance(op, tensor.Cast | tensor.Constant):
+    if not _computes(op):
         return None
     return next((_results(op, _computed_in(op, d, DType.F32)) for d in _FLOATS if _has_operand(op, d)), None)
 
@@ -40,13 +40,16 @@ def compute_in_single_precision(op: Op) -> tuple[Value, ...] | None:
 @RULES.on(Op)
 def compute_in_wider_integers(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, wider))) for integers and truth values, where the wider kernel exists"""
-    if isinstance(op, tensor.Cast | tensor.Constant):
+    if not _computes(op):
         return None
     for dtype, candidates in _EXACT.items():
         if not _has_operand(op, dtype):
             continue
         for wider in candidates:
-            computed = _computed_in(op, dtype, wider)
+            try:
+                computed = _computed_in(op, dtype, wider)
+            except ConstraintError:
+                continue
             if TABLE.is_legal(computed):
                 return _results(op, computed)
     return None
@@ -60,9 +63,13 @@ def compute_indices_in_32_bits(op: Op) -> tuple[Value, ...] | None:
     return _results(op, _computed_in(op, DType.I64, DType.I32))
 
 
+def _computes(op: Op) -> bool:
+    return bool(op.results) and not isinstance(op, tensor.Cast | tensor.Constant)
+
+
 def _fits_32_bits(op: Op) -> bool:
     arrays = [array for v in op.operands if (array := constant_array(v)) is not None]
-    return all(not a.size or (-(2**31) <= a.min() and a.max() < 2**31) for a in arrays)
+    return all(not a.size or (a.min() >= -(2**31) and a.max() < 2**31) for a in arrays)
 
 
 def _has_operand(op: Op, dtype: DType) -> bool:

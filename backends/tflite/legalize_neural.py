@@ -72,9 +72,7 @@ def pixel_shuffle_of_conv(op: tensor.DepthToSpace) -> Op | None:
     if weight is None or (conv.bias is not None and bias is None):
         return None
     order = np.arange(weight.shape[0]).reshape(-1, op.block**2).T.ravel()
-    reordered = replace(
-        conv, weight=constant(weight[order]), bias=None if bias is None else constant(bias[order])
-    )
+    reordered = replace(conv, weight=constant(weight[order]), bias=None if bias is None else constant(bias[order]))
     return replace(op, x=reordered.result, order=ChannelOrder.DCR)
 
 

@@ -42,7 +42,7 @@ def _restricted(op: nn.Resize, x: Value, axes: Sequence[int]) -> Value:
 
 @RULES.on(nn.Resize)
 def resize_of_image(op: nn.Resize) -> Value | None:
-    """resize(x, neighbouring axes a, b) -> reshape(resize(reshape(x, [before, a, b, after]))), b being 1 for one axis"""
+    """resize(x, neighbouring axes a, b) -> reshape(resize(reshape(x, [before, a, b, after]))), b = 1 for one axis"""
     axes = resized_axes(op)
     if convention(op) is None or len(axes) > 2 or (op.x.type.rank == 4 and set(axes) <= {1, 2}):
         return None
@@ -51,7 +51,7 @@ def resize_of_image(op: nn.Resize) -> Value | None:
     result = _image(op.shape, axes[0], end)
     scales: tuple[float, ...] = ()
     if op.scales:
-        scales = (1.0, *(op.scales[axes[0] : end] + (1.0,))[:2], 1.0)
+        scales = (1.0, *(*op.scales[axes[0] : end], 1.0)[:2], 1.0)
     dims = None if op.dims is None else _image_dims(op.dims, axes)
     resized = replace(op, x=folded_reshape(op.x, view), shape=result, scales=scales, dims=dims)
     return folded_reshape(resized.result, op.shape)
@@ -64,7 +64,7 @@ def _image(shape: tuple[Dim, ...], start: int, end: int) -> tuple[Dim, ...]:
 
 
 def _image_dims(dims: Value, axes: Sequence[int]) -> Value:
-    """The run-time sizes of height and width for an image that has them on ``axes`` of the original; the other two are not asked for."""
+    """The run-time sizes of an image whose height and width are ``axes`` of the original; no others are asked for."""
     height, width = axes[0], axes[-1]
     picked = tensor.Gather(dims, constant(np.array([height, height, width, width])), 0).result
     if len(axes) == 2:

@@ -44,9 +44,7 @@ def transposed_padding(op: nn.ConvTranspose) -> Padding | None:
     """
     rank = op.spatial_rank
     axes = list(
-        zip(
-            op.weight.type.shape[2:], op.strides, op.padding[:rank], op.padding[rank:], op.output_padding, strict=True
-        )
+        zip(op.weight.type.shape[2:], op.strides, op.padding[:rank], op.padding[rank:], op.output_padding, strict=True)
     )
     if all(low == 0 and high == 0 and extra < stride for _, stride, low, high, extra in axes):
         return Padding.VALID

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dims import Dim, known_equal, lower_bound
+from ...dims import Dim, is_nonnegative, known_equal, lower_bound
 from ...ir import Value
 from ...ops import nn
 from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
@@ -38,7 +38,7 @@ def convention(op: nn.Resize) -> Convention | None:
 def _is_enlarged(op: nn.Resize, axis: int) -> bool:
     if op.scales:
         return op.scales[axis] >= 1
-    return (lower_bound(op.shape[axis] - op.x.type.shape[axis]) or -1) >= 0
+    return is_nonnegative(op.shape[axis] - op.x.type.shape[axis])
 
 
 def _scale_is_size_ratio(op: nn.Resize, axis: int) -> bool:
@@ -117,4 +117,5 @@ def tensorflow_neighbours(candidate: Convention, size: int, result: int) -> NDAr
     scale = np.float32(ratio[0]) / np.float32(ratio[1])
     offset = np.float32(0.5 if candidate is Convention.HALF_PIXEL else 0)
     at = (np.arange(result).astype(np.float32) + offset) * scale
-    return np.minimum(np.floor(at + np.float32(0.5) if is_aligned else at).astype(np.int64), size - 1)
+    indices: NDArray[np.int64] = np.floor(at + np.float32(0.5) if is_aligned else at).astype(np.int64)
+    return np.minimum(indices, size - 1)

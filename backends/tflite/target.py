@@ -16,4 +16,5 @@ TARGET = Target(
     table=TABLE,
     serialize=serialize,
     run=runtime.run,
+    input_types=runtime.input_types,
 )

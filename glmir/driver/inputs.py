@@ -1,54 +1,83 @@
 """What the user says of the inputs: types (``x=f32[1, 3, 224, 224]``), pinned values (``sr=16000``), dims (``n=4``)."""
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
-from ..dims import Dim, SymInt, free_symbols, known_different
+from ..dims import Dim, SymInt, free_symbols, known_different, symbol
 from ..errors import InputError
-from ..ir import Function, Op, Value
+from ..ir import Function, Op
 from ..ops import tensor
-from ..types import Array, TensorType
+from ..types import Array, DType, TensorType
 from ..weights import Weight
 
-PinnedValue = bool | int | float | list[object]
-InputSpec = TensorType | PinnedValue
+InputSpec: TypeAlias = TensorType | Array
+"""A type for the input, or the value that it always has."""
+
+DeclaredTypes: TypeAlias = Mapping[str, TensorType | None]
+"""The inputs' types as the model declares them; None where it does not say."""
 
 
 @dataclass(frozen=True)
 class InputSpecs:
-    """Types and values by input name, types by position, and sizes of symbols."""
+    """Types and values of inputs by name, others by position, and sizes of symbols."""
 
-    types: Mapping[str, TensorType] = field(default_factory=dict)
-    positional: Sequence[TensorType] = ()
-    pinned: Mapping[str, PinnedValue] = field(default_factory=dict)
+    named: Mapping[str, InputSpec] = field(default_factory=dict)
+    positional: Sequence[InputSpec] = ()
     dims: Mapping[str, int] = field(default_factory=dict)
 
-    def specialize(self, declared: Mapping[str, TensorType | None]) -> dict[str, TensorType | None]:
+    @property
+    def is_empty(self) -> bool:
+        return not (self.named or self.positional or self.dims)
+
+    def by_name(self, names: Sequence[str]) -> dict[str, InputSpec]:
+        """What is given for each input; raises InputError for what is given for none, or twice."""
+        if len(self.positional) > len(names):
+            raise InputError(f"{len(self.positional)} inputs are given by position, but there are {len(names)}")
+        given = dict(zip(names, self.positional, strict=False))
+        if twice := [name for name in self.named if name in given]:
+            raise InputError(f"input {', '.join(twice)} is given by name and by position")
+        if unknown := [name for name in self.named if name not in names]:
+            raise InputError(f"there is no input {', '.join(unknown)}; the inputs are {', '.join(names) or 'none'}")
+        return given | dict(self.named)
+
+    def specialize(self, declared: DeclaredTypes) -> dict[str, TensorType | None]:
         """The inputs' types after what the user said; raises InputError when that contradicts what the model declares.
 
-        A dim that a given type fixes is fixed wherever its symbol stands.
+        A dim that is fixed in one place is fixed wherever its symbol stands.
         """
-        given = dict(self.types)
-        names = list(declared)
-        if len(self.positional) > len(names):
-            raise InputError(f"{len(self.positional)} input types are given for {len(names)} inputs")
-        given.update(zip(names, self.positional, strict=False))
-        _refuse_unknown((*given, *self.pinned), names)
         mapping: dict[str, Dim] = dict(self.dims)
-        for name, type_ in given.items():
+        given = {}
+        for name, spec in self.by_name(list(declared)).items():
+            given[name] = type_ = self._type(name, spec, declared[name])
             _unify(name, declared[name], type_, mapping)
-        symbols = {s for t in declared.values() if t is not None for s in t.symbols}
+        symbols = {s for t in (*declared.values(), *self.named.values(), *self.positional) for s in _symbols(t)}
         if unknown := sorted(set(self.dims) - symbols):
-            raise InputError(f"there is no dim {', '.join(unknown)}; the dims are {', '.join(sorted(symbols)) or 'none'}")
+            known = ", ".join(sorted(symbols)) or "none"
+            raise InputError(f"there is no dim {', '.join(unknown)}; the symbolic dims are {known}")
         return {name: given.get(name) or (t and t.substitute(mapping)) for name, t in declared.items()}
 
+    def _type(self, name: str, spec: InputSpec, declared: TensorType | None) -> TensorType:
+        if isinstance(spec, TensorType):
+            return spec.substitute(dict(self.dims))
+        array = fit(name, spec, declared)
+        return TensorType(DType.of(array.dtype), array.shape)
 
-def _refuse_unknown(given: Sequence[str], names: Sequence[str]) -> None:
-    if unknown := [name for name in given if name not in names]:
-        raise InputError(f"there is no input {', '.join(unknown)}; the inputs are {', '.join(names)}")
+    def symbol_sizes(self, declared: Mapping[str, TensorType]) -> dict[str, Dim]:
+        """What becomes of each symbol that a given type, value or dim fixes or renames."""
+        mapping: dict[str, Dim] = dict(self.dims)
+        for name, type_ in self.specialize(declared).items():
+            if type_ is not None:
+                _unify(name, declared[name], type_, mapping)
+        return mapping
+
+
+def _symbols(type_: InputSpec | None) -> Sequence[str]:
+    return tuple(type_.symbols) if isinstance(type_, TensorType) else ()
 
 
 def _unify(name: str, declared: TensorType | None, given: TensorType, mapping: dict[str, Dim]) -> None:
@@ -57,93 +86,131 @@ def _unify(name: str, declared: TensorType | None, given: TensorType, mapping: d
     if declared.dtype is not given.dtype or declared.rank != given.rank:
         raise InputError(f"input {name} is declared {declared} and cannot become {given}")
     for old, new in zip(declared.shape, given.shape, strict=True):
-        if known_different(old, new) and isinstance(old, int):
+        if isinstance(old, int) and known_different(old, new):
             raise InputError(f"input {name} is declared {declared} and cannot become {given}")
-        if isinstance(old, SymInt) and (str(old),) == free_symbols(old):
-            if mapping.setdefault(str(old), new) != new:
-                raise InputError(f"dim {old} is given as {mapping[str(old)]} and as {new}")
+        if isinstance(old, SymInt) and (str(old),) == free_symbols(old) and mapping.setdefault(str(old), new) != new:
+            raise InputError(f"dim {old} is given as {mapping[str(old)]} and as {new}")
 
 
-def parse_input_specs(inputs: Sequence[str] | Mapping[str, object], dims: Mapping[str, int]) -> InputSpecs:
-    """The specs of ``--input`` texts, or of the Python API's mapping or list; raises InputError."""
-    if isinstance(inputs, Mapping):
-        pairs = [(name, spec) for name, spec in inputs.items()]
-    else:
-        pairs = [_split(text) for text in inputs]
-    types: dict[str, TensorType] = {}
-    positional: list[TensorType] = []
-    pinned: dict[str, PinnedValue] = {}
-    for name, spec in pairs:
-        parsed = _parse_spec(spec)
-        if not isinstance(parsed, TensorType):
-            if not name:
-                raise InputError(f"the value {spec} needs an input's name: name={spec}")
-            pinned[name] = parsed
-        elif name:
-            types[name] = parsed
-        else:
-            positional.append(parsed)
-    return InputSpecs(types, positional, pinned, dims)
+def fit(name: str, value: Array, declared: TensorType | None) -> Array:
+    """The pinned value in the input's dtype, and in its rank if it is one element; raises InputError."""
+    if value.dtype.kind not in "biuf":
+        raise InputError(f"input {name} cannot be {value}: it takes a number or a list of numbers")
+    if declared is None:
+        return value.astype(np.float32) if value.dtype == np.float64 else value
+    with np.errstate(all="ignore"):
+        array = value.astype(declared.dtype.numpy)
+    is_kept = np.array_equal(np.isfinite(array.astype(np.float64)), np.isfinite(value.astype(np.float64)))
+    if not is_kept or (not declared.dtype.is_float and not np.array_equal(array, value)):
+        raise InputError(f"input {name} is {declared} and cannot be {value}")
+    return array.reshape((1,) * declared.rank) if array.size == 1 and array.ndim != declared.rank else array
 
 
-def _split(text: str) -> tuple[str, object]:
-    # Input names may hold anything, '=' included; types and values do not hold '='.
-    name, _, spec = text.rpartition("=")
-    return name.strip(), spec.strip()
-
-
-def _parse_spec(spec: object) -> InputSpec:
-    if isinstance(spec, TensorType | bool | int | float | list):
-        return spec
-    text = str(spec)
-    try:
-        value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
-    except (ValueError, SyntaxError):
-        # Imported here: most commands give no input types, and the parser is slow to load.
-        from ..parser import ParseError, parse_type
-
-        try:
-            return parse_type(text)
-        except ParseError as error:
-            raise InputError(f"{text} is neither a type such as f32[1, 3, 224, 224] nor a value ({error})") from None
-    if not isinstance(value, bool | int | float | list):
-        raise InputError(f"{text} is not a number or a list of numbers")
-    return value
-
-
-def parse_dims(texts: Sequence[str]) -> dict[str, int]:
-    """The sizes that ``--dim n=4`` gives; raises InputError."""
-    dims = {}
-    for text in texts:
-        name, equals, size = text.partition("=")
-        if not equals or not size.strip().isdecimal() or int(size) < 1:
-            raise InputError(f"--dim takes name=size with a positive size, not {text!r}")
-        dims[name.strip()] = int(size)
-    return dims
-
-
-def pin_inputs(function: Function, pinned: Mapping[str, PinnedValue]) -> dict[str, Array]:
+def pin_inputs(function: Function, specs: InputSpecs) -> dict[str, Array]:
     """Makes constants of the pinned inputs, and returns their arrays; raises InputError when a value does not fit."""
+    given = specs.by_name([v.name for v in function.inputs])
+    pinned = {name: spec for name, spec in given.items() if not isinstance(spec, TensorType)}
     arrays = {}
-    for value in list(function.inputs):
-        if value.name not in pinned:
-            continue
-        arrays[value.name] = array = _array(value, pinned[value.name])
-        function.inputs.remove(value)
+    for value in [v for v in function.inputs if v.name in pinned]:
+        arrays[value.name] = array = fit(value.name, pinned[value.name], value.type)
         constant: Op = tensor.Constant(Weight(array, value.name))
-        first = next(iter(function.ops), None)
-        if first is None:
-            function.ops.append(constant)
-        else:
-            function.ops.insert_before(first, constant)
+        function.ops.prepend(constant)
         constant.results[0].name = value.name
+        function.inputs.remove(value)
         value.replace_all_uses_with(constant.results[0])
     return arrays
 
 
-def _array(value: Value, pinned: PinnedValue) -> Array:
+def parse_input_specs(
+    inputs: Mapping[str, object] | Sequence[object], dims: Mapping[str, int] | Sequence[str]
+) -> InputSpecs:
+    """The specs of ``--input`` and ``--dim`` texts, or of the Python API's mappings and lists; raises InputError."""
+    if isinstance(inputs, str):
+        raise InputError(f"inputs are a mapping or a list, not the text {inputs!r}")
+    pairs = list(inputs.items()) if isinstance(inputs, Mapping) else [_split(item) for item in inputs]
+    named: dict[str, InputSpec] = {}
+    positional: list[InputSpec] = []
+    for name, given in pairs:
+        spec = _parse_spec(given)
+        if not name:
+            positional.append(spec)
+        elif name in named:
+            raise InputError(f"input {name} is given twice")
+        else:
+            named[name] = spec
+    return InputSpecs(named, positional, _parse_dims(dims))
+
+
+def _split(item: object) -> tuple[str, object]:
+    if not isinstance(item, str):
+        return "", item
+    # Input names may hold anything, '=' included; types and values do not hold '='.
+    name, _, spec = item.rpartition("=")
+    return name.strip(), spec.strip()
+
+
+def _parse_spec(spec: object) -> InputSpec:
+    if isinstance(spec, TensorType):
+        return spec
+    if not isinstance(spec, str):
+        return _array(spec)
     try:
-        array = np.array(pinned).astype(value.type.dtype.numpy)
-        return array.reshape(value.type.static_shape) if value.type.is_static else array
-    except (ValueError, TypeError):
-        raise InputError(f"input {value.name} is {value.type} and cannot be {pinned}") from None
+        return _array(ast.literal_eval({"true": "True", "false": "False"}.get(spec, spec)))
+    except (ValueError, SyntaxError):
+        return parse_plain_type(spec) or _parse_type(spec)
+
+
+def parse_plain_type(text: str) -> TensorType | None:
+    """The type, when its dims are numbers and names alone: the parser takes a quarter of a second to load."""
+    match = re.fullmatch(r"(\w+)\[(.*)\]", text, re.ASCII)
+    parts = [part.strip() for part in match[2].split(",")] if match and match[2].strip() else []
+    if not match or match[1] not in _DTYPES or not all(_PLAIN_DIM.fullmatch(part) for part in parts):
+        return None
+    return TensorType(DType(match[1]), tuple(int(p) if p.isdecimal() else symbol(p) for p in parts))
+
+
+_DTYPES = frozenset(dtype.value for dtype in DType)
+_PLAIN_DIM = re.compile(r"\d+|(?!(min|max)\Z)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def _parse_type(text: str) -> TensorType:
+    from ..parser import ParseError, parse_type
+
+    try:
+        return parse_type(text)
+    except ParseError:
+        raise InputError(f"{text!r} is neither a type such as f32[1, 3, 224, 224] nor a value") from None
+
+
+def _array(value: object) -> Array:
+    try:
+        array = np.array(value)
+    except ValueError:
+        raise InputError(f"{value} is not a list of numbers") from None
+    if array.dtype.kind not in "biuf" and not _is_extended_float(array):
+        raise InputError(f"{value!r} is not a number or a list of numbers")
+    return array
+
+
+def _is_extended_float(array: Array) -> bool:
+    return array.dtype.kind == "V" and array.dtype == DType.BF16.numpy
+
+
+def _parse_dims(given: Mapping[str, int] | Sequence[str]) -> dict[str, int]:
+    if not isinstance(given, Mapping):
+        return _parse_dim_texts(given)
+    for name, size in given.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise InputError(f"dim {name} takes a positive size, not {size!r}")
+    return {name: int(size) for name, size in given.items()}
+
+
+def _parse_dim_texts(texts: Sequence[str]) -> dict[str, int]:
+    dims: dict[str, int] = {}
+    for text in texts:
+        name, equals, size = (part.strip() for part in text.rpartition("="))
+        if not equals or not name or not size.isdecimal() or int(size) < 1:
+            raise InputError(f"--dim takes name=size with a positive size, not {text!r}")
+        if dims.setdefault(name, int(size)) != int(size):
+            raise InputError(f"dim {name} is given as {dims[name]} and as {size}")
+    return dims

@@ -1,35 +1,72 @@
 """How commands speak: errors as sentences with the exit code of their class, never a traceback unless asked for."""
 
+import io
+import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from ..errors import GlmirError
+from ..errors import GlmirError, InputError
+
+DEFECT = 1
+INTERRUPTED = 130
+TERMINATED = 143
 
 
 def run_command(command: Callable[[], None], debug: bool) -> int:
     """Runs a command and returns its exit code; what the user caused is told in a sentence on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names in a model are any text, and paths may be none at all.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        command()
-    except GlmirError as error:
-        if debug:
-            traceback.print_exc()
-        _say(f"error: {error}")
-        return error.exit_code
+        with _cleaning_up_when_terminated():
+            command()
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output (head, less) is gone; nothing is wrong, and nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         _say("interrupted")
-        return 130
-    except BrokenPipeError:
-        # The reader of our output (head, less) is gone; nothing is wrong.
-        sys.stderr.close()
-        return 0
+        return INTERRUPTED
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
+        message, code = _explain(error)
         notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
-        _say(f"error: a defect of the compiler: {type(error).__name__}: {error} (--debug shows where){notes}")
-        return 1
+        _say(f"error: {message}{notes}")
+        return code
     return 0
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """The sentence for an error, and the exit code."""
+    if isinstance(error, GlmirError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}", InputError.exit_code
+    if isinstance(error, MemoryError):
+        return "there is not enough memory", InputError.exit_code
+    return f"a defect of the compiler: {type(error).__name__}: {error} (--debug shows where)", DEFECT
+
+
+@contextmanager
+def _cleaning_up_when_terminated() -> Iterator[None]:
+    """Lets SIGTERM unwind the stack, so that no temporary file stays behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(*_: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    previous = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _say(message: str) -> None:

@@ -5,12 +5,11 @@ from math import prod
 import numpy as np
 
 from ...dims import SymInt
-from ...ir import Module, Op, Value
+from ...ir import Array, Module, Op, Value
 from ...ops import tensor
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from ...weights import Weight
-from ..patterns import constant_array
+from ..patterns import constant, constant_array
 
 GROWTH_LIMIT = 4096
 """A result of at most this many elements is folded even when its operands are smaller."""
@@ -21,7 +20,7 @@ _VIEWS = (tensor.Reshape, tensor.Slice, tensor.Split, tensor.Transpose)
 
 @module_pass()
 def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
-    """Evaluates ops whose operands are all constant.
+    """Evaluates ops whose operands are all constant. A tensor without elements is known, whoever computes it.
 
     Results of more than ``max_elements`` elements stay ops, and so do large results that are larger than what they are
     computed from (expand, tile, one-hot): the artifact would grow. Views (transpose, reshape, slice, split) cost
@@ -40,6 +39,8 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
 def _fold(op: Op, max_elements: int) -> list[Value] | None:
     if not op.operands or not op.results or op.has_effect or not _is_static(op):
         return None
+    if all(0 in r.type.static_shape for r in op.results):
+        return [constant(_empty(r)) for r in op.results]
     operands = [_arrays(getattr(op, field.name)) for field in op.definition.operand_fields]
     if any(o is _NOT_CONSTANT for o in operands) or not _is_worthwhile(op, max_elements):
         return None
@@ -53,7 +54,7 @@ def _fold(op: Op, max_elements: int) -> list[Value] | None:
     for array, result in zip(arrays, op.results, strict=True):
         if array.shape != result.type.shape or array.dtype != result.type.dtype.numpy:
             return None
-    return [tensor.Constant(Weight(np.asarray(array))).result for array in arrays]
+    return [constant(np.asarray(array)) for array in arrays]
 
 
 _NOT_CONSTANT = object()
@@ -68,7 +69,13 @@ def _arrays(operand: object) -> object:
         return _NOT_CONSTANT if any(a is _NOT_CONSTANT for a in arrays) else arrays
     assert isinstance(operand, Value)
     array = None if operand.type.quantization else constant_array(operand)
+    if array is None and operand.type.is_static and 0 in operand.type.shape:
+        return _empty(operand)
     return _NOT_CONSTANT if array is None else array
+
+
+def _empty(value: Value) -> Array:
+    return np.zeros(value.type.static_shape, value.type.dtype.numpy)
 
 
 def _is_static(op: Op) -> bool:

@@ -70,6 +70,16 @@ def summand_into_bias(op: math.Add) -> Op | None:
     return replace(layer, bias=_new_bias(layer, np.ones_like(summand), summand), activation=op.activation)
 
 
+@RULES.on(math.Neg)
+def negation_into_weights(op: math.Neg) -> Op | None:
+    """-conv(x) -> conv(x) with the weights negated; likewise for the other layers"""
+    layer = _foldable(op.x)
+    if layer is None:
+        return None
+    factor = np.full(_channels(layer), -1.0)
+    return _scaled(layer, factor, np.zeros_like(factor))
+
+
 Layer = nn.Conv | nn.ConvTranspose | nn.Linear
 
 

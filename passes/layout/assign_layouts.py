@@ -27,7 +27,10 @@ NOMINAL_SIZE = 16
 """What a symbolic dim counts for in the cost."""
 
 TRANSPOSE_OVERHEAD = 256
-"""What any transpose costs beside its bytes, so that of two cuts with equal bytes the one with fewer transposes wins."""
+"""What any transpose costs beside its bytes, so that of cuts with equal bytes the one with fewer transposes wins."""
+
+RESHAPE_COST = 16
+"""What a transpose costs that moves no bytes, and so becomes a reshape: an op to run nevertheless."""
 
 
 def _all_channels_first(module: Module) -> bool:
@@ -43,7 +46,8 @@ def assign_layouts(module: Module, *, spatial: Layout = Layout.NHWC) -> bool:
     """Runs spatial ops channels-last, and the others where that saves transposes"""
     if spatial is Layout.NCHW:
         return False
-    return any([_assign(function) for function in module.functions.values()])
+    changed = [_assign(function) for function in module.functions.values()]
+    return any(changed)
 
 
 def _assign(function: Function) -> bool:
@@ -90,8 +94,10 @@ def _takes_operand_last(op: tensor.Transpose) -> bool:
 
 
 def _cost(type_: TensorType, permutation: tuple[int, ...]) -> int:
-    if moves_only_ones(type_.shape, permutation):
+    if permutation == tuple(sorted(permutation)):
         return 0
+    if moves_only_ones(type_.shape, permutation):
+        return RESHAPE_COST
     elements = type_.elements
     if isinstance(elements, SymInt):
         elements = evaluate(elements, dict.fromkeys(free_symbols(elements), NOMINAL_SIZE))
@@ -112,7 +118,7 @@ class _Problem:
             if isinstance(op, tensor.Transpose):
                 self._cost_of_transpose(op)
         for value in self.function.values():
-            if not isinstance(value.owner, tensor.Constant) and value.type.rank >= 3:
+            if not isinstance(value.owner, tensor.Constant):
                 self._cost_of_value(value)
         return self.problem.solve()
 
@@ -137,21 +143,24 @@ class _Problem:
         return self._label(value.owner) if value.owner and form and form.result_follows else ZERO
 
     def _cost_of_value(self, value: Value) -> None:
-        cost = _cost(value.type, to_channels_last(value.type.rank))
-        users: list[Node] = []
+        same_rank: list[Node] = []
+        raised: dict[int, list[Node]] = {}
         for user in value.uses:
             form = self.forms.get(user)
             if form is None or value not in form.follows:
-                users.append(ZERO)
+                same_rank.append(ZERO)
             elif value.type.rank < form.rank:
                 # Brought to the op's rank it is another tensor, which only the channels-first one can become.
-                users.append(ZERO)
-                aligned = (1,) * (form.rank - value.type.rank) + value.type.shape
-                own_cost = _cost(value.type.with_shape(aligned), to_channels_last(form.rank))
-                self.problem.cost_of_one(self._label(user), own_cost)
+                same_rank.append(ZERO)
+                raised.setdefault(form.rank, []).append(self._label(user))
             else:
-                users.append(self._label(user))
-        self.problem.cost_of_difference(self._maker(value), list(dict.fromkeys(users)), cost)
+                same_rank.append(self._label(user))
+        if value.type.rank >= 3:
+            cost = _cost(value.type, to_channels_last(value.type.rank))
+            self.problem.cost_of_difference(self._maker(value), list(dict.fromkeys(same_rank)), cost)
+        for rank, users in raised.items():
+            aligned = value.type.with_shape((1,) * (rank - value.type.rank) + value.type.shape)
+            self.problem.cost_of_difference(ZERO, list(dict.fromkeys(users)), _cost(aligned, to_channels_last(rank)))
 
 
 class _Rewrite:

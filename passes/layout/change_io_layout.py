@@ -1,5 +1,8 @@
 """change-io-layout: the function takes and gives its images channels-last (``--io-layout nhwc``)."""
 
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
+
 from ...ir import Function, Module, Value
 from ...ops import tensor
 from ...ops.enums import Layout
@@ -11,7 +14,7 @@ SMALLEST_RANK = 4
 
 @module_pass()
 def change_io_layout(module: Module, *, layout: Layout = Layout.NHWC, names: str = "") -> bool:
-    """Makes inputs and outputs of rank 4 and more channels-last, or only those named (separated by spaces)"""
+    """Makes inputs and outputs of rank 4 and more channels-last, or only those named (percent-encoded, by spaces)"""
     if layout is Layout.NCHW:
         return False
     function = module.main
@@ -27,9 +30,14 @@ def change_io_layout(module: Module, *, layout: Layout = Layout.NHWC, names: str
     return bool(changed)
 
 
+def encode_names(names: Iterable[str]) -> str:
+    """The option ``names`` for these names, which may hold anything."""
+    return " ".join(quote(name, safe="") for name in names)
+
+
 def selected_names(function: Function, names: str) -> frozenset[str]:
     """The inputs and outputs whose order changes."""
-    wanted = names.split()
+    wanted = [unquote(name) for name in names.split()]
     pairs = [(v.name, v) for v in function.inputs] + list(zip(function.output_names, function.outputs, strict=True))
     return frozenset(
         name for name, v in pairs if v.type.rank >= SMALLEST_RANK and (not wanted or name in wanted)

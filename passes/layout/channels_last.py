@@ -20,7 +20,7 @@ Operands = Mapping[Value, Value]
 
 @dataclass(frozen=True)
 class Form:
-    """An op's channels-last form. ``follows`` are the operands it then takes channels-last; the others stay as they are.
+    """An op's channels-last form. ``follows`` are the operands it then takes channels-last; the others stay.
 
     ``rank`` is the rank to which operands of lower rank are brought first (broadcasting aligns axes from the right).
     ``result_follows`` says whether the results are then channels-last too, or the same tensor in both forms.
@@ -54,7 +54,7 @@ def permuted(entries: Sequence[T], permutation: Sequence[int]) -> tuple[T, ...]:
 
 
 def moves_only_ones(shape: Sequence[Dim], permutation: Sequence[int]) -> bool:
-    """Whether a transpose keeps the elements in their order in memory: all axes of size other than 1 keep their order."""
+    """Whether a transpose keeps the elements in their order in memory: the axes of sizes other than 1 keep theirs."""
     moved = [axis for axis in permutation if shape[axis] != 1]
     return moved == sorted(moved)
 
@@ -64,10 +64,9 @@ def channels_last_form(op: Op) -> Form | None:
     rank = max((v.type.rank for v in (*op.operands, *op.results)), default=0)
     if rank < 3:
         return None
-    for op_class, describe in _FORMS.items():
-        if isinstance(op, op_class):
-            return describe(op)
-    return None
+    if type(op) not in _BY_CLASS:
+        _BY_CLASS[type(op)] = next((d for family, d in _FORMS.items() if isinstance(op, family)), lambda op: None)
+    return _BY_CLASS[type(op)](op)
 
 
 def _spatial(op: Op) -> Form | None:
@@ -179,8 +178,8 @@ def _reduction(op: Op) -> Form | None:
     kept_last = [to_channels_last(rank)[a] for a in range(rank) if a not in moved]
     if kept_first == kept_last:
         return Form((x,), rank, build, result_follows=False)
-    is_channels_last = len(kept_first) > 2 and kept_last == list(permuted(kept_first, to_channels_last(len(kept_first))))
-    return Form((x,), rank, build) if is_channels_last else None
+    order = to_channels_last(len(kept_first)) if len(kept_first) > 2 else ()
+    return Form((x,), rank, build) if order and kept_last == list(permuted(kept_first, order)) else None
 
 
 def _reshape(op: Op) -> Form | None:
@@ -199,7 +198,12 @@ def _reshape(op: Op) -> Form | None:
     return Form((x,), len(before), lambda last: replace(op, x=last[x], shape=shape))
 
 
-_FORMS: dict[type[Op], Callable[[Op], Form | None]] = {
+_Describer = Callable[[Op], Form | None]
+
+_BY_CLASS: dict[type[Op], _Describer] = {}
+"""For each op class met so far its entry of ``_FORMS``, or that of its family."""
+
+_FORMS: dict[type[Op], _Describer] = {
     nn.Conv: _spatial,
     nn.ConvTranspose: _spatial,
     nn.MaxPool: _spatial,

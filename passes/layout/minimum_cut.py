@@ -46,7 +46,7 @@ class LabelProblem:
         self._edge(node, ONE, cost)
 
     def cost_of_difference(self, maker: Node, users: Sequence[Node], cost: int) -> None:
-        """Once if any user's label differs from the maker's (twice if users have both labels is impossible: one agrees)."""
+        """What the maker gives costs ``cost``, once, if the label of any user differs from the maker's."""
         if cost <= 0 or not users:
             return
         if len(users) == 1:
@@ -113,12 +113,12 @@ def _cut(edges: Sequence[tuple[Node, Node, int | None]]) -> tuple[int, set[Node]
     graph = networkx.DiGraph()
     graph.add_nodes_from((ZERO, ONE))
     for tail, head, capacity in edges:
-        if capacity is None:
+        # An edge without a capacity is infinite to networkx.
+        known = graph[tail][head].get("capacity") if graph.has_edge(tail, head) else 0
+        if capacity is None or known is None:
+            graph.remove_edges_from([(tail, head)])
             graph.add_edge(tail, head)
-        elif graph.has_edge(tail, head):
-            if "capacity" in graph[tail][head]:
-                graph[tail][head]["capacity"] += capacity
         else:
-            graph.add_edge(tail, head, capacity=capacity)
+            graph.add_edge(tail, head, capacity=known + capacity)
     cost, (_, ones) = networkx.minimum_cut(graph, ZERO, ONE, flow_func=boykov_kolmogorov)
     return int(cost), set(ones)

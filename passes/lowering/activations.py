@@ -3,9 +3,9 @@
 import math as numbers
 
 from ...ir import Op, Value
+from ...opdef import replace
 from ...ops import math, nn
 from ...ops.enums import Activation, GeluForm
-from ...opdef import replace
 from ...rewriter import RuleSet
 from .building import scalar
 

@@ -1,4 +1,4 @@
-"""What lowering rules build with: ops that fold at once when all operands are constants, axes added and dropped, pads."""
+"""What lowering rules build with: ops that fold at once on constants, axes added and dropped, pads, slices."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,9 @@ def folded(op: Op) -> Value:
     if any(constant_array(v) is None for v in op.operands) or _has_symbols(op):
         return op.result
     fields = (getattr(op, f.name) for f in op.definition.operand_fields)
-    result = op.evaluate(*(tuple(map(constant_array, v)) if isinstance(v, tuple) else constant_array(v) for v in fields))
+    result = op.evaluate(
+        *(tuple(map(constant_array, v)) if isinstance(v, tuple) else constant_array(v) for v in fields)
+    )
     assert isinstance(result, np.ndarray)
     return constant(result)
 
@@ -45,7 +47,9 @@ def drop_axis(x: Value, axis: int) -> Value:
     return folded_reshape(x, (*shape[:axis], *shape[axis + 1 :]))
 
 
-def pad_axes(x: Value, axes: Sequence[int], low: Sequence[Dim], high: Sequence[Dim], value: Value | None = None) -> Value:
+def pad_axes(
+    x: Value, axes: Sequence[int], low: Sequence[Dim], high: Sequence[Dim], value: Value | None = None
+) -> Value:
     """``x`` padded along ``axes`` with ``value``, or zeros; itself when there is nothing to add."""
     lows: list[Dim] = [0] * x.type.rank
     highs: list[Dim] = [0] * x.type.rank
@@ -105,4 +109,3 @@ def concat(values: Sequence[Value], axis: int) -> Value:
 def scalar(number: float, like: Value) -> Value:
     """A constant without axes, of the dtype of ``like``."""
     return constant(np.asarray(number).astype(like.type.dtype.numpy))
-

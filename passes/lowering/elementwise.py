@@ -6,19 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...ir import Op, Value
+from ...opdef import replace
 from ...ops import math, tensor
 from ...ops.inference import broadcast
 from ...ops.math.logic import Bitwise
-from ...opdef import replace
 from ...rewriter import RuleSet
 from ...types import Shape
 from ..patterns import constant, constant_array
-from .building import expanded, scalar
+from .building import expanded, folded, scalar
+from .materialize_shapes import dim_value
 
 RULES = RuleSet()
 
-# erf(x) / x as a quotient of polynomials in x**2, lowest power first, for |x| up to _ERF_LIMIT, beyond which erf is 1 in
-# single precision: fitted by iterated least squares for the least relative error, 5e-8 (4e-7 when computed in single).
+# erf(x) / x as a quotient of polynomials in x**2, lowest power first, for |x| up to _ERF_LIMIT, beyond which erf is 1
+# in single precision. Fitted by iterated least squares for the least relative error: 5e-8 (4e-7 in single precision).
 _ERF_LIMIT = 3.9
 _ERF_TOP = (
     1.12837911, 0.198155756, 0.0503412523, 0.00363106675, 0.000140563423, -1.96293623e-06, 2.01465511e-08,
@@ -131,11 +132,12 @@ def _broadcast_to(x: Value, shape: Shape) -> Value:
 @RULES.on(math.ReduceMean)
 def integer_mean_as_quotient(op: math.ReduceMean) -> Op | None:
     """reduce_mean(x) -> floor(reduce_sum(x) / n) for integers"""
-    dims = [op.x.type.shape[a] for a in op.axes]
-    if op.x.type.dtype.is_float or not dims or not all(isinstance(d, int) for d in dims):
+    if op.x.type.dtype.is_float or not op.axes:
         return None
     total = math.ReduceSum(op.x, op.axes, op.keep_dims).result
-    count = scalar(numbers.prod(d for d in dims if isinstance(d, int)), op.x)
+    count = scalar(1, op.x)
+    for axis in op.axes:
+        count = folded(math.Mul(count, dim_value(op.x, axis, op.x.type.dtype)))
     return math.Div(math.Sub(total, math.FloorMod(total, count).result).result, count)
 
 

@@ -4,17 +4,21 @@ Targets read indices as offsets from the front, and what an index outside does i
 brought into range here.
 """
 
+from collections.abc import Mapping
+from math import inf
+
 import numpy as np
 
-from ...dims import Dim
+from ...dims import Dim, product
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, tensor
 from ...ops.enums import ScatterReduction
+from ...ops.math import Binary
 from ...rewriter import Replacement, RuleSet
 from ...types import DType
 from ..patterns import constant, constant_array, reshape
-from .building import concat, drop_axis, expanded, folded, insert_axis, scalar, slice_axes
+from .building import concat, drop_axis, expanded, folded, folded_reshape, insert_axis, scalar, slice_axes
 from .materialize_shapes import dim_at, dim_value
 from .ranges import is_nonnegative_at_run_time
 
@@ -195,6 +199,58 @@ def _scattered(op: tensor.ScatterNd, zero: Value, updates: Value) -> Value:
     return tensor.ScatterNd(zeros, op.indices, updates, ScatterReduction.ADD).result
 
 
+_MASK_LIMIT = 2**24
+"""What has more elements is not compared with every index."""
+
+_GATHERED: Mapping[ScatterReduction, tuple[type[math.Reduction], type[Binary]]] = {
+    ScatterReduction.MUL: (math.ReduceProd, math.Mul),
+    ScatterReduction.MIN: (math.ReduceMin, math.Minimum),
+    ScatterReduction.MAX: (math.ReduceMax, math.Maximum),
+}
+
+
+@RULES.on(tensor.ScatterNd)
+def scatter_nd_as_masked_reduction(op: tensor.ScatterNd) -> Op | None:
+    """scatter_nd(x, i, u, max) -> max(x, reduce_max(select(i == every position, u, neutral))), likewise min and mul"""
+    if op.reduction not in _GATHERED:
+        return None
+    shape, width = op.x.type.shape, op.indices.type.shape[-1]
+    assert isinstance(width, int)
+    positions, inner, count = product(shape[:width]), product(shape[width:]), product(op.indices.type.shape[:-1])
+    elements = count * positions * inner
+    at = _line(op, positions)
+    places = [dim_at(op, product(shape[axis + 1 : width]), op.indices.type.dtype) for axis in range(width)]
+    if at is None or None in places or (isinstance(elements, int) and elements > _MASK_LIMIT):
+        return None
+    row = concat([folded_reshape(place, (1,)) for place in places if place is not None], 0)
+    flat = folded(math.ReduceSum(folded(math.Mul(op.indices, row)), (op.indices.type.rank - 1,), False))
+    mask = folded(math.Equal(folded_reshape(flat, (count, 1, 1)), folded_reshape(at, (1, positions, 1))))
+    updates = folded_reshape(op.updates, (count, 1, inner))
+    chosen = math.Select(mask, updates, scalar(_neutral(op), op.x)).result
+    reduce, combine = _GATHERED[op.reduction]
+    return combine(op.x, reshape(reduce(chosen, (0,), False).result, shape))
+
+
+def _line(op: tensor.ScatterNd, length: Dim) -> Value | None:
+    """The numbers from 0 to ``length``, of the dtype of the indices; None when the length is not to be had."""
+    dtype = op.indices.type.dtype
+    if isinstance(length, int):
+        return constant(np.arange(length, dtype=dtype.numpy))
+    limit = dim_at(op, length, dtype)
+    return None if limit is None else _range(limit, length)
+
+
+def _neutral(op: tensor.ScatterNd) -> float:
+    """What changes nothing when it is combined with an element."""
+    if op.reduction is ScatterReduction.MUL:
+        return 1
+    dtype = op.x.type.dtype
+    if dtype.is_float:
+        return inf if op.reduction is ScatterReduction.MIN else -inf
+    limits = np.iinfo(dtype.numpy)
+    return int(limits.max if op.reduction is ScatterReduction.MIN else limits.min)
+
+
 def _is_zero(x: Value) -> bool:
     array = constant_array(x.owner.x if isinstance(x.owner, tensor.Expand) else x)
     return array is not None and not array.any()
@@ -210,9 +266,7 @@ def trilu_as_select(op: tensor.Trilu) -> Op:
         mask = np.triu(mask, op.diagonal) if op.upper else np.tril(mask, op.diagonal)
         return math.Select(constant(mask), op.x, zero)
     rank = op.x.type.rank
-    row, column = (
-        _range(dim_value(op.x, axis, DType.I32), op.x.type.shape[axis]) for axis in (rank - 2, rank - 1)
-    )
+    row, column = (_range(dim_value(op.x, axis, DType.I32), op.x.type.shape[axis]) for axis in (rank - 2, rank - 1))
     edge = math.Add(insert_axis(row, 1), scalar(op.diagonal, row)).result
     compare = math.GreaterEqual if op.upper else math.LessEqual
     return math.Select(compare(insert_axis(column, 0), edge).result, op.x, zero)
@@ -235,6 +289,15 @@ def top_k_along_last_axis(op: math.TopK) -> tuple[Value, ...] | None:
     swap = _swap(op.axis, last)
     swapped = math.TopK(tensor.Transpose(op.x, swap).result, op.count, op.k, last, op.largest)
     return tuple(tensor.Transpose(r, swap).result for r in swapped.results)
+
+
+@RULES.on(math.TopK)
+def top_k_of_truths(op: math.TopK) -> tuple[Value, ...] | None:
+    """top_k(x) -> cast(top_k(cast(x, i32))) for truth values"""
+    if op.x.type.dtype is not DType.BOOL:
+        return None
+    values, indices = replace(op, x=tensor.Cast(op.x, DType.I32).result).results
+    return tensor.Cast(values, DType.BOOL).result, indices
 
 
 @RULES.on(math.TopK)

@@ -10,6 +10,7 @@ from ...ir import Op, Value
 from ...ops import math, nn
 from ...ops.enums import Layout
 from ...rewriter import RuleSet
+from ...types import Shape
 from .building import folded, folded_reshape, pad_axes, scalar, slice_axes
 
 RULES = RuleSet()
@@ -60,10 +61,11 @@ def group_norm_to_means(op: nn.GroupNorm) -> Value:
     for axis in op.layout.spatial_axes(len(shape)):
         positions = positions * shape[axis]
     each = channels // op.groups
+    grouped: Shape = (batch, op.groups, each, positions)
+    parameters: Shape = (op.groups, each, 1)
+    axes = (2, 3)
     if op.layout is Layout.NHWC:
-        grouped, parameters, axes = (batch, positions, op.groups, each), (1, 1, op.groups, each), (1, 3)
-    else:
-        grouped, parameters, axes = (batch, op.groups, each, positions), (1, op.groups, each, 1), (2, 3)
+        grouped, parameters, axes = (batch, positions, op.groups, each), (op.groups, each), (1, 3)
     x = folded_reshape(op.x, grouped)
     scale, bias = folded_reshape(op.scale, parameters), folded_reshape(op.bias, parameters)
     return folded_reshape(_scaled_standard(x, axes, op.epsilon, scale, bias), shape)
@@ -111,7 +113,7 @@ def _standardized(x: Value, axes: Sequence[int], epsilon: float) -> Value:
 
 
 def _scaled_standard(x: Value, axes: Sequence[int], epsilon: float, scale: Value, bias: Value) -> Value:
-    """``x`` standardized over ``axes``, scaled and shifted; the scale, which is constant there, meets the small factor."""
+    """``x`` standardized over ``axes``, scaled and shifted; the scale meets the factor, which is small."""
     centred = _centred(x, axes)
     factor = math.Mul(_inverse_root(_mean_of_square(centred, axes), epsilon), scale).result
     return math.Add(math.Mul(centred, factor).result, bias).result

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...dims import known_equal, product
+from ...dims import is_positive, known_equal, product
 from ...ir import Array, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
@@ -10,7 +10,7 @@ from ...ops.enums import CoordinateTransform, ResizeMode
 from ...rewriter import RuleSet
 from ...types import DType, TensorType
 from ..patterns import constant
-from .building import folded_reshape
+from .building import folded_reshape, scalar, slice_axes
 
 RULES = RuleSet()
 
@@ -35,6 +35,46 @@ def resize_to_gathers(op: nn.Resize) -> Value | None:
         line = _along_one_axis(op, axis, DType.I64, (size,), (result,))
         x = tensor.Gather(x, constant(line.evaluate(np.arange(size), None)), axis).result
     return x
+
+
+@RULES.on(nn.Resize)
+def shrinking_resize_to_slices(op: nn.Resize) -> Value | None:
+    """resize(x, scale 1/k) -> x[c::k], or (x[c::k] + x[c + 1::k]) / 2, along each axis in turn, for sizes not known"""
+    if op.mode is ResizeMode.CUBIC or op.antialias or _is_crop(op) or _axes_are_known(op):
+        return None
+    axes = resized_axes(op)
+    steps = [_shrinking_step(op, axis) for axis in axes]
+    x = op.x
+    for axis, step in zip(axes, steps, strict=True):
+        if step is None:
+            return None
+        factor, position = step
+        size = op.shape[axis]
+        if position.is_integer():
+            x = slice_axes(x, [axis], [int(position)], [size], [factor])
+            continue
+        left, right = (slice_axes(x, [axis], [int(position) + i], [size], [factor]) for i in range(2))
+        total = math.Add(left, right).result
+        x = math.Mul(total, scalar(0.5, total)).result
+    return x
+
+
+def _shrinking_step(op: nn.Resize, axis: int) -> tuple[int, float] | None:
+    """(k, c) when element i of the result is that at k * i + c, c a multiple of 1/2 within the first k; else None."""
+    factor = round(1 / op.scales[axis]) if op.scales else 0
+    if factor < 2 or abs(op.scales[axis] * factor - 1) > 1e-6:
+        return None
+    if not known_equal(op.shape[axis], op.x.type.shape[axis] // factor):
+        return None
+    # PyTorch's transform takes the first element when the result has only one, and the result may.
+    if op.transform is CoordinateTransform.PYTORCH_HALF_PIXEL and not is_positive(op.shape[axis] - 1):
+        return None
+    # The axis as a ramp: interpolated, its elements are the coordinates themselves.
+    count = 64
+    ramp = _along_one_axis(op, axis, DType.F32, (count * factor,), (count,))
+    at = ramp.evaluate(np.arange(count * factor, dtype=np.float32), None) - factor * np.arange(count)
+    position = round(2 * float(at[0])) / 2
+    return (factor, position) if np.allclose(at, position, rtol=0, atol=1e-3) else None
 
 
 @RULES.on(nn.Resize)

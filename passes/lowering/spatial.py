@@ -178,7 +178,7 @@ def cropped_conv_transpose(op: nn.ConvTranspose) -> Value | None:
 @RULES.on(nn.ConvTranspose)
 def conv_transpose_to_conv(op: nn.ConvTranspose) -> Op | None:
     """conv_transpose(x, w, stride=s) -> conv(x with s - 1 zeros behind every element, w mirrored)"""
-    if op.layout is not Layout.NHWC or not op.weight.type.is_static:
+    if op.layout is not Layout.NHWC or not op.weight.type.is_static or 0 in op.result.type.shape:
         return None
     rank = op.spatial_rank
     stuffed = _stuff_zeros(op.x, op.strides)
@@ -234,8 +234,8 @@ def max_pool_padding_to_pad(op: nn.MaxPool) -> Op | None:
 
 
 def _lowest(dtype: DType) -> Array:
-    lowest = ml_dtypes.finfo(dtype.numpy).min if dtype.is_float else ml_dtypes.iinfo(dtype.numpy).min
-    return np.array(lowest, dtype.numpy)
+    limits = ml_dtypes.finfo if dtype.is_float else ml_dtypes.iinfo
+    return np.array(limits(dtype.numpy).min, dtype.numpy)
 
 
 def _is_never_negative(x: Value) -> bool:
@@ -243,7 +243,7 @@ def _is_never_negative(x: Value) -> bool:
     match x.owner:
         case nn.Relu() | nn.Relu6() | nn.Sigmoid() | nn.HardSigmoid() | math.Abs() | math.Square():
             return True
-        case nn.Convolution() | nn.Linear() | math.ActivatedArithmetic() as op:
+        case nn.Conv() | nn.ConvTranspose() | nn.Linear() | math.ActivatedArithmetic() as op:
             return op.activation is not Activation.NONE
         case nn.Pool(x=source) | tensor.Transpose(x=source) | tensor.Reshape(x=source):
             return _is_never_negative(source)
@@ -276,7 +276,7 @@ def average_pool_padding_to_pad(op: nn.AveragePool) -> Op | Value | None:
 
 
 def _coverage(op: nn.AveragePool, sizes: Shape, low: Sequence[Dim], high: Sequence[Dim]) -> Value:
-    """What part of every window lies in data of ``sizes``, padded by ``low`` and ``high``: [1, *counts] and a channel of 1."""
+    """What part of every window lies in data of ``sizes``, not in padding: [1, *counts] and a channel axis of 1."""
     shape = with_spatial(1, 1, sizes, op.layout)
     ones = expanded(constant(np.ones((), op.x.type.dtype.numpy)), shape)
     covered = folded(_unpadded(op, pad_axes(ones, op.layout.spatial_axes(len(shape)), low, high)))

@@ -11,9 +11,10 @@ KILOBYTE = 1024
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run of a command: its wall-clock seconds, its largest resident set in bytes, the last line it printed."""
+    """One run of a command: seconds by the clock and of all cores, its largest resident set, its last line of output."""
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     exit_code: int
     last_line: str
@@ -33,7 +34,9 @@ def measure(command: Sequence[str]) -> Measurement:
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
     lines = output.strip().splitlines()
-    return Measurement(seconds, usage.ru_maxrss * KILOBYTE, process.returncode, lines[-1] if lines else "")
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    last_line = lines[-1] if lines else ""
+    return Measurement(seconds, cpu_seconds, usage.ru_maxrss * KILOBYTE, process.returncode, last_line)
 
 
 def interleaved(commands: Sequence[Sequence[str]], runs: int) -> list[list[Measurement]]:

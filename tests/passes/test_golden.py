@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from glmir.passes.canonicalization import canonicalize
-from glmir.passes.fusion import fold_batch_norm, fuse_activations, fuse_linear, fuse_normalizations, recognize_activations
+from glmir.passes.canonicalization import canonicalize, reassociate
+from glmir.passes.fusion import (
+    fold_batch_norm,
+    fuse_activations,
+    fuse_linear,
+    fuse_normalizations,
+    fuse_padding,
+    recognize_activations,
+)
 from tests.golden import check_golden, golden_files, golden_id, run_passes
 
 HERE = Path(__file__).parent
@@ -14,8 +21,10 @@ RULE_SETS = [
     module.RULES
     for module in (
         canonicalize,
+        reassociate,
         recognize_activations,
         fuse_normalizations,
+        fuse_padding,
         fuse_linear,
         fold_batch_norm,
         fuse_activations,

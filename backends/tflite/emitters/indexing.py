@@ -80,9 +80,7 @@ def scatters_sums_to_zeros(op: tensor.ScatterNd) -> bool:
 _SCATTERABLE = takes(DType.I8, DType.U8, DType.I32, DType.I64, DType.F32)
 
 
-@TABLE.emits(
-    tensor.ScatterNd, when=(_SCATTERABLE, has_nonnegative_indices, scatters_sums_to_zeros, up_to_rank(8))
-)
+@TABLE.emits(tensor.ScatterNd, when=(_SCATTERABLE, has_nonnegative_indices, scatters_sums_to_zeros, up_to_rank(8)))
 def scatter_nd(op: tensor.ScatterNd, graph: Graph) -> None:
     shape: Operand
     if op.x.type.is_static:

@@ -1,4 +1,4 @@
-"""Operands that several families write (shapes, axes and counts, which TFLite wants as int32), and conditions on dtypes."""
+"""Operands that several families write (shapes, axes and counts, which TFLite wants as int32); conditions on types."""
 
 from collections.abc import Callable, Sequence
 

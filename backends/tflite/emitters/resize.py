@@ -63,9 +63,7 @@ def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
     graph.add(BuiltinOperator.RESIZE_BILINEAR, [op.x, _sizes(op, graph)], [op.result], options)
 
 
-@TABLE.emits(
-    nn.Resize, when=(resizes_height_and_width, is_nearest, is_image, has_tensorflow_coordinates, has_sizes)
-)
+@TABLE.emits(nn.Resize, when=(resizes_height_and_width, is_nearest, is_image, has_tensorflow_coordinates, has_sizes))
 def resize_nearest_neighbor(op: nn.Resize, graph: Graph) -> None:
     found = convention(op)
     options = ResizeNearestNeighborOptions(

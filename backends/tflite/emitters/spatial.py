@@ -108,9 +108,7 @@ def conv_2d(op: nn.Conv, graph: Graph) -> None:
     graph.add(BuiltinOperator.CONV_2D, [op.x, weight, bias_or_zeros(op)], [op.result], options)
 
 
-@TABLE.emits(
-    nn.Conv, when=(is_channels_last, is_3d, is_f32, has_static_weight, has_one_group, has_tensorflow_padding)
-)
+@TABLE.emits(nn.Conv, when=(is_channels_last, is_3d, is_f32, has_static_weight, has_one_group, has_tensorflow_padding))
 def conv_3d(op: nn.Conv, graph: Graph) -> None:
     options = Conv3DOptions(
         padding=_known_padding(op),

@@ -7,7 +7,7 @@ from ....ops.nn.windows import spatial_sizes
 from ....types import DType, TensorType
 from ..graph import Graph, Operand, TfliteTable
 from ..padding import transposed_padding
-from ..schema_enums import BuiltinOperator, Padding
+from ..schema_enums import BuiltinOperator
 from ..schema_enums import TensorType as TfliteType
 from ..schema_options import AddOptions, MulOptions, ShapeOptions, TransposeConvOptions
 from .elementwise import ACTIVATIONS

@@ -95,6 +95,18 @@ def minimum_to_clamp(op: math.Minimum) -> Op | None:
     return None if limit is None else math.Clamp(op.x, maximum=limit)
 
 
+@RULES.on(math.Maximum)
+def maximum_with_nothing(op: math.Maximum) -> Value | None:
+    """max(x, -inf) -> x"""
+    return op.x if number(op.y) == -numbers.inf and same_shape(op.x, op.result) else None
+
+
+@RULES.on(math.Minimum)
+def minimum_with_nothing(op: math.Minimum) -> Value | None:
+    """min(x, inf) -> x"""
+    return op.x if number(op.y) == numbers.inf and same_shape(op.x, op.result) else None
+
+
 def _limit(op: math.Maximum | math.Minimum) -> float | None:
     """The constant that the op compares with, if a clamp's attribute can hold it."""
     limit: Number | None = number(op.y)

@@ -8,7 +8,7 @@ from ....ops.enums import PadMode
 from ....ops.inference import broadcast, can_broadcast
 from ....rewriter import RuleSet
 from ....types import DType
-from ...patterns import reshape, same_shape
+from ...patterns import same_shape
 
 RULES = RuleSet()
 
@@ -187,48 +187,6 @@ def concat_of_split(op: tensor.Concat) -> Value | None:
 def split_once(op: tensor.Split) -> list[Value] | None:
     """split(x) -> x when there is one part"""
     return [op.x] if len(op.sizes) == 1 else None
-
-
-@RULES.on(math.Reduction)
-def reduce_nothing(op: math.Reduction) -> Value | None:
-    """sum(x) -> x over no axes or axes of size 1, in the shape of the result; likewise for every reduction"""
-    if not all(op.x.type.shape[axis] == 1 for axis in op.axes):
-        return None
-    return reshape(op.x, op.result.type.shape)
-
-
-@RULES.on(math.Reduction)
-def reduce_twice(op: math.Reduction) -> Op | None:
-    """sum(sum(x, a), b) -> sum(x, a and b) with both keeping their axes or both not; likewise for every reduction"""
-    inner = op.x.owner
-    if not isinstance(inner, type(op)) or inner.keep_dims != op.keep_dims or not op.x.has_one_use:
-        return None
-    if op.x.type.dtype.is_integer and isinstance(op, math.ReduceMean):
-        # Every mean of integers rounds.
-        return None
-    kept = range(inner.x.type.rank) if op.keep_dims else [a for a in range(inner.x.type.rank) if a not in inner.axes]
-    axes = sorted({*inner.axes, *(kept[a] for a in op.axes)})
-    return replace(op, x=inner.x, axes=tuple(axes))
-
-
-@RULES.on(tensor.Reshape)
-def reshape_of_reduction(op: tensor.Reshape) -> Op | None:
-    """reshape(sum(x)) -> sum(x) that keeps its axes, or drops them, where that is the shape; likewise for the others"""
-    reduction = op.x.owner
-    if not isinstance(reduction, math.Reduction) or not op.x.has_one_use:
-        return None
-    other = replace(reduction, keep_dims=not reduction.keep_dims)
-    return other if same_shape(other.result, op.result) else None
-
-
-@RULES.on(tensor.Reshape)
-def reshape_of_arg_reduction(op: tensor.Reshape) -> Op | None:
-    """reshape(arg_max(x)) -> arg_max(x) that keeps its axis, or drops it, where that is the shape"""
-    reduction = op.x.owner
-    if not isinstance(reduction, math.ArgReduction) or not op.x.has_one_use:
-        return None
-    other = replace(reduction, keep_dims=not reduction.keep_dims)
-    return other if same_shape(other.result, op.result) else None
 
 
 @RULES.on(math.MatMul)

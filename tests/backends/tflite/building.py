@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
+
 from glmir.backends.tflite import schema_enums
 from glmir.backends.tflite.emitters import TABLE
 from glmir.backends.tflite.graph import Graph
@@ -16,7 +17,6 @@ from glmir.ops import tensor
 from glmir.types import DType, TensorType
 from glmir.verifier import verify
 from glmir.weights import Weight
-
 from tests.tolerances import assert_close
 
 from .harness import WORKER, module_of

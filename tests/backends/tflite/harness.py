@@ -1,4 +1,4 @@
-"""Differential tests against LiteRT: a module is legalised, serialised, run in the runtime, and held against the interpreter."""
+"""Differential tests: a module is legalised, serialised, run in LiteRT, and held against the interpreter."""
 
 import io
 import pickle
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
 from glmir import interpreter
 from glmir.backends.tflite.legalize import legalize_tflite
 from glmir.backends.tflite.serializer import serialize
@@ -17,7 +18,6 @@ from glmir.parser import parse_module
 from glmir.rewriter import insert_new_ops
 from glmir.types import DType
 from glmir.verifier import verify
-
 from tests.tolerances import assert_close
 
 
@@ -68,11 +68,16 @@ def to_tflite(module: Module) -> bytes:
 
 
 def check(module: Module | str, inputs: Mapping[str, Array], tolerance: str = "f32") -> None:
-    """Fails unless LiteRT computes what the interpreter does; raises RuntimeFailure and CompileError."""
+    """Fails unless LiteRT, and the interpreter on the legalised module, compute what the interpreter does.
+
+    Raises RuntimeFailure and CompileError.
+    """
     module = parse_module(module) if isinstance(module, str) else module
     expected = interpreter.run(module, inputs)
-    actual = WORKER.run(to_tflite(module), inputs)
+    model = to_tflite(module)
+    legal, actual = interpreter.run(module, inputs), WORKER.run(model, inputs)
     for name, array in expected.items():
+        assert_close(legal[name], array, tolerance, f"legalised output {name}")
         assert_close(np.asarray(actual[name]), array, tolerance, f"output {name}")
 
 
@@ -105,5 +110,7 @@ def sample(dtype: DType, shape: Sequence[int], low: float = -4, high: float = 4,
     if dtype is DType.BOOL:
         return generator.integers(0, 2, shape).astype(np.bool_)
     if dtype.is_integer:
-        return generator.integers(max(low, 0) if dtype.is_unsigned_integer else low, high + 1, shape).astype(dtype.numpy)
+        return generator.integers(max(low, 0) if dtype.is_unsigned_integer else low, high + 1, shape).astype(
+            dtype.numpy
+        )
     return np.asarray(generator.uniform(low, high, shape)).astype(dtype.numpy)

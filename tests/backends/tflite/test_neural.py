@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from glmir.dims import Dim
 from glmir.ir import Op, Value
 from glmir.ops import math, nn, tensor
@@ -11,7 +12,7 @@ from glmir.ops.enums import Activation, ChannelOrder, Layout
 
 from .building import Sizes, argument, check_op, constant, weight
 
-SIZES: tuple[Sizes, ...] = (dict(n=1, m=3), dict(n=4, m=5))
+SIZES: tuple[Sizes, ...] = ({"n": 1, "m": 3}, {"n": 4, "m": 5})
 Shape = tuple[Dim | str, ...]
 NHWC, NCHW = Layout.NHWC, Layout.NCHW
 
@@ -83,8 +84,17 @@ def test_product_with_a_constant_matrix_is_a_layer(transpose_y: bool) -> None:
 @pytest.mark.parametrize("op_class", [nn.Softmax, nn.LogSoftmax])
 @pytest.mark.parametrize(
     ("shape", "axis"),
-    [((5,), 0), ((2, 5), 1), ((2, 5), 0), ((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1), ((2, 2, 3, 4, 5), 4)]
-    + [((2, 2, 3, 4, 5), 0), (("n", 3, "m"), 2), (("n", 3, "m"), 1)],
+    [
+        ((5,), 0),
+        ((2, 5), 1),
+        ((2, 5), 0),
+        ((2, 3, 4, 5), 3),
+        ((2, 3, 4, 5), 1),
+        ((2, 2, 3, 4, 5), 4),
+        ((2, 2, 3, 4, 5), 0),
+        (("n", 3, "m"), 2),
+        (("n", 3, "m"), 1),
+    ],
     ids=str,
 )
 def test_softmax(op_class: type[nn.Softmax], shape: Shape, axis: int) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from glmir.dims import Dim, symbol
 from glmir.ir import Value
 from glmir.ops import nn
@@ -14,7 +15,7 @@ from .building import Sizes, argument, check_op
 LINEAR, NEAREST, CUBIC = ResizeMode.LINEAR, ResizeMode.NEAREST, ResizeMode.CUBIC
 HALF_PIXEL, ASYMMETRIC = CoordinateTransform.HALF_PIXEL, CoordinateTransform.ASYMMETRIC
 CROP = CoordinateTransform.TF_CROP_AND_RESIZE
-SIZES: tuple[Sizes, ...] = (dict(n=1, h=3, w=4), dict(n=2, h=5, w=7))
+SIZES: tuple[Sizes, ...] = ({"n": 1, "h": 3, "w": 4}, {"n": 2, "h": 5, "w": 7})
 ROI = (0.0, 0.1, 0.2, 0.0, 1.0, 0.8, 1.1, 1.0)
 N, H, W = symbol("n"), symbol("h"), symbol("w")
 
@@ -84,6 +85,15 @@ def test_dynamic_nearest(
     x = argument("n", "h", "w", 3)
     op = resize(x, (N, H * factor, W * factor, 3), scales, NEAREST, transform, rounding=rounding)
     check_op(op, *SIZES, tolerance="exact")
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("mode", [LINEAR, NEAREST])
+@pytest.mark.parametrize("transform", [HALF_PIXEL, ASYMMETRIC])
+def test_dynamic_shrinking(transform: CoordinateTransform, mode: ResizeMode, factor: int) -> None:
+    shape = (N, H // factor, W // factor, 3)
+    op = resize(argument("n", "h", "w", 3), shape, (1.0, 1 / factor, 1 / factor, 1.0), mode, transform)
+    check_op(op, {"n": 1, "h": 9, "w": 8}, {"n": 2, "h": 12, "w": 11})
 
 
 @pytest.mark.parametrize(

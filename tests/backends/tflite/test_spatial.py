@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from glmir.dims import Dim
 from glmir.ir import Value
 from glmir.ops import nn, tensor
@@ -18,7 +19,7 @@ SHAPES = pytest.mark.parametrize("shape", [STATIC, DYNAMIC], ids=["static", "dyn
 
 def sizes_of(shape: tuple[Dim | str, ...]) -> tuple[Sizes, ...]:
     """Sizes for the symbols: two sets, odd and even."""
-    return () if shape == STATIC else (dict(n=1, h=7, w=9), dict(n=3, h=12, w=6))
+    return () if shape == STATIC else ({"n": 1, "h": 7, "w": 9}, {"n": 3, "h": 12, "w": 6})
 
 
 def conv(
@@ -32,7 +33,9 @@ def conv(
     )
 
 
-def max_pool(x: Value, kernel: Any, strides: Any = 1, padding: Any = 0, dilations: Any = 1, ceil_mode: bool = False) -> nn.MaxPool:
+def max_pool(
+    x: Value, kernel: Any, strides: Any = 1, padding: Any = 0, dilations: Any = 1, ceil_mode: bool = False
+) -> nn.MaxPool:
     rank = x.type.rank - 2
     sizes = [per_axis(v, n) for v, n in ((kernel, rank), (strides, rank), (padding, 2 * rank), (dilations, rank))]
     return nn.MaxPool(x, *sizes, ceil_mode, layout=NHWC)
@@ -56,17 +59,17 @@ def average_pool(
 @pytest.mark.parametrize(
     ("options", "writes"),
     [
-        (dict(padding=1), "CONV_2D"),
-        (dict(), "CONV_2D"),
-        (dict(bias=False), "CONV_2D"),
-        (dict(strides=2), "CONV_2D"),
-        (dict(strides=2, padding=1), "PAD CONV_2D"),
-        (dict(strides=(1, 2)), "CONV_2D"),
-        (dict(padding=(2, 0, 1, 3)), "PAD CONV_2D"),
-        (dict(dilations=2, padding=2), "CONV_2D"),
-        (dict(dilations=(1, 2), strides=2), "CONV_2D"),
-        (dict(activation=Activation.RELU), "CONV_2D"),
-        (dict(activation=Activation.RELU6), "CONV_2D"),
+        ({"padding": 1}, "CONV_2D"),
+        ({}, "CONV_2D"),
+        ({"bias": False}, "CONV_2D"),
+        ({"strides": 2}, "CONV_2D"),
+        ({"strides": 2, "padding": 1}, "PAD CONV_2D"),
+        ({"strides": (1, 2)}, "CONV_2D"),
+        ({"padding": (2, 0, 1, 3)}, "PAD CONV_2D"),
+        ({"dilations": 2, "padding": 2}, "CONV_2D"),
+        ({"dilations": (1, 2), "strides": 2}, "CONV_2D"),
+        ({"activation": Activation.RELU}, "CONV_2D"),
+        ({"activation": Activation.RELU6}, "CONV_2D"),
     ],
     ids=str,
 )
@@ -75,15 +78,15 @@ def test_conv(shape: tuple[Dim | str, ...], options: dict[str, Any], writes: str
 
 
 @SHAPES
-@pytest.mark.parametrize("kernel", [(4, 1, 3, 3), (8, 1, 3, 3), (8, 1, 2, 4)], ids=str)
-@pytest.mark.parametrize("options", [dict(), dict(strides=2), dict(dilations=2), dict(activation=Activation.RELU6)], ids=str)
+@pytest.mark.parametrize("kernel", [(4, 1, 3, 3), (8, 1, 3, 3), (8, 1, 2, 3)], ids=str)
+@pytest.mark.parametrize("options", [{}, {"strides": 2}, {"dilations": 2}, {"activation": Activation.RELU6}], ids=str)
 def test_depthwise_conv(shape: tuple[Dim | str, ...], kernel: tuple[int, ...], options: dict[str, Any]) -> None:
     op = conv(argument(*shape), weight(*kernel), groups=4, **options)
     check_op(op, *sizes_of(shape), writes="DEPTHWISE_CONV_2D")
 
 
 @SHAPES
-@pytest.mark.parametrize("options", [dict(padding=1), dict(strides=2), dict(dilations=2)], ids=str)
+@pytest.mark.parametrize("options", [{"padding": 1}, {"strides": 2}, {"dilations": 2}], ids=str)
 def test_grouped_conv(shape: tuple[Dim | str, ...], options: dict[str, Any]) -> None:
     check_op(conv(argument(*shape), weight(6, 2, 3, 3), groups=2, **options), *sizes_of(shape), writes="CONV_2D")
 
@@ -107,15 +110,15 @@ def test_high_padding_that_no_window_reaches_is_dropped() -> None:
 @pytest.mark.parametrize(
     ("shape", "kernel", "options"),
     [
-        ((1, 9, 4), (6, 4, 3), dict(padding=1)),
-        (("n", "w", 4), (6, 4, 3), dict(strides=2, padding=1)),
-        (("n", "w", 4), (6, 2, 3), dict(groups=2, dilations=2)),
-        ((2, 9, 4), (8, 1, 3), dict(groups=4, padding=(2, 0))),
-        ((1, 5, 6, 7, 4), (6, 4, 3, 3, 3), dict(padding=1)),
-        ((1, 5, 6, 7, 4), (6, 4, 3, 3, 3), dict(padding=(1, 0, 0, 1, 0, 2), activation=Activation.RELU)),
-        ((1, 9, 9, 7, 4), (6, 4, 3, 3, 2), dict(dilations=(2, 2, 1), strides=2)),
-        ((1, 5, 6, 7, 4), (6, 2, 3, 3, 3), dict(groups=2)),
-        (("n", 9, "h", "w", 4), (6, 4, 3, 3, 2), dict()),
+        ((1, 9, 4), (6, 4, 3), {"padding": 1}),
+        (("n", "w", 4), (6, 4, 3), {"strides": 2, "padding": 1}),
+        (("n", "w", 4), (6, 2, 3), {"groups": 2, "dilations": 2}),
+        ((2, 9, 4), (8, 1, 3), {"groups": 4, "padding": (2, 0)}),
+        ((1, 5, 6, 7, 4), (6, 4, 3, 3, 3), {"padding": 1}),
+        ((1, 5, 6, 7, 4), (6, 4, 3, 3, 3), {"padding": (1, 0, 0, 1, 0, 2), "activation": Activation.RELU}),
+        ((1, 9, 9, 7, 4), (6, 4, 3, 3, 2), {"dilations": (2, 2, 1), "strides": 2}),
+        ((1, 5, 6, 7, 4), (6, 2, 3, 3, 3), {"groups": 2}),
+        (("n", 9, "h", "w", 4), (6, 4, 3, 3, 2), {}),
     ],
     ids=str,
 )
@@ -128,7 +131,7 @@ def test_conv_between_transposes() -> None:
     x = tensor.Transpose(argument("n", 4, 8, "w"), (0, 2, 3, 1)).result
     y = conv(x, weight(6, 4, 3, 3), padding=1).result
     op = tensor.Transpose(y, (0, 3, 1, 2))
-    check_op(op, dict(n=1, w=5), dict(n=2, w=8), writes="TRANSPOSE CONV_2D TRANSPOSE")
+    check_op(op, {"n": 1, "w": 5}, {"n": 2, "w": 8}, writes="TRANSPOSE CONV_2D TRANSPOSE")
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 9), (2, 4, 7, 9), (1, 4, 5, 6, 7)], ids=str)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from glmir.dims import Dim
 from glmir.ir import Value
 from glmir.ops import nn
@@ -11,7 +12,7 @@ from glmir.ops.enums import Activation, Layout
 from .building import Sizes, argument, check_op, per_axis, weight
 
 SHAPES: list[tuple[Dim | str, ...]] = [(1, 5, 6, 4), ("n", 5, 6, 4), ("n", "h", "w", 4)]
-SIZES: tuple[Sizes, ...] = (dict(n=1, h=7, w=9), dict(n=3, h=12, w=6))
+SIZES: tuple[Sizes, ...] = ({"n": 1, "h": 7, "w": 9}, {"n": 3, "h": 12, "w": 6})
 
 
 def conv_transpose(
@@ -89,14 +90,14 @@ def test_conv_transpose(
 @pytest.mark.parametrize(
     ("kernel", "options"),
     [
-        ((4, 5, 3, 3), dict(activation=Activation.RELU)),
-        ((4, 5, 3, 3), dict(activation=Activation.RELU6, padding=1)),
-        ((4, 5, 3, 3), dict(bias=False)),
-        ((4, 3, 3, 3), dict(groups=2)),
-        ((4, 1, 3, 3), dict(groups=4, padding=1)),
-        ((4, 2, 4, 3), dict(groups=4, padding=(0, 1, 1, 0))),
-        ((4, 2, 1, 1), dict(groups=4)),
-        ((4, 1, 3, 3), dict(groups=4, dilations=2, output_padding=1)),
+        ((4, 5, 3, 3), {"activation": Activation.RELU}),
+        ((4, 5, 3, 3), {"activation": Activation.RELU6, "padding": 1}),
+        ((4, 5, 3, 3), {"bias": False}),
+        ((4, 3, 3, 3), {"groups": 2}),
+        ((4, 1, 3, 3), {"groups": 4, "padding": 1}),
+        ((4, 2, 4, 3), {"groups": 4, "padding": (0, 1, 1, 0)}),
+        ((4, 2, 1, 1), {"groups": 4}),
+        ((4, 1, 3, 3), {"groups": 4, "dilations": 2, "output_padding": 1}),
     ],
     ids=str,
 )
@@ -114,10 +115,10 @@ def test_computed_weight(shape: tuple[Dim | str, ...], dilations: int) -> None:
 @pytest.mark.parametrize(
     ("shape", "kernel", "options"),
     [
-        ((1, 5, 4), (4, 3, 3), dict(padding=1, output_padding=1)),
-        (("n", "w", 4), (4, 3, 4), dict(padding=1)),
-        ((1, 3, 4, 5, 4), (4, 3, 3, 3, 3), dict(padding=1, output_padding=1)),
-        (("n", 3, "h", 5, 4), (4, 3, 3, 2, 3), dict(padding=1, output_padding=1, groups=2)),
+        ((1, 5, 4), (4, 3, 3), {"padding": 1, "output_padding": 1}),
+        (("n", "w", 4), (4, 3, 4), {"padding": 1}),
+        ((1, 3, 4, 5, 4), (4, 3, 3, 3, 3), {"padding": 1, "output_padding": 1}),
+        (("n", 3, "h", 5, 4), (4, 3, 3, 2, 3), {"padding": 1, "output_padding": 1, "groups": 2}),
     ],
     ids=str,
 )
@@ -128,11 +129,11 @@ def test_1d_and_3d(shape: tuple[Dim | str, ...], kernel: tuple[int, ...], option
 @pytest.mark.parametrize(
     ("kernel", "options", "writes"),
     [
-        (2, dict(strides=2), "TRANSPOSE_CONV"),
-        (4, dict(strides=2, padding=1), "TRANSPOSE_CONV"),
-        (3, dict(strides=2, padding=(0, 0, 1, 1), output_padding=1), "TRANSPOSE_CONV"),
-        (3, dict(strides=2, padding=1, output_padding=1), "TRANSPOSE_CONV SLICE"),
-        (3, dict(strides=2, dilations=2), "TRANSPOSE_CONV"),
+        (2, {"strides": 2}, "TRANSPOSE_CONV"),
+        (4, {"strides": 2, "padding": 1}, "TRANSPOSE_CONV"),
+        (3, {"strides": 2, "padding": (0, 0, 1, 1), "output_padding": 1}, "TRANSPOSE_CONV"),
+        (3, {"strides": 2, "padding": 1, "output_padding": 1}, "TRANSPOSE_CONV SLICE"),
+        (3, {"strides": 2, "dilations": 2}, "TRANSPOSE_CONV"),
     ],
     ids=str,
 )

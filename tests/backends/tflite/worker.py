@@ -1,4 +1,4 @@
-"""Runs models in LiteRT in a process of its own, for harness.py: requests come in on stdin, answers go out on stdout."""
+"""Runs models in LiteRT in a process of its own, for harness.py: requests on stdin, answers on stdout."""
 
 import os
 import pickle

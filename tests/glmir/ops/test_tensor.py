@@ -150,7 +150,7 @@ def test_reshape_of_symbolic_shapes() -> None:
 
 
 def test_constraint_messages_read_as_sentences() -> None:
-    message = r"^tensor.reshape: the element counts agree; operands: f32\[2, 3\] \(C3\)$"
+    message = r"^tensor.reshape requires that the element counts agree, but got \(f32\[2, 3\]\) {shape = \[7\]} \(C3\)$"
     with pytest.raises(ConstraintError, match=message):
         tensor.Reshape(f32(2, 3), None, (7,))
 

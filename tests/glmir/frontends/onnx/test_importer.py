@@ -104,7 +104,7 @@ def test_all_reasons_are_told_at_once() -> None:
         "node second (LSTM): the operator LSTM (ONNX opset 17) is not supported",
         "node fourth (my.ops.Conv2d): the domain my.ops is unknown, and the model defines no function Conv2d in it",
     ]
-    assert reasons[3].startswith("node fifth (MatMul): math.mat_mul: the columns of x are as many as the rows of y")
+    assert reasons[3].startswith("node fifth (MatMul): math.mat_mul requires that the columns of x are as many")
     assert reasons[4:] == [
         "node sixth (ai.onnx.ml.Binarizer): the operator Binarizer of the domain ai.onnx.ml is not supported",
         "node g (Loop): control flow (Loop) is not supported yet",

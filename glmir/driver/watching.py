@@ -1,0 +1,45 @@
+"""What the command line asks to see of the passes, and what it forbids them."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import InputError
+from ..instrumentation import PrintAfter, PrintWhen, Statistics, Timing, VerifyEach
+from ..pass_manager import Instrument
+from ..rewriter import RewriteSession
+from .compilation import Watch
+
+
+class Watching:
+    """The instruments that the arguments ask for, and their reports, for one run of a pipeline."""
+
+    def __init__(self, arguments: argparse.Namespace, *others: Instrument) -> None:
+        self._session = RewriteSession(arguments.fuel, frozenset(arguments.disable_rule))
+        self._timing = Timing() if arguments.timing else None
+        self._statistics = Statistics(self._session) if arguments.statistics else None
+        instruments = [*others, *(i for i in (self._timing, self._statistics) if i is not None)]
+        if arguments.print_ir_after:
+            instruments.append(PrintAfter(PrintWhen(arguments.print_ir_after)))
+        if arguments.verify_each:
+            instruments.append(VerifyEach())
+        self.watch = Watch(tuple(instruments), self._session, arguments.reproducer)
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Prints, when the block ends well or badly, what --timing and --statistics ask for.
+
+        Raises InputError for a switched-off rule that no pass has had: a misspelt name would go unnoticed.
+        """
+        try:
+            yield
+        finally:
+            for part in (self._timing, self._statistics):
+                if part is not None:
+                    print(part.report(), file=sys.stderr)
+        for name in sorted(self._session.disabled - self._session.known):
+            close = difflib.get_close_matches(name, self._session.known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise InputError(f"--disable-rule {name}: the passes that ran have no such rule{hint}")

@@ -1,0 +1,107 @@
+"""What ``glmir opt``, ``glmir run`` and ``glmir spec`` do, once their arguments are parsed."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from .. import passes
+from ..attributes import format_attribute
+from ..backends.target import TARGETS, Target, load_target
+from ..errors import InputError
+from ..instrumentation import PIPELINE_COMMENT
+from ..pass_manager import Pass, parse_pipeline
+from ..printer import print_module
+from ..types import Array
+from .compilation import run_passes
+from .inputs import InputSpecs, parse_input_specs
+from .output import check_destination, load_arrays, save_arrays, save_ir
+from .samples import seeded_inputs
+from .sources import IR_SUFFIX, load, naming, require_main
+from .watching import Watching
+
+
+def known_passes() -> Mapping[str, Pass]:
+    """All passes by name: those of passes/ and the targets' legalisations."""
+    legalizations = (load_target(name).legalize for name in TARGETS)
+    return {**passes.BY_NAME, **{p.name: p for p in legalizations}}
+
+
+def list_passes() -> str:
+    """All passes with their options and what they do."""
+    lines = []
+    for name, pass_ in sorted(known_passes().items()):
+        options = ",".join(f"{o.name}={format_attribute(o.default)}" for o in pass_.options.values())
+        lines += [f"{name}{{{options}}}" if options else name, f"    {pass_.summary.rstrip('.')}"]
+    return "\n".join(lines)
+
+
+def opt(arguments: argparse.Namespace) -> None:
+    """Runs passes on a model and prints or writes the result; raises InputError, and what the passes raise."""
+    if arguments.output:
+        check_destination(arguments.output)
+    specs = parse_input_specs(arguments.input, arguments.dim)
+    module = load(arguments.model, specs)
+    watching = Watching(arguments)
+    with naming(str(arguments.model)), watching.reporting():
+        pipeline = parse_pipeline(_pipeline_text(arguments), known_passes())
+        run_passes(module, pipeline, watching.watch, lambda: load(arguments.model, specs))
+    if arguments.output:
+        save_ir(module, arguments.output)
+    else:
+        sys.stdout.write(print_module(module))
+
+
+def _pipeline_text(arguments: argparse.Namespace) -> str:
+    if arguments.passes is not None:
+        return str(arguments.passes)
+    model: Path = arguments.model
+    if model.suffix == IR_SUFFIX:
+        first = model.read_text(encoding="utf-8").partition("\n")[0]
+        if first.startswith(PIPELINE_COMMENT):
+            return first.removeprefix(PIPELINE_COMMENT)
+    return ""
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs a model and prints or writes its outputs; raises InputError and GlmirError."""
+    if arguments.output:
+        check_destination(arguments.output, arguments.model)
+    specs = parse_input_specs(arguments.input, arguments.dim)
+    data = load_arrays(arguments.data) if arguments.data else None
+    by_suffix = {t.suffix: t for t in map(load_target, TARGETS)}
+    target = by_suffix.get(arguments.model.suffix)
+    outputs = _interpret(arguments.model, specs, data) if target is None else _run(arguments.model, target, specs, data)
+    if arguments.output:
+        save_arrays(outputs, arguments.output)
+        return
+    for name, array in outputs.items():
+        print(f"{name}: {array.dtype}{list(array.shape)}\n{array}")
+
+
+def _interpret(model: Path, specs: InputSpecs, data: Mapping[str, Array] | None) -> dict[str, Array]:
+    from .. import interpreter
+
+    module = load(model, specs)
+    require_main(module, str(model))
+    inputs = data if data is not None else seeded_inputs({v.name: v.type for v in module.main.inputs})
+    with naming(str(model)):
+        return interpreter.run(module, inputs)
+
+
+def _run(model: Path, target: Target, specs: InputSpecs, data: Mapping[str, Array] | None) -> dict[str, Array]:
+    if not model.is_file():
+        raise InputError(f"cannot read {model}: it is {'a folder' if model.is_dir() else 'missing'}")
+    with naming(str(model)):
+        if data is None:
+            types = specs.specialize(target.input_types(model))
+            data = seeded_inputs({name: t for name, t in types.items() if t is not None})
+        return target.run(model, data)
+
+
+def spec(arguments: argparse.Namespace) -> None:
+    """Writes the generated pages that changed, and prints their paths."""
+    from .spec import write_pages
+
+    for path in write_pages(arguments.folder, known_passes().values()):
+        print(path)

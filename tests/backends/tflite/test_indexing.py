@@ -1,0 +1,242 @@
+"""Gathering, scattering, searching and reducing in LiteRT, held against the interpreter."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from glmir.dims import parse_dim
+from glmir.ir import Array, Op, Value
+from glmir.ops import math, tensor
+from glmir.ops.enums import ScatterReduction
+from glmir.types import DType, TensorType
+
+from .harness import check, module_of, sample
+from .test_elementwise import NUMBERS, check_with, tolerance_of
+from .test_structure import MOVABLE, M, N
+
+F32, I32, I64 = DType.F32, DType.I32, DType.I64
+SUPPORTED = [d for d in MOVABLE if d is not DType.U64]
+
+
+def exactness(dtype: DType) -> str:
+    return "f32" if dtype is DType.F64 else "exact"
+
+
+@pytest.mark.parametrize("dtype", SUPPORTED, ids=lambda d: d.value)
+def test_gather(dtype: DType) -> None:
+    x = sample(dtype, (3, 4, 5))
+    for index_dtype in (np.int32, np.int64):
+        for axis in range(3):
+            for indices in ([[0, 2], [-1, -3]], [1, 2, 2], -1, 1):
+                for constants in ([1], [], [0]):
+                    operands = [x, np.array(indices, index_dtype)]
+                    check_with(
+                        lambda x, i, a=axis: tensor.Gather(x, i, a), operands, constants, tolerance=exactness(dtype)
+                    )
+
+
+@pytest.mark.parametrize("dtype", [*SUPPORTED], ids=lambda d: d.value)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_gather_elements(dtype: DType, axis: int) -> None:
+    x = sample(dtype, (3, 4, 5))
+    for shape in ((3, 4, 5), (2, 2, 2)):
+        indices = sample(I64, shape, -x.shape[axis], x.shape[axis] - 1)
+        for constants in ([1], []):
+            check_with(
+                lambda x, i: tensor.GatherElements(x, i, axis), [x, indices], constants, tolerance=exactness(dtype)
+            )
+
+
+@pytest.mark.parametrize("dtype", SUPPORTED, ids=lambda d: d.value)
+def test_gather_nd(dtype: DType) -> None:
+    x = sample(dtype, (3, 4, 5))
+    for width in (1, 2, 3):
+        indices = sample(I64, (2, 6, width), -3, 2)
+        for constants in ([1], []):
+            check_with(tensor.GatherNd, [x, indices], constants, tolerance=exactness(dtype))
+    check_with(lambda x, i: tensor.GatherNd(x, i, 1), [x, sample(I64, (3, 2), -4, 3)], tolerance=exactness(dtype))
+    check_with(lambda x, i: tensor.GatherNd(x, i, 2), [x, sample(I32, (3, 4, 1), -4, 3)], tolerance=exactness(dtype))
+
+
+def distinct(shape: Sequence[int], count: int, seed: int = 0) -> Array:
+    """Rows that index single elements of a tensor of ``shape``, all different."""
+    flat = np.random.default_rng(seed).permutation(int(np.prod(shape)))[:count]
+    return np.stack(np.unravel_index(flat, shape), -1).astype(np.int64)
+
+
+@pytest.mark.parametrize("dtype", SUPPORTED, ids=lambda d: d.value)
+@pytest.mark.parametrize("reduction", [ScatterReduction.NONE, ScatterReduction.ADD], ids=lambda r: r.value)
+def test_scatter_nd(dtype: DType, reduction: ScatterReduction) -> None:
+    if dtype is DType.BOOL and reduction is ScatterReduction.ADD:
+        pytest.skip("truth values do not add up")
+    x = sample(dtype, (4, 5, 3))
+    for width, count in ((1, 3), (2, 6), (3, 9)):
+        indices = distinct(x.shape[:width], count)
+        indices[0] -= x.shape[:width]
+        updates = sample(dtype, (count, *x.shape[width:]), seed=1)
+        for constants in ([1], [], [0], [2]):
+            check_with(
+                lambda x, i, u: tensor.ScatterNd(x, i, u, reduction), [x, indices, updates], constants,
+                tolerance=tolerance_of(dtype),
+            )  # fmt: skip
+
+
+def test_scatter_adds_what_meets() -> None:
+    operands = [sample(F32, (4, 2)), np.array([[1], [1], [-3], [0]], np.int64), sample(F32, (4, 2), seed=1)]
+    check_with(lambda x, i, u: tensor.ScatterNd(x, i, u, ScatterReduction.ADD), operands)
+
+
+@pytest.mark.parametrize("dtype", [F32, DType.F16, I32, I64, DType.BOOL], ids=lambda d: d.value)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_scatter_elements(dtype: DType, axis: int) -> None:
+    x = sample(dtype, (3, 4, 5))
+    shape = [2, 2, 2]
+    indices = np.broadcast_to(np.array([1, -1]).reshape([-1 if a == axis else 1 for a in range(3)]), shape).astype(
+        np.int64
+    )
+    operands = [x, indices, sample(dtype, shape, seed=1)]
+    for constants in ([1], []):
+        check_with(lambda x, i, u: tensor.ScatterElements(x, i, u, axis), operands, constants)
+
+
+@pytest.mark.parametrize("dtype", [*SUPPORTED], ids=lambda d: d.value)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_one_hot(dtype: DType, axis: int) -> None:
+    values = np.array([0, 1], dtype.numpy)
+    for index_dtype in (np.int32, np.int64, np.uint8):
+        indices = np.array([[0, 3], [7, 2]] if index_dtype is np.uint8 else [[0, -1], [7, -9]], index_dtype)
+        for constants in ([1], []):
+            check_with(
+                lambda i, v: tensor.OneHot(i, v, 4, axis), [indices, values], constants, tolerance=exactness(dtype)
+            )
+
+
+@pytest.mark.parametrize("dtype", [*NUMBERS], ids=lambda d: d.value)
+def test_range(dtype: DType) -> None:
+    operands = [np.array(v, dtype.numpy) for v in (1, 9, 3)]
+    check_with(lambda s, e, d: tensor.Range(s, e, d, parse_dim("u0")), operands, tolerance=exactness(dtype))
+    if not dtype.is_unsigned_integer:
+        down = [np.array(v, dtype.numpy) for v in (5, -2, -2)]
+        check_with(lambda s, e, d: tensor.Range(s, e, d, 4), down, [0, 2], tolerance=exactness(dtype))
+
+
+@pytest.mark.parametrize("dtype", SUPPORTED, ids=lambda d: d.value)
+def test_non_zero(dtype: DType) -> None:
+    for shape in ((7,), (3, 4), (2, 3, 2, 2)):
+        check_with(lambda x: tensor.NonZero(x, parse_dim("u0")), [sample(dtype, shape, -1, 1)], tolerance="exact")
+
+
+@pytest.mark.parametrize("dtype", SUPPORTED, ids=lambda d: d.value)
+def test_trilu(dtype: DType) -> None:
+    for upper in (True, False):
+        for diagonal in (-1, 0, 2):
+            x = sample(dtype, (2, 3, 4))
+            check_with(lambda x, k=diagonal, u=upper: tensor.Trilu(x, k, u), [x], tolerance=exactness(dtype))
+
+
+@pytest.mark.parametrize("dtype", [*NUMBERS], ids=lambda d: d.value)
+@pytest.mark.parametrize("largest", [True, False])
+def test_top_k(dtype: DType, largest: bool) -> None:
+    x = sample(dtype, (3, 6, 4), -4, 4)
+    for axis in range(3):
+        check_with(lambda x, a=axis: math.TopK(x, None, 2, a, largest), [x], tolerance=exactness(dtype))
+    count = np.array([3], np.int64)
+    check_with(lambda x, n: math.TopK(x, n, parse_dim("u0"), 2, largest), [x, count], tolerance=exactness(dtype))
+
+
+@pytest.mark.parametrize("dtype", [*NUMBERS], ids=lambda d: d.value)
+@pytest.mark.parametrize("function", [math.ArgMax, math.ArgMin], ids=lambda f: f.__name__)
+def test_arg(function: type[math.ArgMax], dtype: DType) -> None:
+    if dtype is DType.U32:
+        pytest.skip("there is no kernel in 64 bits")
+    x = sample(dtype, (3, 6, 4), -3, 3)
+    for axis in range(3):
+        for keep_dims in (False, True):
+            for last in (False, True):
+                check_with(lambda x, a=axis, k=keep_dims, s=last: function(x, a, k, s), [x], tolerance="exact")
+
+
+@pytest.mark.parametrize("dtype", [*NUMBERS], ids=lambda d: d.value)
+def test_cum_sum(dtype: DType) -> None:
+    x = sample(dtype, (3, 4, 5))
+    for axis in range(3):
+        for exclusive in (False, True):
+            for backwards in (False, True):
+                check_with(
+                    lambda x, a=axis, e=exclusive, r=backwards: math.CumSum(x, a, e, r), [x],
+                    tolerance=tolerance_of(dtype),
+                )  # fmt: skip
+
+
+REDUCTIONS = [math.ReduceSum, math.ReduceMean, math.ReduceMax, math.ReduceMin, math.ReduceProd]
+AXES = [(0,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2), ()]
+
+
+@pytest.mark.parametrize("dtype", [*NUMBERS], ids=lambda d: d.value)
+@pytest.mark.parametrize("function", REDUCTIONS, ids=lambda f: f.__name__)
+def test_reduce(function: type[math.ReduceSum], dtype: DType) -> None:
+    if function is math.ReduceMean and dtype is DType.U32:
+        pytest.skip("division in 64 bits has no kernel")
+    x = sample(dtype, (3, 2, 4), -3, 3) if dtype.is_integer else sample(dtype, (3, 2, 4), 0.5, 1.5)
+    for axes in AXES:
+        for keep_dims in (False, True):
+            check_with(lambda x, a=axes, k=keep_dims: function(x, a, k), [x], tolerance=tolerance_of(dtype))
+
+
+@pytest.mark.parametrize("function", [math.ReduceAny, math.ReduceAll], ids=lambda f: f.__name__)
+def test_reduce_truth_values(function: type[math.ReduceAny]) -> None:
+    for axes in AXES:
+        check_with(lambda x, a=axes: function(x, a, True), [sample(DType.BOOL, (3, 2, 4))])
+
+
+@pytest.mark.parametrize("axes", [(0,), (7,), (1, 2, 5), (0, 3, 4, 6, 7), tuple(range(8))])
+def test_reduce_many_axes(axes: tuple[int, ...]) -> None:
+    for function in (math.ReduceSum, math.ReduceMean, math.ReduceMax):
+        check_with(lambda x, f=function: f(x, axes, False), [sample(F32, (2, 1, 2, 3, 1, 2, 2, 2))])
+
+
+SYMBOLIC: dict[str, tuple[list[tuple[Sequence[object], DType, int]], Callable[..., Op]]] = {
+    "gather": ([((N, 4), F32, 0), ((M, 2), I64, 2)], lambda x, i: tensor.Gather(x, i, 0)),
+    "gather last": ([((4, N), F32, 0), ((M,), I32, 2)], lambda x, i: tensor.Gather(x, i, 1)),
+    "gather elements": ([((N, 4), F32, 0), ((N, 2), I64, 4)], lambda x, i: tensor.GatherElements(x, i, 1)),
+    "gather elements of first": ([((N, 4), F32, 0), ((M, 4), I64, 2)], lambda x, i: tensor.GatherElements(x, i, 0)),
+    "gather nd": ([((N, M, 3), F32, 0), ((5, 2), I64, 2)], tensor.GatherNd),
+    "gather nd in batches": ([((N, 4, 3), F32, 0), ((N, 2, 1), I64, 4)], lambda x, i: tensor.GatherNd(x, i, 1)),
+    "scatter nd": (
+        [((N, 3), F32, 0), ((M, 1), I64, 2), ((M, 3), F32, 0)],
+        lambda x, i, u: tensor.ScatterNd(x, i, u, ScatterReduction.ADD),
+    ),
+    "scatter elements": (
+        [((N, 4), F32, 0), ((N, 1), I64, 4), ((N, 1), F32, 0)],
+        lambda x, i, u: tensor.ScatterElements(x, i, u, 1),
+    ),
+    "one hot": ([((N,), I64, 4)], lambda i: tensor.OneHot(i, _bits(), 4, 1)),
+    "one hot of symbolic depth": ([((N,), I64, 2), ((M, 1), F32, 0)], lambda i, _: tensor.OneHot(i, _bits(), M, 1)),
+    "trilu": ([((2, N, M), F32, 0)], lambda x: tensor.Trilu(x, 1, True)),
+    "tril": ([((N, N), F32, 0)], lambda x: tensor.Trilu(x, 0, False)),
+    "top k": ([((3, N), F32, 0)], lambda x: math.TopK(x, None, 2, 1)),
+    "top k symbolic": ([((3, N), F32, 0)], lambda x: math.TopK(x, None, N // 2, 1)),
+    "arg max": ([((N, M), F32, 0)], lambda x: math.ArgMax(x, 0, True, True)),
+    "cum sum": ([((N, M), F32, 0)], lambda x: math.CumSum(x, 0)),
+    "reduce": ([((N, M, 3), F32, 0)], lambda x: math.ReduceMean(x, (0, 1), False)),
+}
+
+
+def _bits() -> Value:
+    from glmir.weights import Weight
+
+    return tensor.Constant(Weight(np.array([0, 1], np.float32))).result
+
+
+@pytest.mark.parametrize("name", SYMBOLIC)
+def test_symbolic(name: str) -> None:
+    operands, build = SYMBOLIC[name]
+    for binding in ({"n": 2, "m": 2}, {"n": 5, "m": 3}):
+        values = [Value(TensorType(dtype, tuple(shape)), f"x{i}") for i, (shape, dtype, _) in enumerate(operands)]
+        arrays = {}
+        for i, (shape, dtype, limit) in enumerate(operands):
+            sizes = [binding.get(str(d), d) for d in shape]
+            bounds = (-limit, limit - 1) if dtype is not F32 else (-4, 4)
+            arrays[f"x{i}"] = sample(dtype, sizes, *bounds, seed=i)
+        check(module_of(build(*values), values), arrays)
