@@ -131,4 +131,8 @@ class CrashReproducer(SilentInstrument):
         except OSError as problem:
             error.add_note(f"there is no reproducer: cannot write {self.path}: {problem.strerror}")
             return
+        except Exception as problem:
+            # Whatever goes wrong here must not hide what went wrong before.
+            error.add_note(f"there is no reproducer: {type(problem).__name__}: {problem}")
+            return
         error.add_note(f"a reproducer is in {self.path}: run glmir opt {self.path}")

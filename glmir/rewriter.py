@@ -50,7 +50,8 @@ class RuleSet:
     def __init__(self, *parts: "RuleSet", only: Callable[[Op], bool] | None = None) -> None:
         self.rules: list[Rule[Op]] = [rule for part in parts for rule in part.rules]
         self.applies_to = only
-        """When given, the rules are tried only on ops for which it is true (legalisation: on what is not legal)."""
+        """When given, the rules are tried only on ops for which it is true: legalisation, on what is not legal. A module
+        needs those rewrites, so that they spend no fuel and cannot be switched off."""
         self._by_class: dict[type[Op], tuple[Rule[Op], ...]] = {}
 
     def on(self, op_class: type[OpT]) -> Callable[[Callable[[OpT], Replacement]], Callable[[OpT], Replacement]]:
@@ -190,13 +191,14 @@ class _Worklist:
         rules = self._rules.for_class(type(op))
         if rules and self._rules.applies_to is not None and not self._rules.applies_to(op):
             return False
+        is_optional = self._rules.applies_to is None
         for rule in rules:
-            if rule.name in self._session.disabled:
+            if is_optional and rule.name in self._session.disabled:
                 continue
             replacement = rule.apply(op)
             if replacement is None:
                 continue
-            if not self._session.spend():
+            if is_optional and not self._session.spend():
                 return False
             self._session.fired[rule.name] += 1
             self._recent.append(rule.name)

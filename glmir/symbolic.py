@@ -166,6 +166,8 @@ def _shape(op: Op, arguments: Sequence[_Argument]) -> Contents:
 
 def _constant(op: Op, arguments: Sequence[_Argument]) -> Contents:
     assert isinstance(op, tensor.Constant)
+    if op.result.type.quantization is not None:
+        raise ValueError("the array of a quantized constant is not what it means")
     return _objects(op.value.array)
 
 

@@ -1,6 +1,7 @@
 """Rewrites what TFLite cannot express into what it can."""
 
 from ...ir import Module
+from ...pass_manager import module_pass
 from ...passes.lowering import (
     activations,
     elementwise,
@@ -11,13 +12,13 @@ from ...passes.lowering import (
     spatial,
     structure,
 )
-from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from . import legalize_dtypes, legalize_neural, legalize_resize, legalize_spatial
+from . import legalize_dtypes, legalize_integers, legalize_neural, legalize_resize, legalize_spatial
 from .emitters import TABLE
 
 RULES = RuleSet(
     legalize_dtypes.RULES,
+    legalize_integers.RULES,
     legalize_spatial.RULES,
     legalize_resize.RULES,
     legalize_neural.RULES,
@@ -37,4 +38,8 @@ RULES = RuleSet(
 @module_pass()
 def legalize_tflite(module: Module) -> bool:
     """Rewrites the ops that TFLite lacks into those that it has."""
-    return apply_rules(module, RULES)
+    changed = False
+    # What makes an op legal may stand some ops before it (indices that cannot be negative), and be rewritten later on.
+    while apply_rules(module, RULES):
+        changed = True
+    return changed

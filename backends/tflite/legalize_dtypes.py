@@ -7,9 +7,10 @@ from ...opdef import ConstraintError, replace
 from ...ops import math, tensor
 from ...ops.math.logic import Bitwise
 from ...passes.lowering.building import folded
-from ...passes.patterns import constant_array
+from ...passes.lowering.ranges import is_size_at_run_time
 from ...rewriter import RuleSet
 from ...types import DType
+from . import legalize_integers
 from .emitters import TABLE
 
 RULES = RuleSet()
@@ -26,7 +27,7 @@ _EXACT: Mapping[DType, tuple[DType, ...]] = {
 """For each integer dtype those that hold all its numbers; arithmetic that wraps in the narrow one wraps in the cast."""
 
 _INDEX_ARITHMETIC = (math.Div, math.Pow, Bitwise, math.BitwiseNot, math.ArgReduction)
-"""What is computed in i32 for i64, of which no kernel exists: models use it on sizes and positions."""
+"""What is computed in i32 for i64, of which no kernel exists, when it is sizes and positions that are computed."""
 
 
 @RULES.on(Op)
@@ -50,26 +51,23 @@ def compute_in_wider_integers(op: Op) -> tuple[Value, ...] | None:
                 computed = _computed_in(op, dtype, wider)
             except ConstraintError:
                 continue
-            if TABLE.is_legal(computed):
+            if TABLE.is_legal(computed) or (wider is DType.I64 and legalize_integers.computes(computed)):
                 return _results(op, computed)
     return None
 
 
 @RULES.on(Op)
 def compute_indices_in_32_bits(op: Op) -> tuple[Value, ...] | None:
-    """op(x) -> cast(op(cast(x, i32))) for i64"""
-    if not isinstance(op, _INDEX_ARITHMETIC) or not _has_operand(op, DType.I64) or not _fits_32_bits(op):
+    """op(x) -> cast(op(cast(x, i32))) for i64 that fits"""
+    if not isinstance(op, _INDEX_ARITHMETIC) or not _has_operand(op, DType.I64):
+        return None
+    if isinstance(op, math.ShiftLeft) or not all(map(is_size_at_run_time, op.operands)):
         return None
     return _results(op, _computed_in(op, DType.I64, DType.I32))
 
 
 def _computes(op: Op) -> bool:
     return bool(op.results) and not isinstance(op, tensor.Cast | tensor.Constant)
-
-
-def _fits_32_bits(op: Op) -> bool:
-    arrays = [array for v in op.operands if (array := constant_array(v)) is not None]
-    return all(not a.size or (a.min() >= -(2**31) and a.max() < 2**31) for a in arrays)
 
 
 def _has_operand(op: Op, dtype: DType) -> bool:

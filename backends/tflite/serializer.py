@@ -41,7 +41,9 @@ def serialize(module: Module, stream: BinaryIO) -> None:
 
 def _model(graph: Graph, function: Function) -> Model:
     subgraph = graph.finish(function)
-    inputs = [TensorMap(name=v.name, tensor_index=i) for v, i in zip(function.inputs, subgraph.inputs or (), strict=True)]
+    inputs = [
+        TensorMap(name=v.name, tensor_index=i) for v, i in zip(function.inputs, subgraph.inputs or (), strict=True)
+    ]
     outputs = [
         TensorMap(name=name, tensor_index=i)
         for name, i in zip(function.output_names, subgraph.outputs or (), strict=True)

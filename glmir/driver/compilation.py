@@ -22,6 +22,7 @@ from ..rewriter import RewriteSession
 from ..types import Array
 from .inputs import InputSpecs, parse_input_specs
 from .io_layout import IoLayout
+from .messages import collector_paused
 from .output import write_whole
 from .sources import Source, load, naming, require_main, source_name
 
@@ -125,9 +126,9 @@ def build(source: Source, target: Target, options: Options, watch: Watch | None 
 
 def lower(source: Source, target: Target, options: Options, watch: Watch | None = None) -> Module:
     """Reads the model and runs the whole pipeline; what the target cannot express stays in the module."""
-    module = load(source, options.specs)
-    require_main(module, source_name(source))
-    with naming(source_name(source)):
+    with collector_paused(), naming(source_name(source)):
+        module = load(source, options.specs)
+        require_main(module, source_name(source))
         _check_sizes(module)
         pipeline = pipeline_for(module, target, options)
         run_passes(module, pipeline, watch or Watch(), lambda: load(source, options.specs))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..dims import Dim, SymInt, free_symbols, known_different, symbol
 from ..errors import InputError
-from ..ir import Function, Op
+from ..ir import Function, Op, Value
 from ..ops import tensor
 from ..types import Array, DType, TensorType
 from ..weights import Weight
@@ -61,6 +61,12 @@ class InputSpecs:
             raise InputError(f"there is no dim {', '.join(unknown)}; the symbolic dims are {known}")
         return {name: given.get(name) or (t and t.substitute(mapping)) for name, t in declared.items()}
 
+    def values(self, inputs: Sequence[Value]) -> dict[str, Array]:
+        """The arrays of the pinned inputs; raises InputError when a value does not fit."""
+        given = self.by_name([v.name for v in inputs])
+        pinned = {name: spec for name, spec in given.items() if not isinstance(spec, TensorType)}
+        return {v.name: fit(v.name, pinned[v.name], v.type) for v in inputs if v.name in pinned}
+
     def _type(self, name: str, spec: InputSpec, declared: TensorType | None) -> TensorType:
         if isinstance(spec, TensorType):
             return spec.substitute(dict(self.dims))
@@ -108,12 +114,9 @@ def fit(name: str, value: Array, declared: TensorType | None) -> Array:
 
 def pin_inputs(function: Function, specs: InputSpecs) -> dict[str, Array]:
     """Makes constants of the pinned inputs, and returns their arrays; raises InputError when a value does not fit."""
-    given = specs.by_name([v.name for v in function.inputs])
-    pinned = {name: spec for name, spec in given.items() if not isinstance(spec, TensorType)}
-    arrays = {}
-    for value in [v for v in function.inputs if v.name in pinned]:
-        arrays[value.name] = array = fit(value.name, pinned[value.name], value.type)
-        constant: Op = tensor.Constant(Weight(array, value.name))
+    arrays = specs.values(function.inputs)
+    for value in [v for v in function.inputs if v.name in arrays]:
+        constant: Op = tensor.Constant(Weight(arrays[value.name], value.name))
         function.ops.prepend(constant)
         constant.results[0].name = value.name
         function.inputs.remove(value)

@@ -1,5 +1,6 @@
 """How commands speak: errors as sentences with the exit code of their class, never a traceback unless asked for."""
 
+import gc
 import io
 import os
 import signal
@@ -22,7 +23,7 @@ def run_command(command: Callable[[], None], debug: bool) -> int:
         # Names in a model are any text, and paths may be none at all.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with _cleaning_up_when_terminated():
+        with _cleaning_up_when_terminated(), collector_paused():
             command()
             sys.stdout.flush()
     except BrokenPipeError:
@@ -67,6 +68,19 @@ def _cleaning_up_when_terminated() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keeps Python's cycle collector from running: it would visit every op again and again, and a module lives till the
+    end anyway (a third of the time at 10,000 nodes)."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _say(message: str) -> None:

@@ -60,7 +60,7 @@ def _read(source: Source, specs: InputSpecs) -> Module:
         return _specialized(load_module(Path(source)), specs)
     from ..frontends.onnx.importer import import_model
 
-    return import_model(source, specs.specialize)
+    return import_model(source, specs.specialize, specs.values)
 
 
 def _specialized(module: Module, specs: InputSpecs) -> Module:

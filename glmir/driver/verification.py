@@ -13,7 +13,7 @@ from ..ir import Module
 from ..passes.layout.channels_last import to_channels_first, to_channels_last
 from ..types import Array, DType
 from .compilation import Options
-from .samples import sample_inputs
+from .samples import Arrays, run_on_samples
 from .sources import IR_SUFFIX, load_pinned
 
 TOLERANCES = {DType.F16: 5e-3, DType.BF16: 4e-2}
@@ -102,17 +102,15 @@ def compare_output(name: str, actual: Array, expected: Array) -> OutputError:
     return OutputError(name, dtype, float("inf") if np.isnan(worst) else worst, magnitude)
 
 
-def _reference(source: Path, module: Module, pinned: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+def _reference(source: Path, module: Module, pinned: Mapping[str, Array]) -> tuple[Arrays, Arrays]:
     """Seeded inputs on which the source runs, and its outputs."""
     types = {v.name: v.type for v in module.main.inputs}
     run = _Interpreter(module) if source.suffix == IR_SUFFIX else _OnnxRuntime(source, pinned)
-    reason = ""
-    for inputs in sample_inputs(types):
-        try:
-            return inputs, run(inputs)
-        except Exception as error:
-            # onnxruntime has an exception class per status; any of them may say that a size does not suit the model.
-            reason = str(error).split("\n")[0]
+    try:
+        return run_on_samples(types, run)
+    except Exception as error:
+        # onnxruntime has an exception class per status; any of them may say that a size does not suit the model.
+        reason = str(error).strip().split("\n")[0]
     raise VerificationError(f"{source} cannot be run on seeded inputs; fix its dims with --dim ({reason})")
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .. import passes
@@ -12,11 +12,11 @@ from ..errors import InputError
 from ..instrumentation import PIPELINE_COMMENT
 from ..pass_manager import Pass, parse_pipeline
 from ..printer import print_module
-from ..types import Array
+from ..types import TensorType
 from .compilation import run_passes
 from .inputs import InputSpecs, parse_input_specs
 from .output import check_destination, load_arrays, save_arrays, save_ir
-from .samples import seeded_inputs
+from .samples import Arrays, run_on_samples
 from .sources import IR_SUFFIX, load, naming, require_main
 from .watching import Watching
 
@@ -79,24 +79,30 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{name}: {array.dtype}{list(array.shape)}\n{array}")
 
 
-def _interpret(model: Path, specs: InputSpecs, data: Mapping[str, Array] | None) -> dict[str, Array]:
+def _interpret(model: Path, specs: InputSpecs, data: Arrays | None) -> Arrays:
     from .. import interpreter
 
     module = load(model, specs)
     require_main(module, str(model))
-    inputs = data if data is not None else seeded_inputs({v.name: v.type for v in module.main.inputs})
+    types = {v.name: v.type for v in module.main.inputs}
     with naming(str(model)):
-        return interpreter.run(module, inputs)
+        return _outputs(types, data, lambda inputs: interpreter.run(module, inputs))
 
 
-def _run(model: Path, target: Target, specs: InputSpecs, data: Mapping[str, Array] | None) -> dict[str, Array]:
+def _run(model: Path, target: Target, specs: InputSpecs, data: Arrays | None) -> Arrays:
     if not model.is_file():
         raise InputError(f"cannot read {model}: it is {'a folder' if model.is_dir() else 'missing'}")
     with naming(str(model)):
-        if data is None:
-            types = specs.specialize(target.input_types(model))
-            data = seeded_inputs({name: t for name, t in types.items() if t is not None})
-        return target.run(model, data)
+        types = specs.specialize(target.input_types(model))
+        given = {name: t for name, t in types.items() if t is not None}
+        return _outputs(given, data, lambda inputs: target.run(model, inputs))
+
+
+def _outputs(types: Mapping[str, TensorType], data: Arrays | None, run: Callable[[Arrays], Arrays]) -> Arrays:
+    if data is not None:
+        return run(data)
+    _, outputs = run_on_samples(types, run)
+    return outputs
 
 
 def spec(arguments: argparse.Namespace) -> None:

@@ -198,7 +198,7 @@ class _Rewrite:
             return found
         shape = (1,) * (rank - value.type.rank) + value.type.shape
         order = to_channels_last(rank)
-        if isinstance(value.owner, tensor.Constant):
+        if isinstance(value.owner, tensor.Constant) and value.type.quantization is None:
             weight = value.owner.value
             array = weight.array.reshape((1,) * (rank - weight.array.ndim) + weight.array.shape).transpose(order)
             made: Op = tensor.Constant(Weight(array, weight.name))

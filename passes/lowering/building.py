@@ -1,5 +1,6 @@
 """What lowering rules build with: ops that fold at once on constants, axes added and dropped, pads, slices."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from ...dims import Dim, SymInt, is_nonnegative
 from ...ir import Op, Value
 from ...ops import tensor
+from ...types import DType
 from ..patterns import constant, constant_array, reshape
 
 
@@ -109,3 +111,11 @@ def concat(values: Sequence[Value], axis: int) -> Value:
 def scalar(number: float, like: Value) -> Value:
     """A constant without axes, of the dtype of ``like``."""
     return constant(np.asarray(number).astype(like.type.dtype.numpy))
+
+
+def limits(dtype: DType) -> tuple[float, float]:
+    """The lowest and the highest number of a dtype; of floats those are infinite."""
+    if dtype.is_float:
+        return -math.inf, math.inf
+    bits = dtype.numpy.itemsize * 8
+    return (0, 2**bits - 1) if dtype.is_unsigned_integer else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)

@@ -71,6 +71,20 @@ def sign_as_comparisons(op: math.Sign) -> Op:
 
 
 @RULES.on(math.Fmod)
+def integer_fmod_as_floor_mod(op: math.Fmod) -> Op | None:
+    """fmod(x, y) -> m - y where m = x floor_mod y is not 0 and the signs of x and y differ, else m, for integers"""
+    if op.x.type.dtype.is_float:
+        return None
+    remainder = math.FloorMod(op.x, op.y)
+    if op.x.type.dtype.is_unsigned_integer:
+        return remainder
+    signs = (math.Less(v, scalar(0, v)).result for v in (op.x, op.y))
+    is_rest = math.NotEqual(remainder.result, scalar(0, op.x)).result
+    is_other = math.LogicalAnd(is_rest, math.NotEqual(*signs).result).result
+    return math.Select(is_other, math.Sub(remainder.result, op.y).result, remainder.result)
+
+
+@RULES.on(math.Fmod)
 def fmod_as_floor_mod(op: math.Fmod) -> Op:
     """fmod(x, y) -> select(x < 0, -(|x| floor_mod |y|), |x| floor_mod |y|)"""
     remainder = math.FloorMod(math.Abs(op.x).result, math.Abs(op.y).result).result

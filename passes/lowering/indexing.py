@@ -5,7 +5,6 @@ brought into range here.
 """
 
 from collections.abc import Mapping
-from math import inf
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from ...ops.math import Binary
 from ...rewriter import Replacement, RuleSet
 from ...types import DType
 from ..patterns import constant, constant_array, reshape
-from .building import concat, drop_axis, expanded, folded, folded_reshape, insert_axis, scalar, slice_axes
+from .building import concat, drop_axis, expanded, folded, folded_reshape, insert_axis, limits, scalar, slice_axes
 from .materialize_shapes import dim_at, dim_value
 from .ranges import is_nonnegative_at_run_time
 
@@ -199,6 +198,17 @@ def _scattered(op: tensor.ScatterNd, zero: Value, updates: Value) -> Value:
     return tensor.ScatterNd(zeros, op.indices, updates, ScatterReduction.ADD).result
 
 
+@RULES.on(tensor.ScatterNd)
+def scatter_nd_of_truths(op: tensor.ScatterNd) -> Op | None:
+    """scatter_nd(x, i, u, max) -> cast(scatter_nd(cast(x, i32), i, cast(u, i32), max)) for truth values"""
+    if op.reduction is ScatterReduction.NONE or op.x.type.dtype is not DType.BOOL:
+        return None
+    # A sum of truths is true when one of them is.
+    reduction = ScatterReduction.MAX if op.reduction is ScatterReduction.ADD else op.reduction
+    x, updates = (tensor.Cast(v, DType.I32).result for v in (op.x, op.updates))
+    return tensor.Cast(tensor.ScatterNd(x, op.indices, updates, reduction).result, DType.BOOL)
+
+
 _MASK_LIMIT = 2**24
 """What has more elements is not compared with every index."""
 
@@ -212,7 +222,7 @@ _GATHERED: Mapping[ScatterReduction, tuple[type[math.Reduction], type[Binary]]] 
 @RULES.on(tensor.ScatterNd)
 def scatter_nd_as_masked_reduction(op: tensor.ScatterNd) -> Op | None:
     """scatter_nd(x, i, u, max) -> max(x, reduce_max(select(i == every position, u, neutral))), likewise min and mul"""
-    if op.reduction not in _GATHERED:
+    if op.reduction not in _GATHERED or op.x.type.dtype is DType.BOOL:
         return None
     shape, width = op.x.type.shape, op.indices.type.shape[-1]
     assert isinstance(width, int)
@@ -244,11 +254,8 @@ def _neutral(op: tensor.ScatterNd) -> float:
     """What changes nothing when it is combined with an element."""
     if op.reduction is ScatterReduction.MUL:
         return 1
-    dtype = op.x.type.dtype
-    if dtype.is_float:
-        return inf if op.reduction is ScatterReduction.MIN else -inf
-    limits = np.iinfo(dtype.numpy)
-    return int(limits.max if op.reduction is ScatterReduction.MIN else limits.min)
+    low, high = limits(op.x.type.dtype)
+    return high if op.reduction is ScatterReduction.MIN else low
 
 
 def _is_zero(x: Value) -> bool:

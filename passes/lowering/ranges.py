@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 
 from ...ir import Op, Value
 from ...ops import math, nn, tensor
+from ...types import DType
 from ..patterns import constant_array
 
 _DEPTH = 24
-"""How many ops back the analysis looks."""
+"""How many ops back the analyses look."""
 
 
 def is_nonnegative_at_run_time(value: Value, depth: int = _DEPTH) -> bool:
@@ -21,6 +22,20 @@ def is_nonnegative_at_run_time(value: Value, depth: int = _DEPTH) -> bool:
     if op is None or depth == 0 or type(op) not in _RULES:
         return False
     return _RULES[type(op)](op, value, lambda v: is_nonnegative_at_run_time(v, depth - 1))
+
+
+def is_size_at_run_time(value: Value, depth: int = _DEPTH) -> bool:
+    """Whether all elements of an integer tensor fit 32 bits, being sizes, positions or computed from such.
+
+    Sums and products of sizes are taken to be sizes: no tensor has more elements than 32 bits count.
+    """
+    array = constant_array(value)
+    if array is not None:
+        return not array.size or bool(array.min() >= -(2**31) and array.max() < 2**31)
+    op = value.owner
+    if op is None or depth == 0 or type(op) not in _SIZE_RULES:
+        return False
+    return _SIZE_RULES[type(op)](op, value, lambda v: is_size_at_run_time(v, depth - 1))
 
 
 _Proof = Callable[[Value], bool]
@@ -53,6 +68,12 @@ def _cast(op: Op, value: Value, holds: _Proof) -> bool:
     return not source.type.dtype.is_numeric or (source.type.dtype.is_integer and holds(source))
 
 
+def _size_cast(op: Op, value: Value, holds: _Proof) -> bool:
+    source = op.operands[0]
+    is_narrow = source.type.dtype in (DType.BOOL, DType.I8, DType.I16, DType.I32, DType.U8, DType.U16)
+    return is_narrow or (source.type.dtype is DType.I64 and holds(source))
+
+
 def _range(op: Op, value: Value, holds: _Proof) -> bool:
     start, _, delta = op.operands
     return holds(start) and holds(delta)
@@ -66,41 +87,57 @@ def _clamp(op: Op, value: Value, holds: _Proof) -> bool:
     return isinstance(op, math.Clamp) and op.minimum >= 0
 
 
+def _difference(op: Op, value: Value, holds: _Proof) -> bool:
+    """The last position less another one."""
+    array, found = constant_array(op.operands[0]), op.operands[1].owner
+    if array is None or not isinstance(found, math.ArgReduction):
+        return False
+    dim = found.x.type.shape[found.axis]
+    return isinstance(dim, int) and bool((array >= dim - 1).all())
+
+
 def _top_k(op: Op, value: Value, holds: _Proof) -> bool:
     return value is op.results[1] or holds(op.operands[0])
 
 
+_MOVING: tuple[type[Op], ...] = (
+    tensor.Reshape,
+    tensor.Transpose,
+    tensor.Slice,
+    tensor.DynamicSlice,
+    tensor.Split,
+    tensor.Expand,
+    tensor.Tile,
+    tensor.Reverse,
+    tensor.Gather,
+    tensor.GatherElements,
+    tensor.GatherNd,
+    tensor.Trilu,
+    math.ReduceMax,
+    math.ReduceMin,
+)
 _RULES: Mapping[type[Op], _Rule] = {
     **dict.fromkeys((tensor.Shape, tensor.NonZero, math.ArgMax, math.ArgMin, math.Abs, math.Square), _always),
     **dict.fromkeys((nn.Relu, nn.Relu6), _always),
-    **dict.fromkeys(
-        (
-            tensor.Reshape,
-            tensor.Transpose,
-            tensor.Slice,
-            tensor.DynamicSlice,
-            tensor.Split,
-            tensor.Expand,
-            tensor.Tile,
-            tensor.Reverse,
-            tensor.Gather,
-            tensor.GatherElements,
-            tensor.GatherNd,
-            tensor.Trilu,
-            math.ShiftRight,
-            math.ReduceMax,
-            math.ReduceMin,
-            math.ReduceSum,
-            math.CumSum,
-        ),
-        _first,
-    ),
+    **dict.fromkeys((*_MOVING, math.ShiftRight, math.ReduceSum, math.CumSum), _first),
     **dict.fromkeys((tensor.Concat, tensor.Pad, math.Add, math.Mul, math.Div, math.Minimum), _all),
     math.Maximum: _any,
+    math.Sub: _difference,
     math.FloorMod: _divisor,
     tensor.Cast: _cast,
     tensor.Range: _range,
     math.Select: _select,
     math.Clamp: _clamp,
+    math.TopK: _top_k,
+}
+
+_SIZE_RULES: Mapping[type[Op], _Rule] = {
+    **dict.fromkeys((tensor.Shape, tensor.NonZero, math.ArgMax, math.ArgMin), _always),
+    **dict.fromkeys((*_MOVING, math.ShiftRight, math.ReduceSum, math.ReduceProd, math.CumSum), _first),
+    **dict.fromkeys((tensor.Concat, tensor.Pad, tensor.Range, math.Maximum, math.Minimum, math.Neg, math.Abs), _all),
+    **dict.fromkeys((math.Add, math.Sub, math.Mul, math.Div, math.Fmod, nn.Relu, nn.Relu6), _all),
+    math.FloorMod: _divisor,
+    tensor.Cast: _size_cast,
+    math.Select: _select,
     math.TopK: _top_k,
 }

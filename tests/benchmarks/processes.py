@@ -11,7 +11,7 @@ KILOBYTE = 1024
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run of a command: seconds by the clock and of all cores, its largest resident set, its last line of output."""
+    """One run of a command: seconds by the clock and of all cores, its largest resident set, its last line."""
 
     seconds: float
     cpu_seconds: float

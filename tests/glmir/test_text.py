@@ -20,8 +20,9 @@ from glmir.weights import Weight
 from tests.random_graphs import modules
 
 NAMES = [
-    "497", "0", "", "a:0", "layer1/conv.weight", "two words", 'say "x"', "back\\slash", "new\nline", "tab\t", "ä", "日本",
-    "%x", "@x", "a#b", "none", "return", "func", "weight<x>", "a-b$c", "\x00", "\u2028", "\x7f", "1e5", "-", "٣",
+    "497", "0", "", "a:0", "layer1/conv.weight", "two words", 'say "x"', "back\\slash", "new\nline", "tab\t",
+    "ä", "日本", "%x", "@x", "a#b", "none", "return", "func", "weight<x>", "a-b$c", "\x00",
+    "\u2028", "\x7f", "1e5", "-", "٣",
 ]  # fmt: skip
 
 
@@ -89,10 +90,13 @@ def test_any_names(names: list[str]) -> None:
     round_trip(module)
 
 
-@pytest.mark.parametrize("name", ["batch size", "?", "max", "inf", "none", "dense", "true", 'a"b', "ä", "weight", "loc"])
+SYMBOLS = ["batch size", "?", "max", "inf", "none", "dense", "true", 'a"b', "ä", "weight", "loc"]
+
+
+@pytest.mark.parametrize("name", SYMBOLS)
 def test_symbols_with_odd_names(name: str) -> None:
-    n = symbol(name)
-    dims: tuple[Dim, ...] = (n, 2 * n + 1, n // 2, (n + 1) // 2 % 3, dim_max(n, 3), dim_min(n * n, symbol("m")), 4 - n % 3)
+    n, m = symbol(name), symbol("m")
+    dims: tuple[Dim, ...] = (n, 2 * n + 1, n // 2, (n + 1) // 2 % 3, dim_max(n, 3), dim_min(n * n, m), 4 - n % 3)
     x = Value(TensorType(DType.F32, dims), "x")
     function = Function("main", [x])
     op = tensor.Slice(x, (0, *(-n + n for _ in dims[1:])), dims, (1,) * len(dims))
@@ -208,13 +212,14 @@ def test_quantized_sidecar(type_: TensorType, tmp_path: Path) -> None:
 
 
 def test_optional_and_variadic_operands_and_several_results() -> None:
-    text = """func @main(%x: f32[1, 4, 8, 8], %w: f32[4, 4, 1, 1], %b: f32[4]) -> (%y: f32[1, 4, 8, 8], %z: f32[1, 8, 8, 8]) {
+    text = """\
+func @main(%x: f32[1, 4, 8, 8], %w: f32[4, 4, 1, 1], %b: f32[4]) -> (%y: f32[1, 4, 8, 8], %z: f32[1, 8, 8, 8]) {
   %0 = nn.conv(%x, %w, none) {strides = [1, 1], padding = [0, 0, 0, 0], dilations = [1, 1]} : f32[1, 4, 8, 8]
   %1 = nn.conv(%x, %w, %b) {strides = [1, 1], padding = [0, 0, 0, 0], dilations = [1, 1]} : f32[1, 4, 8, 8]
   %2 = tensor.concat([%0, %1]) {axis = 1} : f32[1, 8, 8, 8]
   %3, %part = tensor.split(%2) {axis = 1, sizes = [4, 4]} : f32[1, 4, 8, 8], f32[1, 4, 8, 8] loc("a\\"b", "c")
   %4 = tensor.concat([%3]) {axis = 1} : f32[1, 4, 8, 8]
-  %5 = math.clamp(%4) {minimum = -inf, maximum = nan} : f32[1, 4, 8, 8]
+  %5 = math.clamp(%4) {minimum = -1.0, maximum = nan} : f32[1, 4, 8, 8]
   return %5, %2
 }
 """
@@ -234,8 +239,8 @@ def test_negative_zero_is_not_the_default_zero() -> None:
 
 
 def test_comments_and_spaces_do_not_count() -> None:
-    text = '# head\nfunc @main(%x: f32[2]) -> (%y: f32[2]) { # "a\n  %a=nn.relu( %x ):f32[ 2 ]loc("#1")\n#\n return %a}# end'
-    module = parse_module(text)
+    op = '%a=nn.relu( %x ):f32[ 2 ]loc("#1")'
+    module = parse_module(f'# head\nfunc @main(%x: f32[2]) -> (%y: f32[2]) {{ # "a\n  {op}\n#\n return %a}}# end')
     assert next(iter(module.main.ops)).location == ("#1",)
     round_trip(module)
     assert parse_module("") == Module()

@@ -3,4 +3,6 @@
 from ..graph import TfliteTable
 from . import elementwise, indexing, neural, resize, spatial, structure, transposed
 
-TABLE: TfliteTable = TfliteTable(elementwise.TABLE, indexing.TABLE, neural.TABLE, resize.TABLE, spatial.TABLE, structure.TABLE, transposed.TABLE)
+TABLE: TfliteTable = TfliteTable(
+    elementwise.TABLE, indexing.TABLE, neural.TABLE, resize.TABLE, spatial.TABLE, structure.TABLE, transposed.TABLE
+)

@@ -36,6 +36,16 @@ def has_castable_dtypes(op: tensor.Cast) -> bool:
     return not {op.x.type.dtype, op.dtype} & {DType.U64, DType.I4, DType.U4}
 
 
+def changes_sign_only(op: tensor.Cast) -> bool:
+    """i64 as u64 or the reverse"""
+    return {op.x.type.dtype, op.dtype} == {DType.I64, DType.U64}
+
+
+@TABLE.emits(tensor.Cast, when=(changes_sign_only,))
+def bitcast(op: tensor.Cast, graph: Graph) -> None:
+    graph.add(BuiltinOperator.BITCAST, [op.x], [op.result])
+
+
 @TABLE.emits(tensor.Cast, when=(has_castable_dtypes,))
 def cast(op: tensor.Cast, graph: Graph) -> None:
     add_cast(graph, op.x, op.x.type.dtype, op.result, op.dtype)

@@ -10,33 +10,44 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from ...errors import CompileError
-from ...ir import Function, Module, Value
+from ...ir import Array, Function, Module, Value
 from ...ops.tensor import Constant
 from ...types import TensorType
+from ...weights import Weight
 from .body import Body, BodyImporter
 from .declared import contradiction, input_type
 from .loading import LoadedModel, load_graph
 
 DeclaredTypes = Mapping[str, TensorType | None]
 Specialize = Callable[[DeclaredTypes], Mapping[str, TensorType | None]]
+Pin = Callable[[Sequence[Value]], Mapping[str, Array]]
 
 
 def import_model(
-    source: str | os.PathLike[str] | bytes | onnx.ModelProto, specialize: Specialize | None = None
+    source: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    specialize: Specialize | None = None,
+    pin: Pin | None = None,
 ) -> Module:
     """The module of an ONNX model; ``specialize`` changes the inputs' types, by name (None: the model does not say).
+
+    Nodes find constants in place of the inputs that ``pin`` gives values for, by name: axes and shapes that are inputs
+    can be read then. The inputs themselves stay, without a use.
 
     Raises InputError for what is no ONNX model, CompileError with every reason for one that cannot be imported.
     """
     model = load_graph(source)
-    return Module([_function(model, specialize or dict)])
+    return Module([_function(model, specialize or dict, pin)])
 
 
-def _function(model: LoadedModel, specialize: Specialize) -> Function:
+def _function(model: LoadedModel, specialize: Specialize, pin: Pin | None) -> Function:
     graph = model.graph
     function = Function("main", _inputs(model, specialize))
     importer = BodyImporter(model, function)
     body = Body(model.opsets, {v.name: v for v in function.inputs})
+    for name, array in (pin(function.inputs) if pin else {}).items():
+        constant = Constant(Weight(array, name))
+        function.ops.append(constant)
+        body.values[name] = constant.result
     importer.import_body(body, graph.nodes, graph.outputs)
     outputs = importer.outputs(body, graph.outputs)
     reasons = [*importer.reasons, *_output_problems(graph.outputs, outputs)]

@@ -388,7 +388,7 @@ def test_a_killed_process_leaves_the_old_file(sent: signal.Signals) -> None:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "writing\n"
         process.send_signal(sent)
-        code = process.wait(20)
+        code = process.wait(60)
         said = process.stderr.read()
     assert Path("out.tflite").read_bytes() == OLD
     if sent is signal.SIGKILL:

@@ -132,7 +132,10 @@ def test_fuel_stops_the_rewriting() -> None:
     def rules_that_fired(*arguments: str) -> int:
         outcome = glmc(DIGITS, "--emit", "ir", "--statistics", *arguments)
         assert outcome.code == 0, outcome.err
-        return sum(map(int, re.findall(r"^ *(\d+) x  ", outcome.err, re.MULTILINE)))
+        fired = re.findall(r"^ *(\d+) x  (\w+)", outcome.err, re.MULTILINE)
+        # What legalisation needs is rewritten in any case.
+        required = {rule.name for rule in load_target("tflite").rules.rules}
+        return sum(int(count) for count, rule in fired if rule not in required)
 
     assert rules_that_fired("--fuel", "0") == 0
     assert rules_that_fired("--fuel", "3") == 3

@@ -14,7 +14,7 @@ from glmir.driver import verification
 from glmir.driver.compilation import Options
 from glmir.driver.inputs import parse_input_specs
 from glmir.driver.io_layout import IoLayout
-from glmir.driver.samples import SYMBOL_SIZES, sample_inputs, seeded_inputs
+from glmir.driver.samples import SYMBOL_SIZES, run_on_samples, sample_inputs, seeded_inputs
 from glmir.driver.verification import compare_output, verify_file
 from glmir.errors import GlmirError, InputError, VerificationError
 from glmir.types import Array, DType, TensorType
@@ -85,7 +85,8 @@ def test_samples_are_the_same_in_every_run() -> None:
         np.testing.assert_array_equal(array, seeded_inputs(types)[name])
         assert array.dtype == types[name].dtype.numpy
     sets = list(sample_inputs(types))
-    assert [s["x"].shape for s in sets] == [(2, 3, size) for size in SYMBOL_SIZES]
+    assert [s["x"].shape for s in sets[::2]] == [(2, 3, size) for size in SYMBOL_SIZES]
+    assert sets[0]["i"].max() > 2 > sets[1]["i"].max()
     assert sets[0]["i"].shape == (2 * SYMBOL_SIZES[0],)
     assert len(list(sample_inputs({"b": types["b"]}))) == 1
 
@@ -175,3 +176,20 @@ def test_layouts_and_pinned_values_reach_both_sides() -> None:
     other = replace(options, specs=parse_input_specs(["scale=4"], ["n=1"]))
     with pytest.raises(VerificationError):
         verify_file(Path("m.tflite"), load_target("tflite"), path, other)
+
+
+def test_samples_are_tried_until_the_outputs_are_finite() -> None:
+    types = {"i": TensorType(DType.I64, (symbol("n"),))}
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        if len(inputs["i"]) == SYMBOL_SIZES[0]:
+            raise ValueError("no such size")
+        return {"y": np.log(np.maximum(1 - inputs["i"], -1).astype(np.float32) + 1)}
+
+    with np.errstate(divide="ignore"):
+        inputs, _ = run_on_samples(types, run)
+        assert inputs["i"].shape == (SYMBOL_SIZES[1],) and inputs["i"].max() == 1
+        _, outputs = run_on_samples(types, lambda inputs: {"y": np.array([INFINITY])})
+        assert outputs["y"] == INFINITY
+    with pytest.raises(ZeroDivisionError):
+        run_on_samples(types, lambda inputs: {"y": np.array(1 // 0)})

@@ -99,7 +99,7 @@ def test_run_makes_inputs(suffix: str) -> None:
     assert glmir("opt", path, "-o", "m.glir").code == 0
     outcome = glmir("run", f"m.{suffix}")
     assert outcome.code == 0, outcome.err
-    assert outcome.out.startswith("y: float32[32, 3]\n[[0.12573022 0.")
+    assert outcome.out.startswith("y: float32[64, 3]\n[[0.12573022 0.")
     assert glmir("run", f"m.{suffix}").out == outcome.out
 
 

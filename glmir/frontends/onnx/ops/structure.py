@@ -31,7 +31,10 @@ def _reshape(node: Node) -> Imported:
     if sum(d == -1 for d in entries) > 1:
         raise Unsupported("its shape holds -1 more than once")
     filled = tuple(node.scope.fresh_symbol() if d is None else d for d in entries)
-    return tensor.Reshape(x, _without_copies(x, node.operand(1), copied), _with_quotient(x, filled))
+    dims = _without_copies(x, node.operand(1), copied)
+    if not node.int("allowzero", 0):
+        dims = _without_zeros(x, dims, entries)
+    return tensor.Reshape(x, dims, _with_quotient(x, filled))
 
 
 def _with_quotient(x: Value, entries: Entries) -> Shape:
@@ -51,6 +54,17 @@ def _without_copies(x: Value, dims: Value, copied: Sequence[int]) -> Value:
     axes = [i if i in copied else 0 for i in range(length)]
     sizes = tensor.Gather(tensor.Shape(x).result, constant(np.array(axes)), 0).result
     return math.Select(constant(np.array([i in copied for i in range(length)])), sizes, dims).result
+
+
+def _without_zeros(x: Value, dims: Value, entries: Entries) -> Value:
+    """A shape operand with what turns out to be zero at run time replaced by x's own dimension at that place."""
+    unknown = [i for i, d in enumerate(entries) if d is None and i < x.type.rank]
+    if not unknown:
+        return dims
+    axes = [i if i in unknown else 0 for i in range(len(entries))]
+    sizes = tensor.Gather(tensor.Shape(x).result, constant(np.array(axes)), 0).result
+    is_zero = math.Equal(dims, scalar(0, dims)).result
+    return math.Select(is_zero, sizes, dims).result
 
 
 @TABLE.imports("Flatten")

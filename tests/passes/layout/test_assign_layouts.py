@@ -1,0 +1,145 @@
+"""assign-layouts: what is computed stays, and no labeling transposes fewer bytes."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from glmir.cloning import clone_module
+from glmir.interpreter import run
+from glmir.ir import Module
+from glmir.ops import nn, tensor
+from glmir.ops.enums import Layout
+from glmir.parser import parse_module
+from glmir.pass_manager import PassManager, RequirementError, parse_pipeline
+from glmir.passes import BY_NAME
+from glmir.passes.layout import assign_layouts as the_pass
+from glmir.passes.layout.channels_last import channels_last_form
+from glmir.verifier import verify
+from tests.golden import random_inputs
+from tests.passes.layout.graphs import layout_graphs
+from tests.tolerances import assert_close
+
+MOST_LABELS = 9
+"""Ops with a choice at most where all labelings are tried."""
+
+
+def assign(module: Module) -> bool:
+    return PassManager(parse_pipeline("assign-layouts", BY_NAME)).run(module)
+
+
+def assert_same_outputs(before: Module, after: Module) -> None:
+    inputs = random_inputs(before.main)
+    expected, actual = run(before, inputs), run(after, inputs)
+    assert list(expected) == list(actual)
+    for name, array in expected.items():
+        assert_close(actual[name], array, "f32-sums", name)
+
+
+def cheapest(module: Module) -> int:
+    """The least transposed bytes of all labelings, each carried out."""
+    count = len(module.main.ops)
+    forms = [i for i, op in enumerate(module.main.ops) if (f := the_pass._form(op)) is not None and not f.is_required]
+    costs = []
+    for choice in itertools.product((False, True), repeat=len(forms)):
+        chosen = {i for i, is_last in zip(forms, choice, strict=True) if is_last}
+        copy = clone_module(module)
+        ops = list(copy.main.ops)
+        assert len(ops) == count
+        labels = {
+            op: form
+            for i, op in enumerate(ops)
+            if (form := the_pass._form(op)) is not None and (form.is_required or i in chosen)
+        }
+        the_pass._Rewrite(copy.main, labels).run()
+        costs.append(the_pass.transposed_bytes(copy.main))
+    return min(costs)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(layout_graphs())
+def test_outputs_stay_and_every_spatial_op_is_channels_last(module: Module) -> None:
+    before = clone_module(module)
+    assert assign(module)
+    verify(module)
+    assert all(getattr(op, "layout", Layout.NHWC) is Layout.NHWC for op in module.main.ops)
+    assert [(v.name, v.type) for v in module.main.inputs] == [(v.name, v.type) for v in before.main.inputs]
+    assert_same_outputs(before, module)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(layout_graphs(largest=6))
+def test_no_labeling_transposes_fewer_bytes(module: Module) -> None:
+    forms = [f for op in module.main.ops if (f := the_pass._form(op)) is not None and not f.is_required]
+    assume(len(forms) <= MOST_LABELS)
+    best = cheapest(module)
+    assign(module)
+    assert the_pass.transposed_bytes(module.main) == best
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(layout_graphs())
+def test_every_form_computes_the_same(module: Module) -> None:
+    """Each op alone, channels-last whether that pays or not."""
+    before = clone_module(module)
+    chosen = {op: form for op in module.main.ops if (form := channels_last_form(op)) is not None}
+    the_pass._Rewrite(module.main, chosen).run()
+    verify(module)
+    assert_same_outputs(before, module)
+
+
+CHAIN = """func @main(%x: f32[1, 8, 16, 16]) -> (%y: f32[1, 8]) {
+  %w = tensor.constant() {value = dense<0.5>} : f32[8, 8, 1, 1]
+  %b = tensor.constant() {value = dense<1.0>} : f32[1, 8, 1, 1]
+  %0 = nn.conv(%x, %w, none) {strides = [1, 1], padding = [0, 0, 0, 0], dilations = [1, 1]} : f32[1, 8, 16, 16]
+  %1 = math.add(%0, %b) : f32[1, 8, 16, 16]
+  %2 = nn.relu(%1) : f32[1, 8, 16, 16]
+  %3 = nn.conv(%2, %w, none) {strides = [1, 1], padding = [0, 0, 0, 0], dilations = [1, 1]} : f32[1, 8, 16, 16]
+  %4 = math.reduce_mean(%3) {axes = [2, 3], keep_dims = false} : f32[1, 8]
+  return %4
+}
+"""
+
+
+def test_a_network_is_transposed_at_its_input_only() -> None:
+    module = parse_module(CHAIN)
+    assert assign(module)
+    transposes = [op for op in module.main.ops if isinstance(op, tensor.Transpose)]
+    assert [op.x.name for op in transposes] == ["x"]
+    assert_same_outputs(parse_module(CHAIN), module)
+
+
+def test_names_and_locations_go_with_the_tensors() -> None:
+    text = CHAIN.replace("%0", "%first")
+    module = parse_module(text.replace("[1, 8, 16, 16]\n  %1", '[1, 8, 16, 16] loc("conv1")\n  %1'))
+    assign(module)
+    conv = next(op for op in module.main.ops if isinstance(op, nn.Conv))
+    assert conv.result.name == "first" and conv.location == ("conv1",)
+
+
+def test_nothing_spatial_nothing_changed() -> None:
+    text = "func @main(%x: f32[2, 3, 4]) -> (%y: f32[2, 3, 4]) {\n  %0 = nn.relu(%x) : f32[2, 3, 4]\n  return %0\n}\n"
+    module = parse_module(text)
+    assert not assign(module)
+    assert module == parse_module(text)
+    module = parse_module(CHAIN)
+    assert not PassManager(parse_pipeline("assign-layouts{spatial=nchw}", BY_NAME)).run(module)
+    assert module == parse_module(CHAIN)
+
+
+def test_channels_last_modules_are_refused() -> None:
+    module = parse_module(CHAIN)
+    assign(module)
+    with pytest.raises(RequirementError, match="every op with a layout is channels-first"):
+        assign(module)
+
+
+def test_symbolic_sizes() -> None:
+    text = CHAIN.replace("1, 8, 16, 16]", "n, 8, h, w]").replace("f32[1, 8]", "f32[n, 8]")
+    text = text.replace("f32[n, 8, 1, 1]", "f32[1, 8, 1, 1]")
+    module = parse_module(text)
+    assert assign(module)
+    verify(module)
+    inputs = {"x": np.random.default_rng(0).standard_normal((2, 8, 3, 5)).astype(np.float32)}
+    assert_close(run(module, inputs)["y"], run(parse_module(text), inputs)["y"], "f32-sums")
