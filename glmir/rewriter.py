@@ -50,8 +50,8 @@ class RuleSet:
     def __init__(self, *parts: "RuleSet", only: Callable[[Op], bool] | None = None) -> None:
         self.rules: list[Rule[Op]] = [rule for part in parts for rule in part.rules]
         self.applies_to = only
-        """When given, the rules are tried only on ops for which it is true: legalisation, on what is not legal. A module
-        needs those rewrites, so that they spend no fuel and cannot be switched off."""
+        """When given, the rules are tried only on ops for which it is true: legalisation, on what is not legal. Modules
+        need those rewrites, so that they spend no fuel and cannot be switched off."""
         self._by_class: dict[type[Op], tuple[Rule[Op], ...]] = {}
 
     def on(self, op_class: type[OpT]) -> Callable[[Callable[[OpT], Replacement]], Callable[[OpT], Replacement]]:

@@ -28,6 +28,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "bf16": Tolerance(1.6e-2, 1e-2, "bfloat16 has 8 bits, and references round at other places"),
     "approximate": Tolerance(1e-4, 1e-5, "the reference itself approximates the function"),
     "model": Tolerance(1e-4, 1e-7, "a whole network in single precision"),
+    "random": Tolerance(1e-4, 1e-5, "sums in single precision of terms up to 100, which may cancel"),
     "model-with-logarithms": Tolerance(
         5e-4, 1e-7, "logarithms of near-silence: onnxruntime itself is 1.8e-4 away from double precision"
     ),

@@ -9,6 +9,7 @@ from ...passes.lowering import (
     materialize_shapes,
     normalization,
     resize,
+    resize_at_run_time,
     spatial,
     structure,
 )
@@ -25,6 +26,7 @@ RULES = RuleSet(
     spatial.RULES,
     normalization.RULES,
     resize.RULES,
+    resize_at_run_time.RULES,
     activations.RULES,
     elementwise.RULES,
     indexing.RULES,

@@ -25,7 +25,7 @@ _LARGEST_POWER = 64
 
 _WRAPPING = (
     math.Add, math.Sub, math.Mul, math.Equal, math.NotEqual, math.Select, math.BitwiseAnd, math.BitwiseOr,
-    math.BitwiseXor, math.BitwiseNot, math.ShiftLeft, math.ReduceSum, math.ReduceProd, math.CumSum, math.Square,
+    math.BitwiseXor, math.BitwiseNot, math.ShiftLeft, math.ReduceSum, math.ReduceProd, math.CumSum, math.Square, math.Pow,
     tensor.Reshape, tensor.Transpose, tensor.Concat, tensor.Split, tensor.Slice, tensor.DynamicSlice, tensor.Gather,
     tensor.GatherElements, tensor.GatherNd, tensor.Pad, tensor.Expand, tensor.Tile, tensor.Reverse, tensor.Trilu,
     tensor.NonZero, tensor.DepthToSpace, tensor.SpaceToDepth,
@@ -41,16 +41,13 @@ _ORDERING = (
 
 def computes(op: Op) -> bool:
     """Whether the rules of this file make an op on i64 legal."""
-    if isinstance(op, math.Pow):
-        return _constant_exponent(op) is not None
-    return isinstance(op, math.Div | Bitwise | math.ArgReduction)
+    return isinstance(op, math.Div | math.Pow | Bitwise | math.ArgReduction)
 
 
 @RULES.on(Op)
 def unsigned_as_signed(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, i64))) for u64, where the sign does not matter"""
-    is_power = isinstance(op, math.Pow) and _constant_exponent(op) is not None
-    return _in_signed(op, _signed, _unsigned) if is_power or isinstance(op, _WRAPPING) else None
+    return _in_signed(op, _signed, _unsigned) if isinstance(op, _WRAPPING) else None
 
 
 @RULES.on(Op)
@@ -204,3 +201,22 @@ def _constant_exponent(op: math.Pow) -> int | None:
         return None
     count = int(exponent.reshape(()))
     return count if 1 <= count <= _LARGEST_POWER else None
+
+
+@RULES.on(math.Pow)
+def power_bit_by_bit(op: math.Pow) -> Value | None:
+    """x ** y -> product of select(bit k of y, x ** 2**k, 1) for i64"""
+    if not _has_i64(op):
+        return None
+    # From 62 on what does not overflow is a power of -1, 0 or 1, and tells even exponents from odd ones only.
+    parity = math.FloorMod(op.y, scalar(2, op.y)).result
+    exponent = math.Minimum(op.y, math.Add(parity, scalar(62, op.y)).result).result
+    result: Value | None = None
+    power = op.x
+    for bit in range(6):
+        low = math.FloorMod(exponent, scalar(2 << bit, exponent)).result
+        is_set = math.GreaterEqual(low, scalar(1 << bit, exponent)).result
+        factor = math.Select(is_set, power, scalar(1, op.x)).result
+        result = factor if result is None else math.Mul(result, factor).result
+        power = math.Mul(power, power).result
+    return result

@@ -1,4 +1,4 @@
-"""Rules for matrix products, softmax and channels to space."""
+"""Rules for matrix products, sums, softmax and channels to space."""
 
 import numpy as np
 
@@ -59,6 +59,26 @@ def matmul_of_many_batch_axes(op: math.MatMul) -> Value | None:
     batch = product(x[:-2])
     flat = replace(op, x=folded_reshape(op.x, (batch, *x[-2:])), y=folded_reshape(op.y, (batch, *y[-2:])))
     return folded_reshape(flat.result, op.result.type.shape)
+
+
+def _axis_by_axis(op: math.ReduceSum | math.ReduceMean) -> Op | None:
+    """The reduction along the last of its axes, then along the others."""
+    if len(op.axes) <= 1 or not op.x.type.dtype.is_float:
+        return None
+    rows = replace(op, axes=op.axes[-1:])
+    return replace(op, x=rows.result, axes=op.axes[:-1])
+
+
+@RULES.on(math.ReduceMean)
+def mean_axis_by_axis(op: math.ReduceMean) -> Op | None:
+    """reduce_mean(x, [a, b]) -> reduce_mean(reduce_mean(x, [b]), [a])"""
+    return _axis_by_axis(op)
+
+
+@RULES.on(math.ReduceSum)
+def sum_axis_by_axis(op: math.ReduceSum) -> Op | None:
+    """reduce_sum(x, [a, b]) -> reduce_sum(reduce_sum(x, [b]), [a])"""
+    return _axis_by_axis(op)
 
 
 @RULES.on(tensor.DepthToSpace)

@@ -1,15 +1,18 @@
 """The release of the runtime that a model needs: the first that has every operator in its version.
 
-The releases are what the runtime's own table says (`tools/versioning/runtime_version.cc` of LiteRT). They are those of
-TensorFlow, which LiteRT's own follow: a phone's "TensorFlow Lite 2.14" runs what needs "2.14.0" and less.
+The releases are what the runtime's own table says (`tools/versioning/runtime_version.cc` of LiteRT). They are releases
+of TensorFlow; LiteRT, which counts its own from 1.0 again, is newer than most of them.
 """
 
 from collections.abc import Iterable, Mapping
 
 from .schema_enums import BuiltinOperator as Op
 
-SEPARATE_WEIGHTS_RELEASE = "2.15.0"
-"""The first release that finds weights behind the FlatBuffer (`Buffer.offset`)."""
+SEPARATE_WEIGHTS_RELEASE = "2.14.0"
+"""The first release that finds weights behind the FlatBuffer: the schema of 2.13 has no `Buffer.offset`.
+
+The runtime's own table is of operators only and does not ask for it.
+"""
 
 
 def min_runtime_version(codes: Iterable[tuple[Op, int]]) -> str:

@@ -4,12 +4,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ...ir import Function, Module
+from ...ir import Array, Function, Module
 from ..emission import check_legal
 from ..flatbuffer import MAX_BYTES, write, write_array
 from .emitters import TABLE
 from .graph import Graph
-from .schema import FILE_IDENTIFIER, SCHEMA_VERSION, Buffer, Metadata, Model, SignatureDef, TensorMap
+from .runtime_versions import SEPARATE_WEIGHTS_RELEASE, min_runtime_version, newest_release
+from .schema import FILE_IDENTIFIER, SCHEMA_VERSION, Buffer, Metadata, Model, SignatureDef, SubGraph, TensorMap
 
 SIGNATURE_KEY = "serving_default"
 ALIGNMENT = 64
@@ -17,6 +18,14 @@ ALIGNMENT = 64
 
 MARGIN = 2**24
 """What tables, names and padding may add to the weights before a file is taken to exceed one FlatBuffer."""
+
+METADATA_BYTES = 16
+"""The least size of a metadata buffer, NULs after its text: readers look for the first of them."""
+
+OVERREAD = bytes(16)
+"""What follows the last weights: vectorised kernels of XNNPACK read up to this many bytes beyond an array."""
+
+Weights = list[tuple[Buffer, Array]]
 
 
 def serialize(module: Module, stream: BinaryIO) -> None:
@@ -31,16 +40,34 @@ def serialize(module: Module, stream: BinaryIO) -> None:
         emitter = TABLE.find(op)
         assert emitter is not None
         emitter.emit(op, graph)
-    model = _model(graph, module.main)
-    weights = [b for b in graph.buffers if b.data is not None]
-    if sum(b.data.nbytes for b in weights if b.data is not None) + MARGIN < MAX_BYTES:
+    subgraph = graph.finish(module.main)
+    weights = [(b, b.data) for b in graph.buffers if b.data is not None and b.data.nbytes > 0]
+    fits = sum(array.nbytes for _, array in weights) + MARGIN < MAX_BYTES
+    # The metadata's buffers come last, so that in one FlatBuffer they are what an overread of the weights meets.
+    metadata = _metadata(graph, has_separate_weights=not fits)
+    model = _model(graph, subgraph, module.main, metadata)
+    if fits:
         write(model, stream, file_identifier=FILE_IDENTIFIER)
     else:
         _write_with_weights_behind(model, weights, stream)
 
 
-def _model(graph: Graph, function: Function) -> Model:
-    subgraph = graph.finish(function)
+def _metadata(graph: Graph, has_separate_weights: bool) -> list[Metadata]:
+    """The model's metadata, whose texts become the last buffers."""
+    release = min_runtime_version(graph.codes)
+    texts = {"min_runtime_version": release}
+    if has_separate_weights:
+        # The names and the text by which the runtime's tools tell such files.
+        texts["min_runtime_version"] = newest_release([release, SEPARATE_WEIGHTS_RELEASE])
+        texts["buffer_location"] = "outside flatbuffers"
+    metadata = []
+    for name, text in texts.items():
+        metadata.append(Metadata(name=name, buffer=len(graph.buffers)))
+        graph.buffers.append(Buffer(data=np.frombuffer(text.encode().ljust(METADATA_BYTES, b"\0"), np.uint8)))
+    return metadata
+
+
+def _model(graph: Graph, subgraph: SubGraph, function: Function, metadata: list[Metadata]) -> Model:
     inputs = [
         TensorMap(name=v.name, tensor_index=i) for v, i in zip(function.inputs, subgraph.inputs or (), strict=True)
     ]
@@ -48,31 +75,30 @@ def _model(graph: Graph, function: Function) -> Model:
         TensorMap(name=name, tensor_index=i)
         for name, i in zip(function.output_names, subgraph.outputs or (), strict=True)
     ]
-    graph.buffers.append(Buffer(data=np.frombuffer(b"1.5.0".ljust(16, b"\0"), np.uint8)))
     return Model(
         version=SCHEMA_VERSION,
         operator_codes=graph.operator_codes(),
         subgraphs=[subgraph],
         description="glmc",
         buffers=graph.buffers,
-        metadata=[Metadata(name="min_runtime_version", buffer=len(graph.buffers) - 1)],
+        metadata=metadata,
         signature_defs=[SignatureDef(inputs=inputs, outputs=outputs, signature_key=SIGNATURE_KEY, subgraph_index=0)],
     )
 
 
-def _write_with_weights_behind(model: Model, weights: list[Buffer], stream: BinaryIO) -> None:
-    arrays = [b.data for b in weights if b.data is not None]
-    for buffer in weights:
+def _write_with_weights_behind(model: Model, weights: Weights, stream: BinaryIO) -> None:
+    for buffer, _ in weights:
         # Placeholders that are not the defaults, so that the tables' size is final.
         buffer.data, buffer.offset, buffer.size = None, 2, 2
     position = write(model, stream, file_identifier=FILE_IDENTIFIER)
-    for buffer, array in zip(weights, arrays, strict=True):
+    for buffer, array in weights:
         position += -position % ALIGNMENT
         buffer.offset, buffer.size = position, array.nbytes
         position += array.nbytes
     stream.seek(0)
     end = write(model, stream, file_identifier=FILE_IDENTIFIER)
-    for buffer, array in zip(weights, arrays, strict=True):
+    for buffer, array in weights:
         stream.write(bytes(buffer.offset - end))
         write_array(array, stream)
         end = buffer.offset + buffer.size
+    stream.write(OVERREAD)

@@ -1,4 +1,4 @@
-"""All ops, by family. A new op is a class in one of these packages (spec/add_an_op.md); a new family is one line here."""
+"""All ops, by family. A new op is a class in one of these packages (spec/add_an_op.md), a new family one line here."""
 
 from types import ModuleType
 

@@ -25,7 +25,7 @@ class Activation(enum.Enum):
 
 
 class PadMode(enum.Enum):
-    """What the padded elements are: a constant, a mirror image without its edge, the edge, the other side (ONNX Pad)."""
+    """What padded elements are: a constant, a mirror image without its edge, the edge, the other side (ONNX Pad)."""
 
     CONSTANT = "constant"
     REFLECT = "reflect"
@@ -44,7 +44,7 @@ class ScatterReduction(enum.Enum):
 
 
 class ChannelOrder(enum.Enum):
-    """Depth-to-space order: ``dcr`` reads channels as [block, block, C'], ``crd`` (pixel shuffle) as [C', block, block]."""
+    """How depth-to-space reads channels: ``dcr`` as [block, block, C'], ``crd`` (pixel shuffle) as [C', block, block]."""
 
     DCR = "dcr"
     CRD = "crd"

@@ -18,7 +18,7 @@ def can_broadcast(*shapes: Shape) -> bool:
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """The numpy broadcast of shapes that ``can_broadcast``. Dims that may differ only if one is 1 give their maximum."""
+    """The numpy broadcast of shapes that ``can_broadcast``; dims that differ only if one is 1 give their maximum."""
     rank = max(map(len, shapes), default=0)
     return tuple(_meet([s[len(s) - axis] for s in shapes if len(s) >= axis]) for axis in range(rank, 0, -1))
 

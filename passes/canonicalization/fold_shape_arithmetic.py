@@ -12,13 +12,13 @@ from ...dims import Dim, SymInt, ceil_div, dim_max, free_symbols, product, subst
 from ...ir import Function, Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
+from ...ops.tensor.slicing import slice_extent
 from ...pass_manager import module_pass
 from ...rewriter import Replacement, RuleSet, apply_rules
 from ...symbolic import SymbolicContents
 from ...types import DType
 from ..patterns import constant
 from ..substitution import substitute_symbols
-from .slice_extent import slice_extent
 
 _NOT_FOLLOWED = frozenset((DType.F16, DType.BF16, DType.F32, DType.F64, DType.U64))
 """Results of these dtypes stay: sizes are integers, and u64 is wider than what numpy makes of Python's."""

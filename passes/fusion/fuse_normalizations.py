@@ -46,8 +46,9 @@ def _normalized(x: Value, variance: Value) -> Op | None:
     """The norm that dividing ``x`` by the root of ``variance`` amounts to."""
     match variance:
         case Value(owner=math.Add(
-            x=Value(owner=math.ReduceMean(x=Value(owner=math.Square(x=squared)), axes=axes, keep_dims=True)), y=epsilon
-        )) if squared is x:  # fmt: skip
+            x=Value(owner=math.ReduceMean(x=Value(owner=math.Square(x=squared)), axes=axes, keep_dims=True)) as mean,
+            y=epsilon,
+        )) if squared is x and same_shape(mean, variance):  # fmt: skip
             pass
         case _:
             return None

@@ -33,17 +33,22 @@ def _times(value: Value | None, factor: float) -> Value | None:
     """x when ``value`` is x * factor or x / (1 / factor), with the factor nearly that."""
     match value:
         case Value(owner=math.Mul(x=x, y=y, activation=Activation.NONE)) if _is_nearly(y, factor):
-            return x
+            return _unless_changed(x, value)
         case Value(owner=math.Div(x=x, y=y, activation=Activation.NONE)) if _is_nearly(y, 1 / factor):
-            return x
+            return _unless_changed(x, value)
     return None
+
+
+def _unless_changed(x: Value, value: Value) -> Value | None:
+    """x when it is of floats, as activation functions are, and the constant beside it has given ``value`` no axis."""
+    return x if x.type.dtype.is_float and same_shape(x, value) else None
 
 
 def _plus(value: Value | None, summand: float) -> Value | None:
     """x when ``value`` is x + summand."""
     match value:
         case Value(owner=math.Add(x=x, y=y, activation=Activation.NONE)) if is_number(y, summand):
-            return x
+            return _unless_changed(x, value)
     return None
 
 
@@ -132,7 +137,7 @@ def hard_sigmoid(op: math.Clamp) -> Op | None:
         return None
     match op.x:
         case Value(owner=math.Add(x=scaled, y=summand, activation=Activation.NONE), has_one_use=True):
-            return _hard_sigmoid_of(scaled, number(summand))
+            return _hard_sigmoid_of(scaled, number(summand)) if same_shape(scaled, op.x) else None
     return None
 
 
@@ -206,6 +211,8 @@ def gelu(op: math.Mul) -> Op | None:
         return None
     for x, other in (rest, rest[::-1]):
         match _plus(other, 1):
+            case _ if not same_shape(x, op.result):
+                continue
             case Value(owner=math.Erf(x=argument)) if _times(argument, numbers.sqrt(0.5)) is x:
                 return nn.Gelu(x)
             case Value(owner=math.Tanh(x=argument)) if _is_tanh_argument(argument, x):
@@ -220,6 +227,8 @@ def gelu_of_halves(op: math.Mul) -> Op | None:
         return None
     for x, other in either_order(op):
         match _times(_plus(other, 0.5), 0.5):
+            case _ if not same_shape(x, op.result):
+                continue
             case Value(owner=math.Erf(x=argument)) if _times(argument, numbers.sqrt(0.5)) is x:
                 return nn.Gelu(x)
             case Value(owner=math.Tanh(x=argument)) if _is_tanh_argument(argument, x):

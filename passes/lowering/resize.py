@@ -27,20 +27,25 @@ def resize_in_single_precision(op: nn.Resize) -> Value | None:
 @RULES.on(nn.Resize)
 def resize_to_gathers(op: nn.Resize) -> Value | None:
     """resize(x, nearest) -> gather(x, constant indices) along each axis in turn"""
-    if op.mode is not ResizeMode.NEAREST or _is_crop(op) or not _axes_are_known(op):
+    if op.mode is not ResizeMode.NEAREST or is_crop(op) or not _axes_are_known(op):
         return None
     x = op.x
     for axis in resized_axes(op):
-        size, result = _sizes(op, axis)
-        line = _along_one_axis(op, axis, DType.I64, (size,), (result,))
-        x = tensor.Gather(x, constant(line.evaluate(np.arange(size), None)), axis).result
+        x = tensor.Gather(x, constant_positions(op, axis), axis).result
     return x
+
+
+def constant_positions(op: nn.Resize, axis: int) -> Value:
+    """The positions along an axis of known sizes that nearest neighbours take."""
+    size, result = _sizes(op, axis)
+    line = _along_one_axis(op, axis, DType.I64, (size,), (result,))
+    return constant(line.evaluate(np.arange(size), None))
 
 
 @RULES.on(nn.Resize)
 def shrinking_resize_to_slices(op: nn.Resize) -> Value | None:
     """resize(x, scale 1/k) -> x[c::k], or (x[c::k] + x[c + 1::k]) / 2, along each axis in turn, for sizes not known"""
-    if op.mode is ResizeMode.CUBIC or op.antialias or _is_crop(op) or _axes_are_known(op):
+    if op.mode is ResizeMode.CUBIC or op.antialias or is_crop(op) or _axes_are_known(op):
         return None
     axes = resized_axes(op)
     steps = [_shrinking_step(op, axis) for axis in axes]
@@ -85,12 +90,17 @@ def resize_to_matrix_products(op: nn.Resize) -> Value | None:
     x = op.x
     axes = resized_axes(op)
     for axis in axes:
-        size, result = _sizes(op, axis)
-        plane = _along_one_axis(op, axis, DType.F32, (size, size), (result, size))
-        x = _multiply_along(x, axis, plane.evaluate(np.eye(size, dtype=np.float32), None))
-    if not _is_crop(op) or op.extrapolation == 0:
+        x = resample_known(op, x, axis)
+    if not is_crop(op) or op.extrapolation == 0:
         return x
     return math.Add(x, constant(_outside(op, axes) * np.float32(op.extrapolation))).result
+
+
+def resample_known(op: nn.Resize, x: Value, axis: int) -> Value:
+    """``x`` interpolated along an axis of known sizes, as a matrix product."""
+    size, result = _sizes(op, axis)
+    plane = _along_one_axis(op, axis, DType.F32, (size, size), (result, size))
+    return _multiply_along(x, axis, plane.evaluate(np.eye(size, dtype=np.float32), None))
 
 
 def resized_axes(op: nn.Resize) -> tuple[int, ...]:
@@ -102,17 +112,22 @@ def is_identity(op: nn.Resize, axis: int) -> bool:
     """Whether the axis stays as it is."""
     if not known_equal(op.x.type.shape[axis], op.shape[axis]):
         return False
-    if _is_crop(op):
+    if is_crop(op):
         return op.roi[axis] == 0 and op.roi[axis + len(op.shape)] == 1
     return not op.scales or op.scales[axis] == 1
 
 
-def _is_crop(op: nn.Resize) -> bool:
+def is_crop(op: nn.Resize) -> bool:
     return op.transform is CoordinateTransform.TF_CROP_AND_RESIZE
 
 
 def _axes_are_known(op: nn.Resize) -> bool:
-    return all(isinstance(d, int) for a in resized_axes(op) for d in (op.x.type.shape[a], op.shape[a]))
+    return all(knows_axis(op, axis) for axis in resized_axes(op))
+
+
+def knows_axis(op: nn.Resize, axis: int) -> bool:
+    """Whether the sizes along the axis are known."""
+    return isinstance(op.x.type.shape[axis], int) and isinstance(op.shape[axis], int)
 
 
 def _sizes(op: nn.Resize, axis: int) -> tuple[int, int]:
@@ -127,7 +142,7 @@ def _along_one_axis(
     """The op as it acts on ``axis``, on the first axis of data of ``shape``; it leaves the others alone."""
     others = len(shape) - 1
     roi: tuple[float, ...] = ()
-    if _is_crop(op):
+    if is_crop(op):
         roi = (op.roi[axis], *(0.0,) * others, op.roi[axis + len(op.shape)], *(1.0,) * others)
     return replace(
         op,

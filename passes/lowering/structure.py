@@ -10,6 +10,7 @@ from ...ops.enums import PadMode
 from ...rewriter import RuleSet
 from ..patterns import constant, reshape
 from .building import concat, expanded, folded, scalar, slice_axes
+from .materialize_shapes import dim_at, dim_value
 
 RULES = RuleSet()
 
@@ -102,10 +103,34 @@ def pad_as_gather(op: tensor.Pad) -> Op | None:
         return None
     axis = _padded_axis(op)
     dim, low, high = op.x.type.shape[axis], op.low[axis], op.high[axis]
-    if not (isinstance(dim, int) and isinstance(low, int) and isinstance(high, int)) or dim == 0:
+    if not (isinstance(dim, int) and isinstance(low, int) and isinstance(high, int)):
+        positions = _positions_at_run_time(op, axis)
+        return None if positions is None else _pad_rest(op, axis, tensor.Gather(op.x, positions, axis))
+    if dim == 0:
         return None
     along = tensor.Pad(constant(np.arange(dim)), None, (low,), (high,), op.mode)
     return _pad_rest(op, axis, tensor.Gather(op.x, folded(along), axis))
+
+
+def _positions_at_run_time(op: tensor.Pad, axis: int) -> Value | None:
+    """What stands where along the padded axis: the places from -low on, modulo dim, or to and fro between the ends."""
+    dim = op.x.type.shape[axis]
+    first, end = dim_at(op, -op.low[axis]), dim_at(op, dim + op.high[axis])
+    if first is None or end is None or op.mode not in (PadMode.WRAP, PadMode.REFLECT):
+        return None
+    places = tensor.Range(first, end, _i64_scalar(1), op.result.type.shape[axis]).result
+    size = dim_value(op.x, axis)
+    if op.mode is PadMode.WRAP:
+        return math.FloorMod(places, size).result
+    last = math.Sub(size, _i64_scalar(1)).result
+    period = math.Add(last, last).result
+    there = math.FloorMod(places, math.Maximum(period, _i64_scalar(1)).result).result
+    back = math.Sub(period, there).result
+    return math.Maximum(math.Minimum(there, back).result, _i64_scalar(0)).result
+
+
+def _i64_scalar(number: int) -> Value:
+    return constant(np.array(number, np.int64))
 
 
 @RULES.on(tensor.Pad)

@@ -54,6 +54,7 @@ class BodyImporter:
         self._model = model
         self._function = function
         self._scope = Scope(taken_symbols={s for v in function.inputs for s in v.type.symbols})
+        self._declared_shapes: dict[str, Sequence[object] | None] = {t.name: t.shape for t in model.graph.outputs}
         self._standard_functions = StandardFunctions()
         self._used_names = {v.name for v in function.inputs}
         self._node_count = 0
@@ -182,7 +183,12 @@ class BodyImporter:
             names,
             self._scope,
             frozenset([name for name in names if name in used]),
+            tuple([self._declared_shape(body, name) for name in names]),
         )
+
+    def _declared_shape(self, body: Body, name: str) -> Sequence[object] | None:
+        is_outermost = body.caller is None and body.outer is None
+        return self._declared_shapes.get(name) if is_outermost else None
 
     def _inserted(self, node: Node, imported: Imported) -> Sequence[Value]:
         results = imported.results if isinstance(imported, Op) else imported

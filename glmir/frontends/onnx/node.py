@@ -79,6 +79,8 @@ class Node:
     scope: Scope
     used_outputs: frozenset[str]
     """The names of those outputs that another node or the model's outputs read."""
+    declared_shapes: tuple[Sequence[object] | None, ...] = ()
+    """For each output that is the model's, the shape that the model declares."""
 
     def operand(self, index: int) -> Value:
         """A required operand."""
@@ -210,12 +212,24 @@ class Node:
             raise Unsupported(f"input {index} must be constant, but it is the symbolic dimension {dim}")
         return dim
 
-    def dims_or_fresh(self, index: _Int, count: _Int) -> tuple[tuple[Dim, ...], Value | None]:
-        """The contents of a shape operand with fresh symbols for unknown elements, and the operand itself if any is."""
+    def unknown_dim(self, axis: _Int) -> Dim:
+        """A size of the first output that running the model shows: as the model declares it, else a fresh symbol."""
+        shape = self.declared_shapes[0] if self.declared_shapes else None
+        declared = shape[axis] if shape is not None and axis < len(shape) else None
+        return declared if isinstance(declared, int) and declared >= 0 else self.scope.fresh_symbol()
+
+    def dims_or_fresh(
+        self, index: _Int, count: _Int, axes: Sequence[_Int] = ()
+    ) -> tuple[tuple[Dim, ...], Value | None]:
+        """The contents of a shape operand with symbols for unknown elements, and the operand itself if any is unknown.
+
+        ``axes``: the axes of the first output whose sizes the elements are, if they are that.
+        """
         dims = self.dims(index) or (None,) * count
         if all(d is not None for d in dims):
             return tuple(d for d in dims if d is not None), None
-        filled = tuple(self.scope.fresh_symbol() if d is None else d for d in dims)
+        fresh = [self.unknown_dim(axis) for axis in axes] or [self.scope.fresh_symbol() for _ in dims]
+        filled = tuple(new if d is None else d for d, new in zip(dims, fresh, strict=True))
         return filled, self.operand(index)
 
     def numbers(self, index: _Int) -> tuple[_Float, ...] | None:

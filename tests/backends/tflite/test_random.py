@@ -60,7 +60,7 @@ def _outcome(module: Module, inputs: dict[str, Array]) -> str:
     try:
         actual = WORKER.run(artifact.to_bytes(), inputs)
         for name, array in expected.items():
-            assert_close(np.asarray(actual[name]), array, "model" if array.dtype.kind == "f" else "exact", name)
+            assert_close(np.asarray(actual[name]), array, "random" if array.dtype.kind == "f" else "exact", name)
     except Exception as error:
         error.add_note(f"{print_module(module)}\nwas compiled to\n{print_module(artifact.module)}")
         raise

@@ -19,7 +19,7 @@ from .test_elementwise import check_with
 
 F32 = DType.F32
 MOVABLE = tuple(d for d in DType if d not in (DType.I4, DType.U4, DType.BF16))
-CASTABLE = tuple(d for d in MOVABLE if d is not DType.U64)
+CASTABLE = MOVABLE
 N: Dim = parse_dim("n")
 M: Dim = parse_dim("m")
 
@@ -69,14 +69,11 @@ MOVES: dict[str, Callable[[Value], Op]] = {
     "reverse none": lambda x: tensor.Reverse(x, ()),
     "shape": tensor.Shape,
 }
-NO_64_BIT_KERNEL = {"concat", "concat one", "pad", "edge", "wrap", "reverse", "reverse several"}
 
 
 @pytest.mark.parametrize("dtype", MOVABLE, ids=lambda d: d.value)
 @pytest.mark.parametrize("name", MOVES)
 def test_move(name: str, dtype: DType) -> None:
-    if dtype is DType.U64 and name in NO_64_BIT_KERNEL:
-        pytest.skip("no kernel takes u64")
     x = sample(dtype, (2, 3, 4))
     check_with(MOVES[name], [x], tolerance="f32" if dtype is DType.F64 else "exact")
 
@@ -170,6 +167,9 @@ SYMBOLIC: dict[str, tuple[Sequence[Sequence[Dim]], Callable[..., Op | Value]]] =
     "pad": ([(N, 3)], lambda x: tensor.Pad(x, None, (1, 0), (0, 2))),
     "reflect": ([(N, 3)], lambda x: tensor.Pad(x, None, (0, 2), (0, 1), PadMode.REFLECT)),
     "edge": ([(N, 3)], lambda x: tensor.Pad(x, None, (2, 0), (1, 0), PadMode.EDGE)),
+    "wrap": ([(N, 3)], lambda x: tensor.Pad(x, None, (5, 1), (7, 0), PadMode.WRAP)),
+    "wrap open": ([(N, 3), (M, 2)], lambda x, _: tensor.Pad(x, None, (M, 1), (0, M), PadMode.WRAP)),
+    "reflect open": ([(N + M, 3), (N, M)], lambda x, _: tensor.Pad(x, None, (M, 0), (N, 2), PadMode.REFLECT)),
     "pad open": ([(N, 3), (M, 2)], lambda x, _: tensor.Pad(x, None, (0, 1), (M, 0))),
     "pad to multiple": ([(N, 3)], lambda x: tensor.Pad(x, None, (0, 0), (-N % 4, 0))),
     "expand": ([(1, 3), (N, M)], lambda x, _: tensor.Expand(x, None, (N, M, 3))),
@@ -199,6 +199,11 @@ def test_data_dependent_symbol() -> None:
     legalize_tflite(module)
     assert run(module, inputs)["y0"].shape == (3, 3)
     check(module, inputs, "exact")
+
+
+def test_tensors_without_elements() -> None:
+    check_with(tensor.Shape, [sample(F32, ())], tolerance="exact")
+    check_with(lambda x: tensor.Slice(x, (1, 0), (0, 3), (1, 1)), [sample(F32, (2, 3))], tolerance="exact")
 
 
 def test_cast_by_way_of_bfloat16() -> None:

@@ -55,7 +55,7 @@ def _constant_of_shape(node: Node) -> Imported:
     static = tuple(d for d in entries if isinstance(d, int) and d >= 0)
     if len(static) == len(entries) and prod(static) <= _FILL_LIMIT:
         return constant(np.full(static, value))
-    shape, dims = node.dims_or_fresh(0, len(entries))
+    shape, dims = node.dims_or_fresh(0, len(entries), range(len(entries)))
     return tensor.Expand(constant(value), dims, shape)
 
 
@@ -74,7 +74,7 @@ def _eye_like(node: Node) -> Imported:
 def _range(node: Node) -> Imported:
     start, limit, delta = (_as_scalar(node.operand(i)) for i in range(3))
     length = _range_length(node)
-    return tensor.Range(start, limit, delta, node.scope.fresh_symbol() if length is None else length)
+    return tensor.Range(start, limit, delta, node.unknown_dim(0) if length is None else length)
 
 
 def _as_scalar(x: Value) -> Value:

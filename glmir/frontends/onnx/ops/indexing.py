@@ -2,17 +2,15 @@
 
 import numpy as np
 
-from ....dims import Dim, ceil_div, dim_max, dim_min, is_nonnegative, is_positive
+from ....dims import Dim
 from ....ir import Value
 from ....ops import tensor
 from ....ops.enums import ScatterReduction
+from ....ops.tensor.slicing import slice_extent
 from ....types import DType
 from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis, constant
 
 TABLE = ImporterTable()
-
-_INFINITE = 2**31 - 1
-"""Exporters write the largest integer of 32 or of 64 bits for an end that is open; no dimension is as large."""
 
 Bounds = tuple[Dim | None, ...]
 
@@ -30,7 +28,7 @@ def _slice(node: Node) -> Imported:
         raise Unsupported("its steps hold 0, or its axes repeat one")
     parts = {axis: (start, end, stride) for axis, start, end, stride in zip(axes, starts, ends, strides, strict=True)}
     if None in (*starts, *ends):
-        shape = tuple(_size(node, *parts[i], d) if i in parts else d for i, d in enumerate(x.type.shape))
+        shape = tuple(_size(node, i, *parts[i], d) if i in parts else d for i, d in enumerate(x.type.shape))
         return tensor.DynamicSlice(
             x, cast(node.operand(1), DType.I64), cast(node.operand(2), DType.I64), axes, strides, shape
         )
@@ -55,42 +53,15 @@ def _static_slice(x: Value, parts: dict[int, tuple[Dim | None, Dim | None, int]]
     for axis, dim in enumerate(x.type.shape):
         start, end, stride = parts.get(axis, (0, dim, 1))
         assert start is not None and end is not None
-        ranges.append((*extent(start, end, stride, dim), stride))
+        ranges.append((*slice_extent(start, end, stride, dim), stride))
     starts, sizes, strides = zip(*ranges, strict=True)
     if sizes == x.type.shape and all(s == 1 for s in strides):
         return x
     return tensor.Slice(x, starts, sizes, strides)
 
 
-def _size(node: Node, start: Dim | None, end: Dim | None, stride: int, dim: Dim) -> Dim:
-    return node.scope.fresh_symbol() if start is None or end is None else extent(start, end, stride, dim)[1]
-
-
-def extent(start: Dim, end: Dim, stride: int, dim: Dim) -> tuple[Dim, Dim]:
-    """The first position and the number of elements of ONNX's ``start:end:stride`` on an axis of size ``dim``.
-
-    What lies outside the axis is clamped to it; a start beyond the end stays as it is, for its size is 0.
-    """
-    if dim == 0:
-        return 0, 0
-    start, end = _from_front(start, dim), _from_front(end, dim)
-    if stride > 0:
-        first = dim_max(start, 0)
-        return first, dim_max(ceil_div(dim_min(end, dim) - first, stride), 0)
-    first = dim_max(dim_min(start, dim - 1), 0)
-    return first, dim_max(ceil_div(first - dim_max(end, -1), -stride), 0)
-
-
-def _from_front(position: Dim, dim: Dim) -> Dim:
-    """The position counted from the front, where negative ones count from the end."""
-    if isinstance(position, int) and abs(position) >= _INFINITE:
-        return dim if position > 0 else -1
-    if is_nonnegative(position):
-        return position
-    if is_positive(-position):
-        return position + dim
-    # The sign depends on the symbols: the last factor is 1 where the position is negative, else 0.
-    return position + dim * dim_min(dim_max(-position, 0), 1)
+def _size(node: Node, axis: int, start: Dim | None, end: Dim | None, stride: int, dim: Dim) -> Dim:
+    return node.unknown_dim(axis) if start is None or end is None else slice_extent(start, end, stride, dim)[1]
 
 
 @TABLE.imports("Gather")

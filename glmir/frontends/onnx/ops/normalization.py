@@ -10,15 +10,33 @@ TABLE = ImporterTable()
 
 
 @TABLE.imports("BatchNormalization")
-def batch_normalization(node: Node) -> Op:
-    """Inference form; parameters may be of another dtype since opset 15, the two extra outputs are for training."""
-    if node.int("training_mode", 0):
-        raise Unsupported("training_mode is set: only inference can be compiled")
+def batch_normalization(node: Node) -> Imported:
+    """Parameters may be of another dtype since opset 15."""
     if not node.int("spatial", 1):
         raise Unsupported("statistics for every element (spatial = 0) are not supported")
     x = node.operand(0)
     scale, bias, mean, variance = (_as_dtype(node.operand(i), x.type.dtype) for i in range(1, 5))
-    return nn.BatchNorm(x, scale, bias, mean, variance, node.float("epsilon", 1e-5))
+    if not node.int("training_mode", 0):
+        return nn.BatchNorm(x, scale, bias, mean, variance, node.float("epsilon", 1e-5))
+    # Networks that standardise their weights use it so, on constants.
+    own_mean, own_variance = _channel_statistics(x)
+    y = nn.BatchNorm(x, scale, bias, own_mean, own_variance, node.float("epsilon", 1e-5)).result
+    kept = node.float("momentum", 0.9)
+    return y, _blend(mean, own_mean, kept), _blend(variance, own_variance, kept)
+
+
+def _channel_statistics(x: Value) -> tuple[Value, Value]:
+    """The mean and the variance of every channel, both [C]."""
+    axes = tuple(axis for axis in range(x.type.rank) if axis != 1)
+    mean = math.ReduceMean(x, axes, keep_dims=True).result
+    squares = math.Square(math.Sub(x, mean).result).result
+    channels = (x.type.shape[1],)
+    return tensor.Reshape(mean, None, channels).result, math.ReduceMean(squares, axes, keep_dims=False).result
+
+
+def _blend(old: Value, new: Value, kept: float) -> Value:
+    """old * kept + new * (1 - kept)"""
+    return math.Add(math.Mul(old, scalar(kept, old)).result, math.Mul(new, scalar(1 - kept, new)).result).result
 
 
 @TABLE.imports("InstanceNormalization")

@@ -152,7 +152,7 @@ def _ratio(number: float) -> Fraction:
 def _sized(node: Node, axes: tuple[int, ...]) -> _Target:
     """The result for given sizes, by ``keep_aspect_ratio_policy``."""
     shape = node.type(0).shape
-    sizes, dims = node.dims_or_fresh(3, len(axes))
+    sizes, dims = node.dims_or_fresh(3, len(axes), axes)
     _require_one_an_axis(sizes, axes)
     policy = node.string("keep_aspect_ratio_policy", "stretch")
     result = list(shape)

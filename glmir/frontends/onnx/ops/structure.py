@@ -30,7 +30,7 @@ def _reshape(node: Node) -> Imported:
         return tensor.Reshape(x, None, _with_quotient(x, entries))
     if sum(d == -1 for d in entries) > 1:
         raise Unsupported("its shape holds -1 more than once")
-    filled = tuple(node.scope.fresh_symbol() if d is None else d for d in entries)
+    filled = tuple(node.unknown_dim(i) if d is None else d for i, d in enumerate(entries))
     dims = _without_copies(x, node.operand(1), copied)
     if not node.int("allowzero", 0):
         dims = _without_zeros(x, dims, entries)
@@ -158,22 +158,22 @@ def _expand(node: Node) -> Imported:
     rank = max(len(entries), x.type.rank)
     own = (1,) * (rank - x.type.rank) + x.type.shape
     wanted = (1,) * (rank - len(entries)) + entries
-    shape = tuple(_expanded(node, d, w) for d, w in zip(own, wanted, strict=True))
+    shape = tuple(_expanded(node, i, *pair) for i, pair in enumerate(zip(own, wanted, strict=True)))
     # Beside an unknown entry, a number other than 1 is the answer.
     if all(w is not None or (isinstance(d, int) and d != 1) for d, w in zip(own, wanted, strict=True)):
         return tensor.Expand(x, None, shape)
     return tensor.Expand(x, _joint_dims(x, node.operand(1), rank), shape)
 
 
-def _expanded(node: Node, own: Dim, wanted: Dim | None) -> Dim:
+def _expanded(node: Node, axis: int, own: Dim, wanted: Dim | None) -> Dim:
     """One dim of the result of broadcasting a dim with what is asked of it."""
     if own == 1:
-        return node.scope.fresh_symbol() if wanted is None else wanted
+        return node.unknown_dim(axis) if wanted is None else wanted
     if wanted == 1 or wanted == own or isinstance(own, int):
         return own
     if wanted is None:
         # A symbol alone, not the larger of the two, so that the result's shape tells its value.
-        return node.scope.fresh_symbol()
+        return node.unknown_dim(axis)
     return wanted if isinstance(wanted, int) else dim_max(own, wanted)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glmir.dims import evaluate, symbol
-from glmir.frontends.onnx.ops.indexing import extent
+from glmir.ops.tensor.slicing import slice_extent
 from tests.glmir.frontends.onnx.harness import (
     NEWEST,
     Array,
@@ -115,7 +115,7 @@ def test_extent_agrees_with_the_standard(stride: int) -> None:
     n, k = symbol("n"), symbol("k")
     bounds = [-7, -3, -1, 0, 1, 2, 5, 9, k - 3, -k, k, n - k, n - 1, n + 1, INT_MAX, INT_MIN]
     for start, end in product(bounds, bounds):
-        first, size = extent(start, end, stride, n)
+        first, size = slice_extent(start, end, stride, n)
         for n_, k_ in product((1, 2, 3, 6), (1, 2, 4, 7)):
             values = {"n": n_, "k": k_}
             expected = numpy_extent(evaluate(start, values), evaluate(end, values), stride, n_)

@@ -1,4 +1,4 @@
-"""Where a slice with negative and clamped bounds begins and how long it is, in symbols (ONNX Slice)."""
+"""Where a slice with negative and clamped bounds begins and how long it is (ONNX Slice), in numbers or in symbols."""
 
 from ...dims import Dim, ceil_div, dim_max, dim_min, is_nonnegative, is_positive
 
@@ -7,22 +7,22 @@ _INFINITE = 2**31 - 1
 
 
 def slice_extent(start: Dim, end: Dim, stride: int, dim: Dim) -> tuple[Dim, Dim]:
-    """The first position and the number of elements of ``start:end:stride`` on an axis of size ``dim``.
+    """The first position and the number of elements of ONNX's ``start:end:stride`` on an axis of size ``dim``.
 
-    Negative bounds count from the end; what lies outside the axis is clamped to it. An empty slice may start anywhere.
+    What lies outside the axis is clamped to it; a start beyond the end stays as it is, for its size is 0.
     """
     if dim == 0:
         return 0, 0
     start, end = _from_front(start, dim), _from_front(end, dim)
     if stride > 0:
-        first = dim_min(dim_max(start, 0), dim)
+        first = dim_max(start, 0)
         return first, dim_max(ceil_div(dim_min(end, dim) - first, stride), 0)
     first = dim_max(dim_min(start, dim - 1), 0)
     return first, dim_max(ceil_div(first - dim_max(end, -1), -stride), 0)
 
 
 def _from_front(position: Dim, dim: Dim) -> Dim:
-    """The position counted from the front of the axis."""
+    """The position counted from the front, where negative ones count from the end."""
     if isinstance(position, int) and abs(position) >= _INFINITE:
         return dim if position > 0 else -1
     if is_nonnegative(position):
