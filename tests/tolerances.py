@@ -27,6 +27,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "f16": Tolerance(2e-3, 1e-3, "half precision has 11 bits, and references round at other places"),
     "bf16": Tolerance(1.6e-2, 1e-2, "bfloat16 has 8 bits, and references round at other places"),
     "approximate": Tolerance(1e-4, 1e-5, "the reference itself approximates the function"),
+    "onnx-cases": Tolerance(1e-3, 1e-7, "what onnx allows in its own test cases, some of which are written by hand"),
     "model": Tolerance(1e-4, 1e-7, "a whole network in single precision"),
     "random": Tolerance(1e-4, 1e-5, "sums in single precision of terms up to 100, which may cancel"),
     "model-with-logarithms": Tolerance(

@@ -153,7 +153,7 @@ class Graph:
         )
 
     def _name_outputs(self, function: Function) -> None:
-        """Calls the tensors of outputs as the outputs are called, where that name is free and theirs has no other use."""
+        """Calls tensors of outputs as the outputs are called, where that name is free and theirs has no other use."""
         for value, name in zip(function.outputs, function.output_names, strict=True):
             slot = self._slots[value]
             if value.owner is None or name in self._names:

@@ -26,11 +26,12 @@ RULES = RuleSet(
     spatial.RULES,
     normalization.RULES,
     resize.RULES,
-    resize_at_run_time.RULES,
     activations.RULES,
     elementwise.RULES,
     indexing.RULES,
     materialize_shapes.RULES,
+    # Only what a kernel cannot do although it is given the sizes.
+    resize_at_run_time.RULES,
     structure.RULES,
     only=lambda op: not TABLE.is_legal(op),
 )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ...ir import Op, Value
 from ...opdef import ConstraintError, replace
 from ...ops import math, tensor
+from ...ops.enums import Activation
 from ...ops.math.logic import Bitwise
 from ...passes.lowering.building import folded
 from ...passes.lowering.ranges import is_size_at_run_time
@@ -41,7 +42,8 @@ def compute_in_single_precision(op: Op) -> tuple[Value, ...] | None:
 @RULES.on(Op)
 def compute_in_wider_integers(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, wider))) for integers and truth values, where the wider kernel exists"""
-    if not _computes(op):
+    # An activation looks at what has wrapped already: it is split off first.
+    if not _computes(op) or getattr(op, "activation", Activation.NONE) is not Activation.NONE:
         return None
     for dtype, candidates in _EXACT.items():
         if not _has_operand(op, dtype):

@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, tensor
-from ...ops.enums import Activation
+from ...ops.enums import Activation, ScatterReduction
 from ...ops.math.logic import Bitwise
 from ...passes.lowering.building import drop_axis, folded, scalar
 from ...passes.patterns import constant, constant_array
@@ -25,7 +25,8 @@ _LARGEST_POWER = 64
 
 _WRAPPING = (
     math.Add, math.Sub, math.Mul, math.Equal, math.NotEqual, math.Select, math.BitwiseAnd, math.BitwiseOr,
-    math.BitwiseXor, math.BitwiseNot, math.ShiftLeft, math.ReduceSum, math.ReduceProd, math.CumSum, math.Square, math.Pow,
+    math.BitwiseXor, math.BitwiseNot, math.ShiftLeft, math.ReduceSum, math.ReduceProd, math.CumSum, math.Square,
+    math.Pow,
     tensor.Reshape, tensor.Transpose, tensor.Concat, tensor.Split, tensor.Slice, tensor.DynamicSlice, tensor.Gather,
     tensor.GatherElements, tensor.GatherNd, tensor.Pad, tensor.Expand, tensor.Tile, tensor.Reverse, tensor.Trilu,
     tensor.NonZero, tensor.DepthToSpace, tensor.SpaceToDepth,
@@ -41,22 +42,29 @@ _ORDERING = (
 
 def computes(op: Op) -> bool:
     """Whether the rules of this file make an op on i64 legal."""
-    return isinstance(op, math.Div | math.Pow | Bitwise | math.ArgReduction)
+    return isinstance(op, math.Div | math.Pow | math.ReduceMean | Bitwise | math.ArgReduction)
 
 
 @RULES.on(Op)
 def unsigned_as_signed(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, i64))) for u64, where the sign does not matter"""
+    if isinstance(op, tensor.ScatterNd) and op.reduction not in (ScatterReduction.MIN, ScatterReduction.MAX):
+        return _in_signed(op, _signed, _unsigned)
     return _in_signed(op, _signed, _unsigned) if isinstance(op, _WRAPPING) else None
 
 
 @RULES.on(Op)
 def unsigned_order_as_signed(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> op(x + lowest) - lowest for u64 as i64, where the order alone matters"""
+    if isinstance(op, tensor.ScatterNd) and op.reduction in (ScatterReduction.MIN, ScatterReduction.MAX):
+        return _in_signed(op, _shifted, _shifted_back)
     return _in_signed(op, _shifted, _shifted_back) if isinstance(op, _ORDERING) else None
 
 
 def _in_signed(op: Op, into: _Conversion, back: _Conversion) -> tuple[Value, ...] | None:
+    # An activation would see the signed numbers: it is split off first.
+    if getattr(op, "activation", Activation.NONE) is not Activation.NONE:
+        return None
     if not any(v.type.dtype is DType.U64 for v in op.operands):
         return None
 
@@ -94,6 +102,8 @@ def cast_by_way_of_signed(op: tensor.Cast) -> Op | None:
         return None if op.x.type.dtype is DType.I64 else tensor.Cast(tensor.Cast(op.x, DType.I64).result, DType.U64)
     if op.x.type.dtype is not DType.U64 or op.dtype is DType.I64:
         return None
+    if op.dtype in (DType.F16, DType.BF16):
+        return tensor.Cast(tensor.Cast(op.x, DType.F32).result, op.dtype)
     signed = _signed(op.x)
     number = tensor.Cast(signed, op.dtype)
     if not op.dtype.is_float:
@@ -132,12 +142,30 @@ def shift_left_by_powers(op: math.ShiftLeft) -> Op | None:
 
 
 @RULES.on(math.ShiftRight)
+def unsigned_shift_right(op: math.ShiftRight) -> Value | None:
+    """x >> y -> (x without the top bit >> y) + (the top bit ? 2**(63 - y) : 0) for u64"""
+    if op.x.type.dtype is not DType.U64:
+        return None
+    x, places = _signed(op.x), _signed(op.y)
+    has_top = math.Less(x, scalar(0, x)).result
+    rest = math.Select(has_top, math.Add(x, scalar(DType.I64.lowest, x)).result, x).result
+    top = _powers(folded(math.Sub(scalar(63, places), places)))
+    moved_top = math.Select(has_top, top, scalar(0, x)).result
+    return _unsigned(math.Add(math.ShiftRight(rest, places).result, moved_top).result)
+
+
+@RULES.on(math.ShiftRight)
 def shift_right_by_powers(op: math.ShiftRight) -> Op | None:
-    """x >> y -> (x - x mod 2**y) / 2**y for i64"""
+    """x >> y -> select(y > 62, -(x < 0), (x - x mod 2**y) / 2**y) for i64"""
     if not _has_i64(op):
         return None
-    power = _powers(op.y)
-    return math.Div(math.Sub(op.x, math.FloorMod(op.x, power).result).result, power)
+    # 2**63 is no number of 64 bits with a sign.
+    largest = scalar(62, op.y)
+    power = _powers(folded(math.Minimum(op.y, largest)))
+    shifted = math.Div(math.Sub(op.x, math.FloorMod(op.x, power).result).result, power).result
+    is_negative = tensor.Cast(math.Less(op.x, scalar(0, op.x)).result, DType.I64).result
+    is_sign = folded(math.Greater(op.y, largest))
+    return math.Select(is_sign, math.Sub(scalar(0, op.x), is_negative).result, shifted)
 
 
 def _powers(exponents: Value) -> Value:

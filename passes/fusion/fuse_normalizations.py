@@ -1,13 +1,15 @@
-"""fuse-normalizations: layer and RMS norms that are spelled with primitive ops, and the scales and shifts behind them.
+"""fuse-normalizations: norms that are spelled with other ops, and the scales and shifts behind them.
 
 The patterns stand in canonical form, after common subexpressions became one value.
 """
 
-from ...dims import known_different
-from ...ir import Module, Op, Value
+import numpy as np
+
+from ...dims import known_different, known_equal
+from ...ir import Array, Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
-from ...ops.enums import Activation
+from ...ops.enums import Activation, Layout
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ..patterns import constant, constant_array, either_order, number, same_shape
@@ -17,7 +19,7 @@ RULES = RuleSet()
 
 @module_pass()
 def fuse_normalizations(module: Module) -> bool:
-    """Makes layer norms and RMS norms of their primitive parts, and scales and shifts their parameters."""
+    """Makes layer, RMS and group norms of their parts, and scales and shifts their parameters."""
     return apply_rules(module, RULES)
 
 
@@ -101,6 +103,71 @@ def summand_into_norm(op: math.Add) -> Op | None:
                 if bias is not None and same_shape(normed, op.result):
                     return replace(norm, bias=bias)
     return None
+
+
+@RULES.on(tensor.Reshape)
+def group_norm_of_instances(op: tensor.Reshape) -> Op | None:
+    """reshape(instance_norm(reshape(x, [n, groups, elements of a group]))) -> group_norm(x)"""
+    match op:
+        case tensor.Reshape(
+            x=Value(
+                owner=nn.InstanceNorm(x=Value(owner=tensor.Reshape(x=x, dims=None)) as grouped) as norm,
+                has_one_use=True,
+            ),
+        ) if same_shape(x, op.result) and norm.layout is Layout.NCHW and x.type.rank > 2:
+            batch, channels = x.type.shape[:2]
+            groups = grouped.type.shape[1]
+        case _:
+            return None
+    if not isinstance(groups, int) or not isinstance(channels, int) or channels % groups != 0:
+        return None
+    if not known_equal(grouped.type.shape[0], batch):
+        return None
+    scale, bias = constant_array(norm.scale), constant_array(norm.bias)
+    if scale is None or bias is None:
+        return None
+    each = channels // groups
+    repeated = (constant(np.repeat(scale, each), norm.scale), constant(np.repeat(bias, each), norm.bias))
+    return nn.GroupNorm(x, *repeated, groups, norm.epsilon)
+
+
+ChannelNorm = nn.GroupNorm | nn.InstanceNorm
+
+
+@RULES.on(math.Mul)
+def factor_into_channel_norm(op: math.Mul) -> Op | None:
+    """group_norm(x) * c -> group_norm(x) with another scale and bias, for c of one number a channel; instance_norm too"""
+    norm = op.x.owner
+    if not isinstance(norm, ChannelNorm) or op.activation is not Activation.NONE or not op.x.has_one_use:
+        return None
+    factor, scale, bias = _per_channel(op.y, norm), constant_array(norm.scale), constant_array(norm.bias)
+    if factor is None or scale is None or bias is None:
+        return None
+    return replace(norm, scale=constant(scale * factor, norm.scale), bias=constant(bias * factor, norm.bias))
+
+
+@RULES.on(math.Add)
+def summand_into_channel_norm(op: math.Add) -> Op | None:
+    """group_norm(x) + c -> group_norm(x) with another bias, for c of one number a channel; instance_norm too"""
+    norm = op.x.owner
+    if not isinstance(norm, ChannelNorm) or op.activation is not Activation.NONE or not op.x.has_one_use:
+        return None
+    summand, bias = _per_channel(op.y, norm), constant_array(norm.bias)
+    if summand is None or bias is None:
+        return None
+    return replace(norm, bias=constant(bias + summand, norm.bias))
+
+
+def _per_channel(value: Value, norm: ChannelNorm) -> Array | None:
+    """The elements of a constant that has one, or one for each channel and the axis where the norm has them."""
+    array, rank = constant_array(value), norm.x.type.rank
+    if array is None or array.ndim > rank:
+        return None
+    shape = (1,) * (rank - array.ndim) + array.shape
+    axis = norm.layout.channel_axis(rank)
+    if array.size != 1 and any(d != 1 for a, d in enumerate(shape) if a != axis):
+        return None
+    return array.reshape(-1)
 
 
 def _parameter(value: Value, norm: nn.LayerNorm | nn.RmsNorm) -> Value | None:

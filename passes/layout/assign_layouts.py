@@ -10,17 +10,20 @@ from ...dims import SymInt, evaluate, free_symbols
 from ...ir import Function, Module, Op, Value
 from ...ops import tensor
 from ...ops.enums import Layout
+from ...ops.nn.activation import SoftmaxFamily
 from ...pass_manager import Property, module_pass
 from ...types import TensorType
 from ...weights import Weight
 from .channels_last import (
     Form,
     channels_last_form,
+    moved_axis,
     moves_only_ones,
     permuted,
     to_channels_first,
     to_channels_last,
 )
+from .free_transposes import gives_either_order, is_absorbed, takes_either_order
 from .minimum_cut import ONE, ZERO, LabelProblem, Node
 
 NOMINAL_SIZE = 16
@@ -62,11 +65,13 @@ def _assign(function: Function) -> bool:
 
 def transposed_bytes(function: Function) -> int:
     """The bytes that the function's transposes move in one run, as the cut counts them."""
-    return sum(
-        _cost(op.x.type, op.permutation)
-        for op in function.ops
-        if isinstance(op, tensor.Transpose) and not isinstance(op.x.owner, tensor.Constant)
-    )
+    total = 0
+    for op in function.ops:
+        if isinstance(op, SoftmaxFamily):
+            total += _cost_of_softmax(op.x.type, op.axis)
+        elif isinstance(op, tensor.Transpose) and not isinstance(op.x.owner, tensor.Constant):
+            total += 0 if is_absorbed(op) else _cost(op.x.type, op.permutation)
+    return total
 
 
 def _form(op: Op) -> Form | None:
@@ -104,6 +109,13 @@ def _cost(type_: TensorType, permutation: tuple[int, ...]) -> int:
     return elements * max(type_.dtype.bits // 8, 1) + TRANSPOSE_OVERHEAD
 
 
+def _cost_of_softmax(type_: TensorType, axis: int) -> int:
+    """Targets compute it along the last axis: along another one they transpose before and behind."""
+    swap = [*range(type_.rank)]
+    swap[axis], swap[-1] = swap[-1], swap[axis]
+    return 2 * _cost(type_, tuple(swap))
+
+
 @dataclass
 class _Problem:
     """The function's layout choice as a label problem: label 1 is channels-last."""
@@ -117,6 +129,10 @@ class _Problem:
             self.problem.add_node(op)
             if isinstance(op, tensor.Transpose):
                 self._cost_of_transpose(op)
+            elif isinstance(op, SoftmaxFamily):
+                self.problem.cost_of_zero(op, _cost_of_softmax(op.x.type, op.axis))
+                last = op.x.type.with_shape(permuted(op.x.type.shape, to_channels_last(op.x.type.rank)))
+                self.problem.cost_of_one(op, _cost_of_softmax(last, moved_axis(op.axis, last.rank)))
         for value in self.function.values():
             if not isinstance(value.owner, tensor.Constant):
                 self._cost_of_value(value)
@@ -136,11 +152,15 @@ class _Problem:
 
     def _label(self, op: Op) -> Node:
         form = self.forms.get(op)
-        return ZERO if form is None else ONE if form.is_required else op
+        if form is None:
+            return op if gives_either_order(op) else ZERO
+        return ONE if form.is_required else op
 
     def _maker(self, value: Value) -> Node:
-        form = self.forms.get(value.owner) if value.owner is not None else None
-        return self._label(value.owner) if value.owner and form and form.result_follows else ZERO
+        if value.owner is None:
+            return ZERO
+        form = self.forms.get(value.owner)
+        return ZERO if form is not None and not form.result_follows else self._label(value.owner)
 
     def _cost_of_value(self, value: Value) -> None:
         same_rank: list[Node] = []
@@ -148,7 +168,8 @@ class _Problem:
         for user in value.uses:
             form = self.forms.get(user)
             if form is None or value not in form.follows:
-                same_rank.append(ZERO)
+                if not takes_either_order(user, value):
+                    same_rank.append(ZERO)
             elif value.type.rank < form.rank:
                 # Brought to the op's rank it is another tensor, which only the channels-first one can become.
                 same_rank.append(ZERO)

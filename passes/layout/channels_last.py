@@ -198,6 +198,14 @@ def _reshape(op: Op) -> Form | None:
     return Form((x,), len(before), lambda last: replace(op, x=last[x], shape=shape))
 
 
+def _mat_mul(op: Op) -> Form | None:
+    """Transposed, the product of two batches of matrices is that of the transposed ones in the other order."""
+    assert isinstance(op, math.MatMul)
+    if op.x.type.rank != 3 or op.y.type.rank != 3:
+        return None
+    return Form((), 3, lambda last: math.MatMul(op.y, op.x, not op.transpose_y, not op.transpose_x))
+
+
 _Describer = Callable[[Op], Form | None]
 
 _BY_CLASS: dict[type[Op], _Describer] = {}
@@ -215,6 +223,7 @@ _FORMS: dict[type[Op], _Describer] = {
     nn.LocalResponseNorm: _normalization,
     nn.Resize: _resize,
     nn.BatchNorm: _batch_norm,
+    math.MatMul: _mat_mul,
     nn.PRelu: _elementwise,
     nn.Softmax: _along_axis,
     nn.LogSoftmax: _along_axis,

@@ -178,7 +178,7 @@ def slice_at_run_time(op: tensor.Slice) -> Op | None:
     """slice(x, starts = [n]) -> dynamic_slice(x, starts, ends)"""
     bounds = zip(op.starts, op.sizes, op.strides, strict=True)
     # Backwards, the end before the first element would count from the back.
-    if any(s < 0 for s in op.strides):
+    if not op.strides or any(s < 0 for s in op.strides):
         return None
     ends = tuple(start + size * stride for start, size, stride in bounds)
     scope = _Scope(op)

@@ -5,7 +5,7 @@ Variances are means of squared distances from the mean, never differences of lar
 
 from collections.abc import Sequence
 
-from ...dims import Dim
+from ...dims import product
 from ...ir import Op, Value
 from ...ops import math, nn
 from ...ops.enums import Layout
@@ -56,16 +56,18 @@ def instance_norm_to_means(op: nn.InstanceNorm) -> Value:
 def group_norm_to_means(op: nn.GroupNorm) -> Value:
     """group_norm(x) -> reshape(instance_norm(reshape(x)) * scale + bias), a group of channels being an instance"""
     shape = op.x.type.shape
-    batch, channels = shape[0], op.channels
-    positions: Dim = 1
-    for axis in op.layout.spatial_axes(len(shape)):
-        positions = positions * shape[axis]
-    each = channels // op.groups
-    grouped: Shape = (batch, op.groups, each, positions)
+    if op.groups == 1:
+        axis = op.layout.channel_axis(len(shape))
+        scale, bias = (_along(p, axis, len(shape)) for p in (op.scale, op.bias))
+        return _scaled_standard(op.x, range(1, len(shape)), op.epsilon, scale, bias)
+    each = op.channels // op.groups
+    spatial: Shape = tuple(shape[axis] for axis in op.layout.spatial_axes(len(shape)))
+    grouped: Shape = (shape[0], op.groups, each, product(spatial))
     parameters: Shape = (op.groups, each, 1)
-    axes = (2, 3)
+    axes: tuple[int, ...] = (2, 3)
     if op.layout is Layout.NHWC:
-        grouped, parameters, axes = (batch, positions, op.groups, each), (op.groups, each), (1, 3)
+        grouped, parameters = (shape[0], *spatial, op.groups, each), (op.groups, each)
+        axes = (*range(1, len(spatial) + 1), len(spatial) + 2)
     x = folded_reshape(op.x, grouped)
     scale, bias = folded_reshape(op.scale, parameters), folded_reshape(op.bias, parameters)
     return folded_reshape(_scaled_standard(x, axes, op.epsilon, scale, bias), shape)

@@ -34,6 +34,18 @@ def _around(shape: tuple[Dim, ...], axis: int) -> tuple[Dim, Dim, Dim]:
     return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
 
 
+@RULES.on(tensor.Transpose)
+def transpose_of_nothing(op: tensor.Transpose) -> Value | None:
+    """transpose(x, []) -> x"""
+    return None if op.permutation else op.x
+
+
+@RULES.on(tensor.Slice)
+def slice_of_scalar(op: tensor.Slice) -> Value | None:
+    """slice(x, []) -> x"""
+    return None if op.sizes else op.x
+
+
 @RULES.on(math.Reduction)
 def reduction_of_nothing(op: math.Reduction) -> Value | None:
     """reduce(x, axes = []) -> x"""

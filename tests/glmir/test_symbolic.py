@@ -64,6 +64,14 @@ def test_shapes_and_constants() -> None:
     assert contents(value(DType.I64, 3)) is None
 
 
+def test_moved_scalars_stay_scalars() -> None:
+    number = constant(1.25, np.float32)
+    assert contents(tensor.Pad(number, None, (), ())) == 1.25
+    assert contents(tensor.Tile(number, ())) == 1.25
+    assert contents(tensor.Expand(number, None, ())) == 1.25
+    assert contents(tensor.Transpose(number, ())) == 1.25
+
+
 def test_shape_gather_mul_concat_reshape() -> None:
     shape = shape_of(n, 64, h, w)
     pixels = math.Mul(pick(shape, 2), pick(shape, 3)).result

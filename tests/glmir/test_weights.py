@@ -137,3 +137,9 @@ def test_files_that_are_no_sidecars(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ValueError):
         load_sidecar(path)
+
+
+def test_what_numpy_computes_from_scalars_is_an_array() -> None:
+    weight = Weight(np.negative(np.array(2.0, np.float32)))
+    assert isinstance(weight.array, np.ndarray)
+    assert weight.type == TensorType(DType.F32, ())

@@ -63,7 +63,12 @@ def reshape(op: tensor.Reshape, graph: Graph) -> None:
     graph.add(BuiltinOperator.RESHAPE, [op.x, shape], [op.result], options)
 
 
-@TABLE.emits(tensor.Transpose, when=(up_to_rank(8),))
+def has_axes(op: tensor.Transpose | tensor.Slice) -> bool:
+    """at least one axis"""
+    return op.x.type.rank > 0
+
+
+@TABLE.emits(tensor.Transpose, when=(has_axes, up_to_rank(8)))
 def transpose(op: tensor.Transpose, graph: Graph) -> None:
     graph.add(BuiltinOperator.TRANSPOSE, [op.x, int32(op.permutation)], [op.result])
 
@@ -107,7 +112,7 @@ def is_contiguous(op: tensor.Slice) -> bool:
     )
 
 
-@TABLE.emits(tensor.Slice, when=(is_contiguous, up_to_rank(8)))
+@TABLE.emits(tensor.Slice, when=(has_axes, is_contiguous, up_to_rank(8)))
 def slice_(op: tensor.Slice, graph: Graph) -> None:
     begin = int32([s for s in op.starts if isinstance(s, int)])
     size = int32([-1 if isinstance(s, SymInt) else s for s in op.sizes])
@@ -152,7 +157,7 @@ def has_known_bounds(op: tensor.Slice) -> bool:
     return all(b is not None for b in _all_bounds(op))
 
 
-@TABLE.emits(tensor.Slice, when=(has_known_bounds, up_to_rank(8)))
+@TABLE.emits(tensor.Slice, when=(has_axes, has_known_bounds, up_to_rank(8)))
 def strided_slice(op: tensor.Slice, graph: Graph) -> None:
     bounds = [b for b in _all_bounds(op) if b is not None]
     options = StridedSliceOptions(end_mask=sum(1 << i for i, b in enumerate(bounds) if b.end is None))

@@ -228,6 +228,8 @@ class Node:
         dims = self.dims(index) or (None,) * count
         if all(d is not None for d in dims):
             return tuple(d for d in dims if d is not None), None
+        if axes and len(axes) != len(dims):
+            raise Unsupported(f"input {index} has {len(dims)} elements for {len(axes)} axes")
         fresh = [self.unknown_dim(axis) for axis in axes] or [self.scope.fresh_symbol() for _ in dims]
         filled = tuple(new if d is None else d for d, new in zip(dims, fresh, strict=True))
         return filled, self.operand(index)

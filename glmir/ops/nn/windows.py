@@ -46,7 +46,7 @@ class Windows:
         return tuple(self.count(axis, size) for axis, size in enumerate(sizes))
 
     def count(self, axis: int, size: Dim) -> Dim:
-        room = size + self.low[axis] + self.high[axis] - self.extents[axis]
+        room = size + self.low[axis] + self.high[axis] - window_extent(self.kernel[axis], self.dilations[axis])
         stride = self.strides[axis]
         if not self.ceil_mode:
             return room // stride + 1

@@ -10,6 +10,7 @@ from ...opdef import constraint, op, op_family
 from ...types import DType, TensorType
 from ..enums import ScatterReduction
 from .binding import bound, is_shape_operand, shapes_may_agree
+from .slicing import slice_extent
 
 
 @op
@@ -120,19 +121,11 @@ class DynamicSlice(Op):
     def evaluate(self, x: Array, starts: Array, ends: Array) -> Array:
         index = [slice(None)] * x.ndim
         for axis, start, end, stride in zip(self.axes, starts, ends, self.strides, strict=True):
-            index[axis] = _clamped_slice(int(start), int(end), stride, x.shape[axis])
+            first, size = slice_extent(int(start), int(end), stride, x.shape[axis])
+            assert isinstance(first, int) and isinstance(size, int)
+            stop = first + size * stride
+            index[axis] = slice(first, stop if stop >= 0 else None, stride)
         return x[tuple(index)]
-
-
-def _clamped_slice(start: int, end: int, stride: int, dim: int) -> slice:
-    """ONNX's rule; Python's differs for a negative stride whose start lies before the first element."""
-    start, end = (b + dim if b < 0 else b for b in (start, end))
-    if dim == 0:
-        return slice(0, 0)
-    if stride > 0:
-        return slice(min(max(start, 0), dim), min(max(end, 0), dim), stride)
-    end = min(max(end, -1), dim - 1)
-    return slice(min(max(start, 0), dim - 1), None if end < 0 else end, stride)
 
 
 @op_family

@@ -235,6 +235,8 @@ class Pad(Op):
 
     def evaluate(self, x: Array, value: Array | None) -> Array:
         amounts = [(bound(low), bound(high)) for low, high in zip(self.low, self.high, strict=True)]
+        if not amounts:
+            return x
         if self.mode is not PadMode.CONSTANT:
             return np.pad(x, amounts, mode=self.mode.value)
         padded = np.full([low + d + high for (low, high), d in zip(amounts, x.shape, strict=True)], 0, x.dtype)

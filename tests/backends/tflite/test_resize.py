@@ -96,6 +96,39 @@ def test_dynamic_shrinking(transform: CoordinateTransform, mode: ResizeMode, fac
     check_op(op, {"n": 1, "h": 9, "w": 8}, {"n": 2, "h": 12, "w": 11})
 
 
+UNRELATED: tuple[Sizes, ...] = ({"n": 1, "h": 4, "w": 1}, {"n": 2, "h": 7, "w": 5}, {"n": 1, "h": 2, "w": 13})
+
+
+def image() -> Value:
+    return argument("n", "h", "w", 3)
+
+
+PLAIN = [t for t in CoordinateTransform if t is not CROP]
+
+
+@pytest.mark.parametrize("transform", PLAIN, ids=lambda t: t.value)
+@pytest.mark.parametrize("mode", [LINEAR, CUBIC], ids=lambda m: m.value)
+@pytest.mark.parametrize("exclude_outside", [False, True])
+def test_interpolation_to_sizes_at_run_time(
+    mode: ResizeMode, transform: CoordinateTransform, exclude_outside: bool
+) -> None:
+    for shape in ((N, H + 3, W * 2 - 1, 3), (N, 5, W // 3 + 1, 3)):
+        op = resize(image(), shape, (), mode, transform, exclude_outside=exclude_outside)
+        check_op(op, *UNRELATED, tolerance="f32-sums")
+    op = resize(image(), (N, H * 3 // 2, W, 3), (1.0, 1.5, 1.0, 1.0), mode, HALF_PIXEL, exclude_outside=exclude_outside)
+    check_op(op, *UNRELATED, tolerance="f32-sums")
+
+
+@pytest.mark.parametrize("transform", PLAIN, ids=lambda t: t.value)
+@pytest.mark.parametrize("rounding", NearestRounding, ids=lambda r: r.value)
+def test_nearest_to_sizes_at_run_time(rounding: NearestRounding, transform: CoordinateTransform) -> None:
+    for shape in ((N, H + 3, W * 2 - 1, 3), (N, 5, W // 3 + 1, 3)):
+        check_op(resize(image(), shape, (), NEAREST, transform, rounding=rounding), *UNRELATED, tolerance="exact")
+    if transform in (ASYMMETRIC, HALF_PIXEL):
+        op = resize(image(), (N, H * 3 // 2, W, 3), (1.0, 1.5, 1.0, 1.0), NEAREST, transform, rounding=rounding)
+        check_op(op, *UNRELATED, tolerance="exact")
+
+
 @pytest.mark.parametrize(
     "op",
     [

@@ -206,6 +206,19 @@ def test_tensors_without_elements() -> None:
     check_with(lambda x: tensor.Slice(x, (1, 0), (0, 3), (1, 1)), [sample(F32, (2, 3))], tolerance="exact")
 
 
+def test_scalars() -> None:
+    for build in (
+        lambda x: tensor.Transpose(x, ()),
+        lambda x: tensor.Reverse(x, ()),
+        lambda x: tensor.Slice(x, (), (), ()),
+        lambda x: tensor.Pad(x, None, (), ()),
+        lambda x: tensor.Tile(x, ()),
+        lambda x: tensor.Expand(x, None, ()),
+        lambda x: tensor.Reshape(x, None, ()),
+    ):
+        check_with(build, [sample(F32, ())], tolerance="exact")
+
+
 def test_cast_by_way_of_bfloat16() -> None:
     x = sample(F32, (2, 8))
     check_with(lambda v: tensor.Cast(tensor.Cast(v, DType.BF16).result, F32), [x], tolerance="exact")

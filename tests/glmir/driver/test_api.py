@@ -83,6 +83,16 @@ def test_inputs_are_typed_and_pinned(inputs: "Mapping[str, object] | list[object
     np.testing.assert_array_equal(artifact.run({"x": X})["y"], X * 16000)
 
 
+def test_a_pinned_input_may_say_which_axes() -> None:
+    """What the frontend must know when it reads the model, a pinned input can tell."""
+    node = helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=0)
+    source = model([node], [tensor("x", 2, 3), tensor("axes", 1, dtype=TensorProto.INT64)], ["y"])
+    with pytest.raises(CompileError, match="must be constant"):
+        glmir.compile(source, target="tflite")
+    artifact = glmir.compile(source, target="tflite", inputs={"axes": [1]})
+    assert_close(artifact.run({"x": X})["y"], X.sum(1), "f32")
+
+
 def test_options_of_the_command_line() -> None:
     artifact = glmir.compile(conv_model(), dims={"n": 1, "h": 4}, io_layout=["features=nhwc"], opt_level="s")
     image = np.ones((1, 3, 4, 5), np.float32)

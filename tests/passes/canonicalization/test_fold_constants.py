@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from glmir.ir import Function, Module, Op
+from glmir.interpreter import run
+from glmir.ir import Function, Module, Op, Value
 from glmir.ops import tensor
-from glmir.ops.math import Add
+from glmir.ops.math import Add, ReduceSum
 from glmir.passes.canonicalization.fold_constants import fold_constants
+from glmir.rewriter import insert_new_ops
+from glmir.types import DType, TensorType
 from glmir.weights import Weight
 
 
@@ -37,3 +40,23 @@ def test_an_op_that_fails_stays() -> None:
     constant, indices = tensor.Constant(Weight(np.ones(3))), tensor.Constant(Weight(np.array([7])))
     module = _module_returning(constant, indices, tensor.Gather(constant.result, indices.result, 0))
     assert not fold_constants(module)
+
+
+def test_a_tensor_without_elements_is_known() -> None:
+    """It is, whatever computes it, and so is what is computed from it."""
+    x, empty = Value(TensorType(DType.F32, (2, 3)), "x"), Value(TensorType(DType.F32, (0, 3)), "empty")
+    function = Function("main", [x, empty])
+    results = [
+        Add(tensor.Slice(x, (1, 0), (0, 3), (1, 1)).result, empty).result,
+        ReduceSum(empty, (0,), False).result,
+        tensor.Concat((x, empty), 0).result,
+    ]
+    insert_new_ops(results, function.ops.append)
+    function.set_outputs(results, ["nothing", "sum", "all"])
+    module = Module([function])
+    assert fold_constants(module)
+    kinds = [type(v.owner) for v in function.outputs]
+    assert kinds == [tensor.Constant, tensor.Constant, tensor.Concat]
+    computed = run(module, {"x": np.ones((2, 3), np.float32), "empty": np.ones((0, 3), np.float32)})
+    assert computed["nothing"].shape == (0, 3)
+    assert computed["sum"].tolist() == [0, 0, 0]

@@ -48,7 +48,7 @@ class GraphBuilder:
     def step(self) -> None:
         steps = (
             conv, conv, pool, unary, binary, binary_with_constant, binary_of_other_rank, concat, reduce, pad, slices,
-            reshape, transpose, softmax, split, flatten,
+            reshape, transpose, softmax, split, flatten, shuffle, mat_mul,
         )  # fmt: skip
         try:
             steps[self.integer(0, len(steps) - 1)](self)
@@ -140,6 +140,21 @@ def transpose(b: GraphBuilder) -> None:
     axes = list(range(x.type.rank))
     order = [axes.pop(b.integer(0, len(axes) - 1)) for _ in range(x.type.rank)]
     b.add(tensor.Transpose(x, tuple(order)))
+
+
+def shuffle(b: GraphBuilder) -> None:
+    x = b.value(3)
+    n, c, *rest = x.type.static_shape
+    if c % 2 == 0 and c > 2:
+        parts = tensor.Reshape(x, None, (n, 2, c // 2, *rest))
+        swapped = tensor.Transpose(parts.result, (0, 2, 1, *range(3, parts.result.type.rank)))
+        for op in (parts, swapped, tensor.Reshape(swapped.result, None, (n, c, *rest))):
+            b.add(op)
+
+
+def mat_mul(b: GraphBuilder) -> None:
+    x = b.value(3)
+    b.add(math.MatMul(x, x, b.integer(0, 1) == 1, b.integer(0, 1) == 1))
 
 
 def softmax(b: GraphBuilder) -> None:

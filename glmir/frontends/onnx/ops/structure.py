@@ -242,16 +242,26 @@ def _pad_value(node: Node) -> Value | None:
 
 @TABLE.imports("DepthToSpace")
 def _depth_to_space(node: Node) -> Imported:
-    try:
-        order = ChannelOrder(node.string("mode", "DCR").lower())
-    except ValueError:
-        raise Unsupported(f"the mode {node.string('mode')} is neither DCR nor CRD") from None
-    return tensor.DepthToSpace(node.operand(0), node.int("blocksize"), order)
+    return tensor.DepthToSpace(node.operand(0), node.int("blocksize"), _channel_order(node))
 
 
 @TABLE.imports("SpaceToDepth")
 def _space_to_depth(node: Node) -> Imported:
-    return tensor.SpaceToDepth(node.operand(0), node.int("blocksize"))
+    x, block = node.operand(0), node.int("blocksize")
+    gathered = tensor.SpaceToDepth(x, block)
+    if _channel_order(node) is ChannelOrder.DCR:
+        return gathered
+    # Since opset 28 the channels may come before the places in the block.
+    shape = gathered.result.type.shape
+    apart = tensor.Reshape(gathered.result, None, (shape[0], block**2, x.type.shape[1], *shape[2:])).result
+    return tensor.Reshape(tensor.Transpose(apart, (0, 2, 1, 3, 4)).result, None, shape)
+
+
+def _channel_order(node: Node) -> ChannelOrder:
+    try:
+        return ChannelOrder(node.string("mode", "DCR").lower())
+    except ValueError:
+        raise Unsupported(f"the mode {node.string('mode')} is neither DCR nor CRD") from None
 
 
 @TABLE.imports("Shape")

@@ -45,6 +45,8 @@ SLICES: list[tuple[Sequence[int], Sequence[int], Sequence[int] | None, Sequence[
     ((100,), (200,), (1,), None),
     ((INT_MAX,), (INT_MIN,), (-1,), (-1,)),
     ((2, 2), (INT_MAX, -1), (-1, -2), (1, 1)),
+    ((3,), (INT_MAX,), (-1,), (-2,)),
+    ((-1,), (INT32_MAX,), (0,), (-1,)),
 ]
 
 
@@ -103,7 +105,9 @@ def test_bad_slices_are_refused() -> None:
 
 
 def numpy_extent(start: int, end: int, stride: int, dim: int) -> list[int]:
-    """The positions that ONNX Slice reads, from its text: bounds are moved by the size, then clamped."""
+    """The positions that ONNX Slice reads: bounds are moved by the size, then clamped; backwards all has its end at 0."""
+    if stride < 0 and end == INT_MAX:
+        end = INT_MIN
     start, end = (b + dim if b < 0 else b for b in (start, end))
     if stride > 0:
         return list(range(min(max(start, 0), dim), min(max(end, 0), dim), stride))

@@ -63,6 +63,12 @@ def test_reshape_of_empty_tensors() -> None:
     check("Reshape", floats(0, 3), ints(3, 0), constants=[1], allowzero=1)
 
 
+@pytest.mark.parametrize("shape", [(2, 0, 4, 1), (0, 0, 2, -1), (0, 12), (4, 6)])
+def test_zeros_known_at_run_time_copy_dimensions(shape: tuple[int, ...]) -> None:
+    check("Reshape", floats(2, 3, 4), ints(*shape))
+    check("Reshape", floats(2, 3, 4), ints(*shape), dims={0: ["n", 3, "m"]})
+
+
 def test_reshape_to_a_shape_known_at_run_time() -> None:
     module = check("Reshape", floats(2, 3, 4), ints(4, 6))
     assert result_type(module) == "f32[u0, 24 // u0]" or result_type(module) == "f32[u0, u1]"
@@ -275,6 +281,12 @@ def test_depth_to_space_of_opset_7() -> None:
 @pytest.mark.parametrize("opset", [7, 13])
 def test_space_to_depth(opset: int) -> None:
     check("SpaceToDepth", floats(2, 3, 4, 6), opset=opset, blocksize=2, dims={0: ["n", 3, 4, "w"]})
+
+
+def test_space_to_depth_with_the_channels_first() -> None:
+    """The mode exists since opset 28."""
+    dims = {0: ["n", 3, 4, "w"]}
+    check("SpaceToDepth", floats(2, 3, 4, 6), opset=NEWEST, blocksize=2, mode="CRD", dims=dims, oracle="onnx")
 
 
 @pytest.mark.parametrize("attributes", [{}, {"start": 1}, {"end": -1}, {"start": -2, "end": 9}, {"start": 2, "end": 1}])
