@@ -1,7 +1,7 @@
-"""What every backend shares: a table of emitters, and legality, which follows from it (DESIGN §6).
+"""What every backend shares: a table of emitters, and legality, which follows from it (spec/add_a_target.md).
 
-A backend is a table: ``@TABLE.emits(nn.Conv, when=(is_2d,))`` over one short function per op. An op is legal when it has
-an emitter whose conditions hold. Emitters decide nothing: they write down what is there.
+A backend is a table: ``@TABLE.emits(nn.Conv, when=(is_2d,))`` over one short function per op. An op is legal when it
+has an emitter whose conditions hold. Emitters decide nothing: they write down what is there.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,9 @@ OpT = TypeVar("OpT", bound=Op)
 BuilderT = TypeVar("BuilderT")
 
 Condition = Callable[[OpT], bool]
-"""Whether an op can be emitted; its docstring, one line, completes the sentence 'the target needs …'."""
+"""Whether an op can be emitted; its docstring, one line, completes the sentence 'the target needs …'.
+
+Any op of the class may be asked, also one that breaks other conditions of the emitter."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,13 @@ class Emitter(Generic[BuilderT]):
     conditions: tuple[Condition[Op], ...]
     emit: Callable[[Op, BuilderT], None]
 
-    def broken_condition(self, op: Op) -> Condition[Op] | None:
-        """The first condition that does not hold."""
-        return next((c for c in self.conditions if not c(op)), None)
+    def takes(self, op: Op) -> bool:
+        """Whether all conditions hold."""
+        return all(c(op) for c in self.conditions)
+
+    def broken_conditions(self, op: Op) -> list[Condition[Op]]:
+        """The conditions that do not hold."""
+        return [c for c in self.conditions if not c(op)]
 
 
 class EmitterTable(Generic[BuilderT]):
@@ -41,9 +47,15 @@ class EmitterTable(Generic[BuilderT]):
     def emits(
         self, *op_classes: type[OpT], when: Sequence[Condition[OpT]] = ()
     ) -> Callable[[Callable[[OpT, BuilderT], None]], Callable[[OpT, BuilderT], None]]:
-        """Registers an emitter for op classes, or families of them, under conditions that must all hold."""
-        if missing := [c for c in when if not c.__doc__]:
-            raise TypeError(f"condition {missing[0].__name__} needs a docstring")
+        """Registers an emitter for op classes, or families of them, under conditions that must all hold.
+
+        Raises TypeError for a condition whose docstring is none, or ends in a full stop: it is a part of a sentence.
+        """
+        for condition in when:
+            if not condition.__doc__:
+                raise TypeError(f"condition {condition.__name__} needs a docstring")
+            if condition.__doc__.endswith("."):
+                raise TypeError(f"the docstring of condition {condition.__name__} is a phrase, without a full stop")
 
         def register(function: Callable[[OpT, BuilderT], None]) -> Callable[[OpT, BuilderT], None]:
             for op_class in op_classes:
@@ -64,17 +76,21 @@ class EmitterTable(Generic[BuilderT]):
 
     def find(self, op: Op) -> Emitter[BuilderT] | None:
         """The emitter that writes ``op``; None if it is not legal."""
-        return next((e for e in self.for_class(type(op)) if e.broken_condition(op) is None), None)
+        return next((e for e in self.for_class(type(op)) if e.takes(op)), None)
 
     def is_legal(self, op: Op) -> bool:
         return self.find(op) is not None
 
     def why_illegal(self, op: Op) -> str:
-        """What keeps an illegal op from being emitted, as the end of a sentence."""
+        """What keeps an illegal op from being emitted, as the end of a sentence: all that the emitters need which come
+        closest."""
         emitters = self.for_class(type(op))
         if not emitters:
             return "the target has no such op, and nothing rewrites it into what it has"
-        needs = [(broken.__doc__ or "").rstrip(".") for e in emitters if (broken := e.broken_condition(op)) is not None]
+        broken = [e.broken_conditions(op) for e in emitters]
+        fewest = min(map(len, broken))
+        closest = [conditions for conditions in broken if len(conditions) == fewest]
+        needs = [" and ".join(c.__doc__ or "" for c in conditions) for conditions in closest]
         return f"the target needs {' or '.join(dict.fromkeys(needs))}"
 
 

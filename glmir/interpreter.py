@@ -1,4 +1,4 @@
-"""The reference interpreter: runs a module with the ops' own ``evaluate`` (DESIGN §3).
+"""The reference interpreter: runs a module with the ops' own ``evaluate`` (spec/ir.md).
 
 Every result is held against its declared type, so running a module also checks type inference. Symbols are bound by the
 inputs' shapes and, for data-dependent shapes, by the results that first show them. Quantized values are arrays of their

@@ -1,4 +1,4 @@
-"""How an op is declared: once (DESIGN §3, spec/add_an_op.md).
+"""How an op is declared: once (spec/add_an_op.md).
 
 ``@op`` turns a class into a dataclass whose fields annotated ``Value`` (or ``Value | None``, ``tuple[Value, ...]``) are
 the operands and whose other fields are typed attributes. Everything else that needs to know the op (verifier, printer,

@@ -1,4 +1,4 @@
-"""Passes, their options, and the manager that runs them in order (DESIGN §4, spec/passes.md).
+"""Passes, their options, and the manager that runs them in order (spec/passes_guide.md).
 
 A pass is a function ``(module, *, option=…) -> bool``; the bool says whether it changed the module, the keyword
 arguments with their defaults are its options. ``@module_pass()`` makes a ``Pass`` of it.

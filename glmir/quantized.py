@@ -1,4 +1,4 @@
-"""What quantized values mean (DESIGN §3): ``real = (stored - zero_point) * scale``.
+"""What quantized values mean (spec/types.md): ``real = (stored - zero_point) * scale``.
 
 An op with quantized operands or results means: dequantize the operands, compute, quantize the results. So a tensor may
 be quantized wherever it stands, and no op is declared twice. A quantized value is carried as the array of its stored

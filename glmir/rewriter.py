@@ -1,4 +1,4 @@
-"""The rewriter: rules on op classes, applied from a worklist to a fixpoint (DESIGN §4, spec/passes.md).
+"""The rewriter: rules on op classes, applied from a worklist to a fixpoint (spec/passes_guide.md).
 
 A rule is a function from one op to what replaces it: None (the rule does not apply), an op, a value, or a value per
 result. It only builds; the driver inserts what is new, hands names and locations on, removes what died, and visits what

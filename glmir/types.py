@@ -62,6 +62,11 @@ class DType(enum.Enum):
         return (1 << (self.bits - self.is_signed_integer)) - 1
 
     @property
+    def largest(self) -> float:
+        """The greatest finite number of a floating-point dtype; the least is its negative."""
+        return float(ml_dtypes.finfo(self.numpy).max)  # type: ignore[no-untyped-call]
+
+    @property
     def is_float(self) -> bool:
         return self in _FLOATS
 

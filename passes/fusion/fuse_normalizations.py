@@ -136,7 +136,7 @@ ChannelNorm = nn.GroupNorm | nn.InstanceNorm
 
 @RULES.on(math.Mul)
 def factor_into_channel_norm(op: math.Mul) -> Op | None:
-    """group_norm(x) * c -> group_norm(x) with another scale and bias, for c of one number a channel; instance_norm too"""
+    """group_norm(x) * c -> group_norm(x) with other parameters, for c of one number a channel; instance_norm too"""
     norm = op.x.owner
     if not isinstance(norm, ChannelNorm) or op.activation is not Activation.NONE or not op.x.has_one_use:
         return None

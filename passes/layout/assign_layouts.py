@@ -1,7 +1,7 @@
 """assign-layouts: which ops run with channels last, so that the fewest bytes are transposed.
 
 Each op that can run in either order gets a binary label, each value a cost, its bytes, that is due when its maker and
-any of its users disagree; ops with a fixed order, inputs and outputs are pinned (DESIGN §4).
+any of its users disagree; ops with a fixed order, inputs and outputs are pinned (spec/layouts.md).
 """
 
 from dataclasses import dataclass, field

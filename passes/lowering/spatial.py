@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from math import prod
 from typing import TypeVar
 
-import ml_dtypes
 import numpy as np
 
 from ...dims import Dim, dim_max, dim_min, known_equal, product
@@ -234,8 +233,7 @@ def max_pool_padding_to_pad(op: nn.MaxPool) -> Op | None:
 
 
 def _lowest(dtype: DType) -> Array:
-    limits = ml_dtypes.finfo if dtype.is_float else ml_dtypes.iinfo
-    return np.array(limits(dtype.numpy).min, dtype.numpy)
+    return np.array(-dtype.largest if dtype.is_float else dtype.lowest, dtype.numpy)
 
 
 def _is_never_negative(x: Value) -> bool:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ....ir import Op
 from ....ops import math, nn, tensor
 from ....ops.enums import ChannelOrder, Layout
 from ....passes.patterns import constant_array
@@ -19,16 +18,17 @@ from ..schema_options import (
     SpaceToDepthOptions,
 )
 from .elementwise import ACTIVATIONS
+from .operands import takes
 from .weights import is_f32
 
 TABLE = TfliteTable()
 
 MAX_MATMUL_RANK = 5
-MOVABLE = frozenset((DType.F32, DType.I8, DType.U8, DType.I32, DType.I64))
+_MOVABLE = takes(DType.F32, DType.I8, DType.U8, DType.I32, DType.I64)
 
 
 def has_constant_weight(op: nn.Linear) -> bool:
-    """a constant weight."""
+    """a constant weight"""
     # The kernel takes others too, but XNNPACK does not; it multiplies two computed matrices.
     return constant_array(op.weight) is not None
 
@@ -42,12 +42,12 @@ def fully_connected(op: nn.Linear, graph: Graph) -> None:
 
 
 def multiplies_by_constant(op: math.MatMul) -> bool:
-    """a constant matrix on the right."""
+    """a constant matrix on the right"""
     return constant_array(op.y) is not None and op.y.type.rank == 2 and not op.transpose_x
 
 
 def has_few_batch_axes(op: math.MatMul) -> bool:
-    """at most three batch axes."""
+    """at most three batch axes"""
     return max(op.x.type.rank, op.y.type.rank) <= MAX_MATMUL_RANK
 
 
@@ -67,7 +67,7 @@ def batch_matmul(op: math.MatMul, graph: Graph) -> None:
 
 
 def is_along_last_axis(op: nn.Softmax | nn.LogSoftmax) -> bool:
-    """the last axis."""
+    """the last axis"""
     return op.axis == op.x.type.rank - 1
 
 
@@ -82,37 +82,32 @@ def log_softmax(op: nn.LogSoftmax, graph: Graph) -> None:
 
 
 def has_channels_last(op: tensor.DepthToSpace | tensor.SpaceToDepth | nn.LocalResponseNorm) -> bool:
-    """channels last."""
+    """channels last"""
     return op.layout is Layout.NHWC
 
 
-def is_movable(op: Op) -> bool:
-    """f32, i8, u8, i32 or i64."""
-    return op.operands[0].type.dtype in MOVABLE
-
-
 def is_block_major(op: tensor.DepthToSpace) -> bool:
-    """channels ordered [block, block, C]."""
+    """channels ordered [block, block, C]"""
     return op.order is ChannelOrder.DCR
 
 
-@TABLE.emits(tensor.DepthToSpace, when=(has_channels_last, is_block_major, is_movable))
+@TABLE.emits(tensor.DepthToSpace, when=(has_channels_last, is_block_major, _MOVABLE))
 def depth_to_space(op: tensor.DepthToSpace, graph: Graph) -> None:
     graph.add(BuiltinOperator.DEPTH_TO_SPACE, [op.x], [op.result], DepthToSpaceOptions(block_size=op.block))
 
 
-@TABLE.emits(tensor.SpaceToDepth, when=(has_channels_last, is_movable))
+@TABLE.emits(tensor.SpaceToDepth, when=(has_channels_last, _MOVABLE))
 def space_to_depth(op: tensor.SpaceToDepth, graph: Graph) -> None:
     graph.add(BuiltinOperator.SPACE_TO_DEPTH, [op.x], [op.result], SpaceToDepthOptions(block_size=op.block))
 
 
 def has_four_axes(op: nn.LocalResponseNorm) -> bool:
-    """four axes."""
+    """four axes"""
     return op.x.type.rank == 4
 
 
 def is_centred(op: nn.LocalResponseNorm) -> bool:
-    """an odd number of channels to sum over."""
+    """an odd number of channels to sum over"""
     return op.size % 2 == 1
 
 

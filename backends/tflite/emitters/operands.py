@@ -21,7 +21,8 @@ def takes(*dtypes: DType) -> Callable[[Op], bool]:
     def condition(op: Op) -> bool:
         return op.operands[0].type.dtype in dtypes
 
-    condition.__doc__ = f"operands of {' or '.join(d.value for d in dtypes)}"
+    *others, last = (d.value for d in dtypes)
+    condition.__doc__ = f"operands of {', '.join(others)} or {last}" if others else f"operands of {last}"
     return condition
 
 

@@ -12,48 +12,41 @@ from ..resampling import Convention, convention
 from ..schema_enums import BuiltinOperator
 from ..schema_enums import TensorType as TfliteType
 from ..schema_options import CastOptions, ResizeBilinearOptions, ResizeNearestNeighborOptions, SliceOptions
+from .operands import takes
 
 TABLE = TfliteTable()
 
+_IMAGE = takes(DType.F32, DType.I8, DType.U8)
+
 
 def resizes_height_and_width(op: nn.Resize) -> bool:
-    """data [N, H, W, C] whose H and W alone are resized."""
+    """data [N, H, W, C] whose H and W alone are resized"""
     return op.x.type.rank == 4 and is_identity(op, 0) and is_identity(op, 3)
 
 
 def has_tensorflow_coordinates(op: nn.Resize) -> bool:
-    """coordinates as TensorFlow computes them."""
+    """coordinates as TensorFlow computes them"""
     return convention(op) is not None
 
 
 def is_bilinear(op: nn.Resize) -> bool:
-    """linear interpolation."""
+    """linear interpolation"""
     return op.mode is ResizeMode.LINEAR
 
 
 def is_nearest(op: nn.Resize) -> bool:
-    """nearest neighbours."""
+    """nearest neighbours"""
     return op.mode is ResizeMode.NEAREST
 
 
-def is_image(op: nn.Resize) -> bool:
-    """f32, i8 or u8."""
-    return op.x.type.dtype in (DType.F32, DType.I8, DType.U8)
-
-
 def has_sizes(op: nn.Resize) -> bool:
-    """sizes that are known, or computed at run time."""
+    """sizes that are known, or computed at run time"""
     return op.dims is not None or not any(isinstance(d, SymInt) for d in op.shape[1:3])
-
-
-def is_single_precision(op: nn.Resize) -> bool:
-    """32-bit floats."""
-    return op.x.type.dtype is DType.F32
 
 
 @TABLE.emits(
     nn.Resize,
-    when=(resizes_height_and_width, is_bilinear, is_single_precision, has_tensorflow_coordinates, has_sizes),
+    when=(resizes_height_and_width, is_bilinear, takes(DType.F32), has_tensorflow_coordinates, has_sizes),
 )
 def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
     found = convention(op)
@@ -63,7 +56,7 @@ def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
     graph.add(BuiltinOperator.RESIZE_BILINEAR, [op.x, _sizes(op, graph)], [op.result], options)
 
 
-@TABLE.emits(nn.Resize, when=(resizes_height_and_width, is_nearest, is_image, has_tensorflow_coordinates, has_sizes))
+@TABLE.emits(nn.Resize, when=(resizes_height_and_width, is_nearest, _IMAGE, has_tensorflow_coordinates, has_sizes))
 def resize_nearest_neighbor(op: nn.Resize, graph: Graph) -> None:
     found = convention(op)
     options = ResizeNearestNeighborOptions(

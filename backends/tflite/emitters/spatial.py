@@ -16,47 +16,47 @@ TABLE = TfliteTable()
 
 
 def is_channels_last(op: nn.Convolution | nn.Pool) -> bool:
-    """channels last."""
+    """channels last"""
     return op.layout is Layout.NHWC
 
 
 def is_2d(op: nn.Convolution | nn.Pool) -> bool:
-    """two spatial axes."""
+    """two spatial axes"""
     return op.spatial_rank == 2
 
 
 def is_3d(op: nn.Conv) -> bool:
-    """three spatial axes."""
+    """three spatial axes"""
     return op.spatial_rank == 3
 
 
 def has_one_group(op: nn.Conv) -> bool:
-    """one group of channels."""
+    """one group of channels"""
     return op.groups == 1
 
 
 def is_depthwise(op: nn.Conv) -> bool:
-    """a group for every channel."""
+    """a group for every channel"""
     return op.groups > 1 and op.weight.type.shape[1] == 1
 
 
 def has_static_weight(op: nn.Convolution) -> bool:
-    """a weight of known shape."""
+    """a weight of known shape"""
     return op.weight.type.is_static
 
 
 def has_tensorflow_padding(op: nn.Conv | nn.MaxPool | nn.AveragePool) -> bool:
-    """padding that is TensorFlow's SAME or VALID."""
+    """padding that is TensorFlow's SAME or VALID"""
     return _padding(op) is not None
 
 
 def is_not_dilated(op: nn.Pool) -> bool:
-    """windows without gaps."""
+    """windows without gaps"""
     return all(d == 1 for d in op.dilations)
 
 
 def counts_as_tensorflow_does(op: nn.AveragePool) -> bool:
-    """means over the elements of the input only."""
+    """means over the elements of the input only"""
     return not op.count_include_pad or _padding(op) is Padding.VALID
 
 

@@ -18,17 +18,17 @@ TABLE = TfliteTable()
 
 
 def has_one_group(op: nn.ConvTranspose) -> bool:
-    """one group of channels."""
+    """one group of channels"""
     return op.groups == 1
 
 
 def is_not_dilated(op: nn.ConvTranspose) -> bool:
-    """a kernel without gaps."""
+    """a kernel without gaps"""
     return all(d == 1 for d in op.dilations)
 
 
 def has_tensorflow_padding(op: nn.ConvTranspose) -> bool:
-    """padding that is TensorFlow's SAME or VALID."""
+    """padding that is TensorFlow's SAME or VALID"""
     return transposed_padding(op) is not None
 
 

@@ -24,5 +24,5 @@ def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operan
 
 
 def is_f32(op: Op) -> bool:
-    """32-bit floats."""
+    """operands of f32"""
     return all(v.type.dtype is DType.F32 for v in op.operands)

@@ -1,5 +1,7 @@
 """Normalizations, in the form that inference runs."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...dims import Dim, known_different
@@ -25,12 +27,27 @@ class Normalization(Op):
         return TensorType(self.x.type.dtype, self.x.type.shape)
 
 
+@op_family
+class AxisNormalization(Normalization):
+    """A normalization with an attribute ``axis``, which subclasses add behind their operands."""
+
+    if TYPE_CHECKING:
+        # To the dataclasses a property would be the field's default.
+        @property
+        def axis(self) -> int: ...
+
+    @constraint
+    def axis_exists(self) -> bool:
+        """the axis is within the operand's rank"""
+        return 0 <= self.axis < self.x.type.rank
+
+
 def _are_vectors(parameters: tuple[Value, ...], length: Dim) -> bool:
     return all(p.type.rank == 1 and not known_different(p.type.shape[0], length) for p in parameters)
 
 
 @op
-class BatchNorm(Normalization):
+class BatchNorm(AxisNormalization):
     """(x - mean) / sqrt(variance + epsilon) * scale + bias, with parameters [C] along an axis
 
     ```
@@ -45,11 +62,6 @@ class BatchNorm(Normalization):
     variance: Value
     epsilon: float
     axis: int = 1
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
     @constraint
     def parameters_fit(self) -> bool:
@@ -75,7 +87,7 @@ def _fits_trailing(parameter: Value | None, shape: Shape) -> bool:
 
 
 @op
-class LayerNorm(Normalization):
+class LayerNorm(AxisNormalization):
     """Every slice over the axes from ``axis`` on brought to mean 0 and variance 1, then scaled and shifted
 
     Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450.
@@ -90,11 +102,6 @@ class LayerNorm(Normalization):
     bias: Value | None
     axis: int
     epsilon: float
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
     @constraint
     def scale_fits(self) -> bool:
@@ -116,7 +123,7 @@ class LayerNorm(Normalization):
 
 
 @op
-class RmsNorm(Normalization):
+class RmsNorm(AxisNormalization):
     """Every slice over the axes from ``axis`` on divided by its root mean square, then scaled
 
     Zhang and Sennrich, "Root Mean Square Layer Normalization", arXiv:1910.07467.
@@ -129,11 +136,6 @@ class RmsNorm(Normalization):
     scale: Value | None
     axis: int
     epsilon: float
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
     @constraint
     def scale_fits(self) -> bool:

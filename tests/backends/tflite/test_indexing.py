@@ -11,7 +11,7 @@ from glmir.ops import math, tensor
 from glmir.ops.enums import ScatterReduction
 from glmir.types import DType, TensorType
 
-from .harness import check, module_of, sample
+from .harness import WORKER, check, module_of, sample, to_tflite
 from .test_elementwise import NUMBERS, check_with, tolerance_of
 from .test_structure import MOVABLE, M, N
 
@@ -188,6 +188,17 @@ def test_reduce(function: type[math.ReduceSum], dtype: DType) -> None:
 def test_reduce_truth_values(function: type[math.ReduceAny]) -> None:
     for axes in AXES:
         check_with(lambda x, a=axes: function(x, a, True), [sample(DType.BOOL, (3, 2, 4))])
+
+
+@pytest.mark.parametrize("function", [math.ReduceSum, math.ReduceMean], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("keep_dims", [True, False])
+def test_images_are_summed_up_accurately(function: type[math.ReduceSum], keep_dims: bool) -> None:
+    """In one go over both axes the kernel is off by 4e-6, and squeeze-and-excite blocks multiply that."""
+    x = np.random.default_rng(0).normal(5, 2, (1, 160, 160, 32)).astype(np.float32)
+    module = module_of(function(Value(TensorType(F32, x.shape)), (1, 2), keep_dims))
+    result = WORKER.run(to_tflite(module), {"x0": x})["y0"]
+    expected = function.compute(x.astype(np.float64), axis=(1, 2), keepdims=keep_dims)
+    assert np.abs(result / np.asarray(expected) - 1).max() < 1e-6
 
 
 @pytest.mark.parametrize("axes", [(0,), (7,), (1, 2, 5), (0, 3, 4, 6, 7), tuple(range(8))])

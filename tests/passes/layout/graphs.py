@@ -17,7 +17,7 @@ LARGEST = 4000
 
 
 class GraphBuilder:
-    """Ops on float tensors of rank 1 to 5; ``draw`` decides all."""
+    """Ops on float tensors of rank 1 to 6; ``draw`` decides all."""
 
     def __init__(self, draw: Draw, rank: int) -> None:
         self._draw = draw
@@ -30,8 +30,8 @@ class GraphBuilder:
     def integer(self, low: int, high: int) -> int:
         return self._draw(st.integers(low, high))
 
-    def value(self, least_rank: int = 1) -> Value:
-        fitting = [v for v in self.values if v.type.rank >= least_rank]
+    def value(self, least_rank: int = 1, most_rank: int = 6) -> Value:
+        fitting = [v for v in self.values if least_rank <= v.type.rank <= most_rank]
         return fitting[self.integer(0, len(fitting) - 1)]
 
     def constant(self, shape: Sequence[int]) -> Value:
@@ -64,14 +64,14 @@ class GraphBuilder:
 
 
 def conv(b: GraphBuilder) -> None:
-    x = b.value(3)
+    x = b.value(3, 5)
     channels, spatial = x.type.static_shape[1], x.type.rank - 2
     weight = b.constant((b.integer(2, 4), channels, *(1,) * spatial))
     b.add(nn.Conv(x, weight, None, (1,) * spatial, (0,) * (2 * spatial), (1,) * spatial))
 
 
 def pool(b: GraphBuilder) -> None:
-    x = b.value(3)
+    x = b.value(3, 5)
     spatial = x.type.rank - 2
     b.add(nn.MaxPool(x, (1,) * spatial, (1,) * spatial, (0,) * (2 * spatial), (1,) * spatial))
 

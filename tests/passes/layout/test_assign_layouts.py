@@ -143,3 +143,58 @@ def test_symbolic_sizes() -> None:
     verify(module)
     inputs = {"x": np.random.default_rng(0).standard_normal((2, 8, 3, 5)).astype(np.float32)}
     assert_close(run(module, inputs)["y"], run(parse_module(text), inputs)["y"], "f32-sums")
+
+
+def transposes_after(text: str) -> list[tensor.Transpose]:
+    """The transposes that are left after the layouts and the clean-up behind them; the outputs stay."""
+    module = parse_module(text)
+    PassManager(parse_pipeline("assign-layouts,canonicalize,eliminate-dead-code", BY_NAME)).run(module)
+    assert_same_outputs(parse_module(text), module)
+    return [op for op in module.main.ops if isinstance(op, tensor.Transpose)]
+
+
+CONV = "{strides = [1, 1], padding = [0, 0, 0, 0], dilations = [1, 1]}"
+
+
+def test_a_channel_shuffle_between_convolutions_is_one_transpose() -> None:
+    transposes = transposes_after(f"""func @main(%x: f32[n, 6, 8, 8]) -> (%y: f32[n, 6]) {{
+  %w = tensor.constant() {{value = dense<0.5>}} : f32[6, 6, 1, 1]
+  %0 = nn.conv(%x, %w, none) {CONV} : f32[n, 6, 8, 8]
+  %1 = tensor.reshape(%0, none) {{shape = [n, 2, 3, 8, 8]}} : f32[n, 2, 3, 8, 8]
+  %2 = tensor.transpose(%1) {{permutation = [0, 2, 1, 3, 4]}} : f32[n, 3, 2, 8, 8]
+  %3 = tensor.reshape(%2, none) {{shape = [n, 6, 8, 8]}} : f32[n, 6, 8, 8]
+  %4 = nn.conv(%3, %w, none) {CONV} : f32[n, 6, 8, 8]
+  %y = math.reduce_mean(%4) {{axes = [2, 3], keep_dims = false}} : f32[n, 6]
+  return %y
+}}
+""")
+    assert [op.permutation for op in transposes] == [(0, 2, 3, 1), (0, 2, 1)]
+
+
+def test_attention_over_pixels_multiplies_matrices_as_they_lie() -> None:
+    transposes = transposes_after(f"""func @main(%x: f32[n, 8, 4, 4]) -> (%y: f32[n, 8]) {{
+  %w = tensor.constant() {{value = dense<0.5>}} : f32[8, 8, 1, 1]
+  %0 = nn.conv(%x, %w, none) {CONV} : f32[n, 8, 4, 4]
+  %q = tensor.reshape(%0, none) {{shape = [n, 8, 16]}} : f32[n, 8, 16]
+  %a = math.mat_mul(%q, %q) {{transpose_x = true, transpose_y = false}} : f32[n, 16, 16]
+  %s = nn.softmax(%a) {{axis = 2}} : f32[n, 16, 16]
+  %b = math.mat_mul(%q, %s) {{transpose_x = false, transpose_y = true}} : f32[n, 8, 16]
+  %c = tensor.reshape(%b, none) {{shape = [n, 8, 4, 4]}} : f32[n, 8, 4, 4]
+  %4 = nn.conv(%c, %w, none) {CONV} : f32[n, 8, 4, 4]
+  %y = math.reduce_mean(%4) {{axes = [2, 3], keep_dims = false}} : f32[n, 8]
+  return %y
+}}
+""")
+    assert [op.permutation for op in transposes] == [(0, 2, 3, 1)]
+
+
+def test_softmax_over_channels_stays_along_the_last_axis() -> None:
+    transposes = transposes_after(f"""func @main(%x: f32[1, 8, 4, 4]) -> (%y: f32[1, 8, 4, 4], %z: i64[1, 4, 4]) {{
+  %w = tensor.constant() {{value = dense<0.5>}} : f32[8, 8, 1, 1]
+  %0 = nn.conv(%x, %w, none) {CONV} : f32[1, 8, 4, 4]
+  %y = nn.softmax(%0) {{axis = 1}} : f32[1, 8, 4, 4]
+  %z = math.arg_max(%0) {{axis = 1, keep_dims = false, select_last = false}} : i64[1, 4, 4]
+  return %y, %z
+}}
+""")
+    assert [op.x.type.shape for op in transposes] == [(1, 8, 4, 4), (1, 4, 4, 8)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import ml_dtypes
 import numpy as np
 
 from ....dims import Dim
@@ -59,7 +58,7 @@ def _log_sum_exp(x: Value, axes: Axes, keep_dims: bool) -> Value:
     if not axes:
         return x
     # A finite m, where all elements are -inf or one is inf, keeps inf - inf out.
-    limit = float(ml_dtypes.finfo(x.type.dtype.numpy).max)  # type: ignore[no-untyped-call]
+    limit = x.type.dtype.largest
     largest = math.Clamp(_reduced(math.ReduceMax, x, axes, True), -limit, limit).result
     total = _sum(math.Exp(math.Sub(x, largest).result).result, axes, True)
     y = math.Add(math.Log(total).result, largest).result

@@ -30,9 +30,15 @@ def test_batch_normalization_of_halves_with_single_precision_statistics() -> Non
     check("BatchNormalization", *inputs, opset=15, constants=[1, 2, 3, 4], tolerance="f16")
 
 
-def test_batch_normalization_does_not_train() -> None:
-    node = OneNode("BatchNormalization", batch_norm_inputs(X), {"training_mode": 1}, outputs=1)
-    assert reasons_of(node) == ["node node (BatchNormalization): training_mode is set: only inference can be compiled"]
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_batch_normalization_by_the_statistics_of_its_input(outputs: int) -> None:
+    """So networks standardise their weights; of more than one output only opset 14 and later know what they are."""
+    inputs = batch_norm_inputs(X)
+    attributes = {"training_mode": 1, "momentum": 0.7, "outputs": outputs}
+    check("BatchNormalization", *inputs, dims=SYMBOLIC, oracle="onnx", tolerance="f32-sums", **attributes)  # type: ignore[arg-type]
+
+
+def test_batch_normalization_does_not_train_in_old_opsets() -> None:
     node = OneNode("BatchNormalization", batch_norm_inputs(X), opset=9, outputs=["y", "", "", "m", "v"])
     assert reasons_of(node) == [
         "node node (BatchNormalization): its output m is used, but only the first 1 are supported"
