@@ -91,7 +91,7 @@ class EmitterTable(Generic[BuilderT]):
         fewest = min(map(len, broken))
         closest = [conditions for conditions in broken if len(conditions) == fewest]
         needs = [" and ".join(c.__doc__ or "" for c in conditions) for conditions in closest]
-        return f"the target needs {' or '.join(dict.fromkeys(needs))}"
+        return f"the target needs {(' or ' if fewest == 1 else ', or ').join(dict.fromkeys(needs))}"
 
 
 def check_legal(module: Module, table: EmitterTable[BuilderT], target: str) -> None:

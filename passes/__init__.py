@@ -9,6 +9,7 @@ from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
 from .canonicalization.reassociate import reassociate
 from .fusion.fold_batch_norm import fold_batch_norm
+from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
 from .fusion.fuse_linear import fuse_linear
 from .fusion.fuse_normalizations import fuse_normalizations
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_normalizations,
     fuse_padding,
     fuse_linear,
+    fold_scales,
     fold_batch_norm,
     fuse_activations,
     change_io_layout,

@@ -12,6 +12,7 @@ from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
 from .canonicalization.reassociate import reassociate
 from .fusion.fold_batch_norm import fold_batch_norm
+from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
 from .fusion.fuse_linear import fuse_linear
 from .fusion.fuse_normalizations import fuse_normalizations
@@ -73,6 +74,8 @@ def _fusions() -> Pipeline:
         fuse_padding.with_options(),
         # Linear layers take part in the two passes below.
         fuse_linear.with_options(),
+        # Brings factors to the layers that the next pass folds them into.
+        fold_scales.with_options(),
         # Before activations stand between a layer and the scale behind it.
         fold_batch_norm.with_options(),
         fuse_activations.with_options(),

@@ -79,12 +79,18 @@ def _has_operand(op: Op, dtype: DType) -> bool:
 def _computed_in(op: Op, dtype: DType, other: DType) -> Op:
     """The op with its operands of one dtype cast to the other."""
 
+    keeps_precision = all(r.type.dtype.is_float for r in op.results)
+
     def converted(operand: object) -> object:
         if isinstance(operand, tuple):
             return tuple(map(converted, operand))
-        if isinstance(operand, Value) and operand.type.dtype is dtype:
-            return folded(tensor.Cast(operand, other))
-        return operand
+        if not isinstance(operand, Value) or operand.type.dtype is not dtype:
+            return operand
+        match operand.owner:
+            # Half a network in single precision: between its ops nothing needs to be rounded to halves.
+            case tensor.Cast(x=x) if keeps_precision and x.type.dtype is other and dtype.is_float:
+                return x
+        return folded(tensor.Cast(operand, other))
 
     return replace(op, **{f.name: converted(getattr(op, f.name)) for f in op.definition.operand_fields})
 

@@ -59,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="default: the model's name with the target's suffix, here"
     )
-    parser.add_argument("--emit", choices=["artifact", "ir"], default="artifact", help="ir: write IR text instead")
+    parser.add_argument(
+        "--emit",
+        choices=["artifact", "ir"],
+        default="artifact",
+        help="ir: write the module after the last pass instead, as text, also where the target refuses it",
+    )
     parser.add_argument(
         "--io-layout",
         action="append",

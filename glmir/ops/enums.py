@@ -44,7 +44,7 @@ class ScatterReduction(enum.Enum):
 
 
 class ChannelOrder(enum.Enum):
-    """How depth-to-space reads channels: ``dcr`` as [block, block, C'], ``crd`` (pixel shuffle) as [C', block, block]."""
+    """How depth-to-space reads channels: ``dcr`` as [block, block, C], ``crd`` (pixel shuffle) as [C, block, block]."""
 
     DCR = "dcr"
     CRD = "crd"

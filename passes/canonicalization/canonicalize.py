@@ -5,9 +5,7 @@ from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from .rules import arithmetic, indexing, logic, movement, reduction, structure
 
-RULES = RuleSet(
-    arithmetic.RULES, logic.RULES, structure.RULES, movement.RULES, indexing.RULES, reduction.RULES
-)
+RULES = RuleSet(arithmetic.RULES, logic.RULES, structure.RULES, movement.RULES, indexing.RULES, reduction.RULES)
 
 
 @module_pass()

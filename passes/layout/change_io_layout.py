@@ -39,9 +39,7 @@ def selected_names(function: Function, names: str) -> frozenset[str]:
     """The inputs and outputs whose order changes."""
     wanted = [unquote(name) for name in names.split()]
     pairs = [(v.name, v) for v in function.inputs] + list(zip(function.output_names, function.outputs, strict=True))
-    return frozenset(
-        name for name, v in pairs if v.type.rank >= SMALLEST_RANK and (not wanted or name in wanted)
-    )
+    return frozenset(name for name, v in pairs if v.type.rank >= SMALLEST_RANK and (not wanted or name in wanted))
 
 
 def _change_input(function: Function, index: int) -> None:

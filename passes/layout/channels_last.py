@@ -117,9 +117,7 @@ def _concat(op: Op) -> Form | None:
     assert isinstance(op, tensor.Concat)
     rank = op.result.type.rank
     axis = moved_axis(op.axis, rank)
-    return Form(
-        tuple(dict.fromkeys(op.xs)), rank, lambda last: tensor.Concat(tuple(last[x] for x in op.xs), axis)
-    )
+    return Form(tuple(dict.fromkeys(op.xs)), rank, lambda last: tensor.Concat(tuple(last[x] for x in op.xs), axis))
 
 
 def _along_axis(op: Op) -> Form | None:

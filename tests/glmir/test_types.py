@@ -19,6 +19,10 @@ def test_dtypes(dtype: DType) -> None:
     if dtype.is_integer and dtype.bits > 4:
         limits = np.iinfo(dtype.numpy)
         assert (dtype.lowest, dtype.highest) == (limits.min, limits.max)
+    if dtype.is_float:
+        with np.errstate(over="ignore"):
+            numbers = np.array([dtype.largest, 1.01 * dtype.largest]).astype(dtype.numpy)
+        assert np.isfinite(numbers).tolist() == [True, False]
 
 
 def test_small_integers() -> None:

@@ -60,9 +60,9 @@ class BodyImporter:
         self._node_count = 0
 
     def import_body(self, body: Body, nodes: Iterable[gs.Node], outputs: Sequence[gs.Tensor]) -> None:
-        """Imports the nodes in their order, into ``body.values``; ``outputs`` are those of the body."""
-        used = _names_read(nodes) | {t.name for t in outputs}
-        for raw in nodes:
+        """Imports the nodes that the body's outputs depend on, in their order, into ``body.values``."""
+        needed, used = _needed(nodes, outputs)
+        for raw in needed:
             self._node(body, raw, used)
 
     def outputs(self, body: Body, tensors: Sequence[gs.Tensor]) -> list[Value | None]:
@@ -246,6 +246,17 @@ def _has_failed(body: Body, name: str) -> bool:
             return True
         scope = scope.outer
     return False
+
+
+def _needed(nodes: Iterable[gs.Node], outputs: Sequence[gs.Tensor]) -> tuple[list[gs.Node], set[str]]:
+    """The nodes, in their order, that the outputs depend on, and the names that those and the outputs read."""
+    names = {t.name for t in outputs}
+    needed: list[gs.Node] = []
+    for node in reversed(list(nodes)):
+        if any(t.name in names for t in node.outputs):
+            needed.append(node)
+            names |= _names_read([node])
+    return needed[::-1], names
 
 
 def _names_read(nodes: Iterable[gs.Node]) -> set[str]:

@@ -3,6 +3,9 @@
 import itertools
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from glmir.dims import evaluate
 from glmir.interpreter import run
 from glmir.ir import Array, Function, Module, Op, Value
 from glmir.opdef import ConstraintError, OpDefinition
-from glmir.ops import DEFINITIONS
+from glmir.ops import DEFINITIONS, FAMILIES
 from glmir.parser import parse_module
 from glmir.printer import print_module
 from glmir.types import DType, TensorType
@@ -33,6 +36,18 @@ def test_op_has_a_summary(name: str) -> None:
     assert summary, f"{name} needs a docstring"
     assert not summary.startswith(f"{DEFINITIONS[name].cls.__name__}("), f"{name} needs a docstring of its own"
     assert not summary.endswith("."), f"the summary of {name} is a phrase: it ends without a full stop"
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__.rpartition(".")[2])
+def test_every_op_of_a_family_is_exported(family: ModuleType) -> None:
+    parts = [import_module(f"{family.__name__}.{part.name}") for part in iter_modules(family.__path__)]
+    ops = {
+        name
+        for part in parts
+        for name, member in vars(part).items()
+        if isinstance(member, type) and "definition" in vars(member) and member.__module__ == part.__name__
+    }
+    assert ops and not ops - set(family.__all__), "import the op in the package of its family and list it in __all__"
 
 
 @pytest.mark.parametrize(("name", "index"), EXAMPLES)

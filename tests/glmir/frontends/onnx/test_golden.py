@@ -8,7 +8,7 @@ A file has a case for each model, the ONNX text behind ``#`` and then the module
     func @main(%x: f32[n, 3]) -> (%y: f32[n, 3]) {
       ...
 
-``pytest --update-golden`` writes the modules. Each is verified, carried through its text, and compared with onnxruntime.
+``pytest --update-golden`` writes the modules. Each is verified, carried through its text, and held against onnxruntime.
 """
 
 from pathlib import Path
@@ -18,8 +18,8 @@ import pytest
 
 from glmir.frontends.onnx.importer import import_model
 from glmir.printer import print_module
-from tests.golden import random_inputs
 from tests.glmir.frontends.onnx.harness import check_model
+from tests.golden import random_inputs
 
 FOLDER = Path(__file__).parent / "golden"
 CASE = "# ---- onnx\n"

@@ -52,6 +52,11 @@ def test_outputs_may_be_inputs_constants_and_the_same_value() -> None:
     assert r is s
 
 
+def test_nodes_that_no_output_depends_on_are_not_read() -> None:
+    dead = node("LSTM", "x x x", "h"), node("Neg", "h", "g")
+    assert op_names(imported(model(node("Relu", "x", "y"), *dead))) == ["nn.relu"]
+
+
 def test_constants_that_became_attributes_are_gone() -> None:
     axes = numpy_helper.from_array(np.array([1]), "axes")
     proto = model_of([node("ReduceSum", "x axes", "y")], [input_info("x", X)], ["y"], [axes])

@@ -105,7 +105,7 @@ def test_bad_slices_are_refused() -> None:
 
 
 def numpy_extent(start: int, end: int, stride: int, dim: int) -> list[int]:
-    """The positions that ONNX Slice reads: bounds are moved by the size, then clamped; backwards all has its end at 0."""
+    """The positions that ONNX Slice reads: bounds are moved by the size, then clamped; all backwards ends at 0."""
     if stride < 0 and end == INT_MAX:
         end = INT_MIN
     start, end = (b + dim if b < 0 else b for b in (start, end))

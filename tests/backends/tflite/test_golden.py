@@ -1,0 +1,24 @@
+"""Every golden file of the legalisation for TFLite, and that each of its rules has a case."""
+
+from pathlib import Path
+
+import pytest
+
+from glmir.backends.tflite.legalize import RULES
+from tests.golden import check_golden, golden_files, golden_id, run_passes
+
+FILES = golden_files(HERE := Path(__file__).parent / "golden")
+
+FOR_OTHER_TARGETS = frozenset(("gelu_as_product", "hard_swish_as_product", "leaky_relu_as_select", "neg_as_difference"))
+"""Shared rules on ops of which TFLite has kernels for all dtypes that are left when the rules are tried."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=golden_id(HERE))
+def test_golden_file(path: Path, update_golden: bool) -> None:
+    check_golden(path, update_golden)
+
+
+def test_every_rule_fires_in_a_golden_file() -> None:
+    fired = {rule for path in FILES for rule in run_passes(path)[2].fired}
+    missing = {rule.name for rule in RULES.rules} - fired
+    assert missing == FOR_OTHER_TARGETS, f"no golden file shows what these do: {sorted(missing - FOR_OTHER_TARGETS)}"
