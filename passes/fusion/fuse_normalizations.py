@@ -50,6 +50,7 @@ def _normalized(x: Value, variance: Value) -> Op | None:
         case Value(owner=math.Add(
             x=Value(owner=math.ReduceMean(x=Value(owner=math.Square(x=squared)), axes=axes, keep_dims=True)) as mean,
             y=epsilon,
+            activation=Activation.NONE,
         )) if squared is x and same_shape(mean, variance):  # fmt: skip
             pass
         case _:

@@ -4,6 +4,7 @@ The patterns stand in canonical form: constants on the right, ``x / 2`` as ``x *
 """
 
 import math as numbers
+from collections.abc import Iterable
 
 from ...ir import Module, Op, Value
 from ...ops import math, nn
@@ -50,6 +51,14 @@ def _plus(value: Value | None, summand: float) -> Value | None:
         case Value(owner=math.Add(x=x, y=y, activation=Activation.NONE)) if is_number(y, summand):
             return _unless_changed(x, value)
     return None
+
+
+def _operands_of(cls: type[math.Add] | type[math.Mul], value: Value | None) -> Iterable[tuple[Value, Value]]:
+    """The operands of the ``cls`` that computes ``value``, in either order; nothing if another op does."""
+    match value:
+        case Value(owner=math.ActivatedArithmetic(activation=Activation.NONE) as op) if isinstance(op, cls):
+            return either_order(op)
+    return ()
 
 
 def _factors(value: Value) -> list[Value]:
@@ -177,7 +186,7 @@ def hard_sigmoid_of_relu6(op: math.ActivatedArithmetic) -> Op | None:
 def hard_swish_of_relu6(op: math.ActivatedArithmetic) -> Op | None:
     """x * relu6(x + 3) / 6 -> hard_swish(x)"""
     product = _times(op.result, 1 / 6)
-    for x, other in either_order(None if product is None else product.owner):
+    for x, other in _operands_of(math.Mul, product):
         if _relu6_of_shifted(other) is x and same_shape(x, op.result):
             return nn.HardSwish(x)
     return None
@@ -243,7 +252,7 @@ def _is_tanh_argument(value: Value, x: Value) -> bool:
     if len(rest) != len(factors) - 1:
         return False
     if len(rest) == 1:
-        return any(a is x and _is_cubic(b, x) for a, b in either_order(rest[0].owner))
+        return any(a is x and _is_cubic(b, x) for a, b in _operands_of(math.Add, rest[0]))
     if len(rest) != 2:
         return False
     return any(a is x and _is_quadratic(_plus(b, 1), x) for a, b in (rest, rest[::-1]))

@@ -39,9 +39,15 @@ def _spatial_axes(op: nn.Convolution | nn.Pool) -> tuple[int, ...]:
     return op.layout.spatial_axes(op.x.type.rank)
 
 
-def _with_height(padding: tuple[Dim, ...]) -> tuple[Dim, ...]:
-    """One-dimensional padding for two axes, the first of which has none."""
-    return (0, padding[0], 0, padding[1])
+def _with_height(op: nn.Convolution | nn.Pool) -> dict[str, object]:
+    """What makes a one-dimensional op one over images of height 1."""
+    low, high = op.padding
+    x = insert_axis(op.x, _spatial_axes(op)[0])
+    return {"x": x, "strides": (1, *op.strides), "padding": (0, low, 0, high), "dilations": (1, *op.dilations)}
+
+
+def _without_height(wide: Op, op: nn.Convolution | nn.Pool) -> Value:
+    return drop_axis(wide.result, _spatial_axes(op)[0])
 
 
 @RULES.on(nn.Conv)
@@ -49,16 +55,7 @@ def conv_1d_in_2d(op: nn.Conv) -> Value | None:
     """conv_1d(x, w) -> squeeze(conv_2d(unsqueeze(x), unsqueeze(w)))"""
     if op.spatial_rank != 1:
         return None
-    axis = _spatial_axes(op)[0]
-    wide = replace(
-        op,
-        x=insert_axis(op.x, axis),
-        weight=insert_axis(op.weight, 2),
-        strides=(1, *op.strides),
-        padding=_with_height(op.padding),
-        dilations=(1, *op.dilations),
-    )
-    return drop_axis(wide.result, axis)
+    return _without_height(replace(op, **_with_height(op), weight=insert_axis(op.weight, 2)), op)
 
 
 @RULES.on(nn.ConvTranspose)
@@ -66,17 +63,8 @@ def conv_transpose_1d_in_2d(op: nn.ConvTranspose) -> Value | None:
     """conv_transpose_1d(x, w) -> squeeze(conv_transpose_2d(unsqueeze(x), unsqueeze(w)))"""
     if op.spatial_rank != 1:
         return None
-    axis = _spatial_axes(op)[0]
-    wide = replace(
-        op,
-        x=insert_axis(op.x, axis),
-        weight=insert_axis(op.weight, 2),
-        strides=(1, *op.strides),
-        padding=_with_height(op.padding),
-        dilations=(1, *op.dilations),
-        output_padding=(0, *op.output_padding),
-    )
-    return drop_axis(wide.result, axis)
+    weight, output_padding = insert_axis(op.weight, 2), (0, *op.output_padding)
+    return _without_height(replace(op, **_with_height(op), weight=weight, output_padding=output_padding), op)
 
 
 @RULES.on(nn.Pool)
@@ -84,16 +72,7 @@ def pool_1d_in_2d(op: nn.Pool) -> Value | None:
     """pool_1d(x) -> squeeze(pool_2d(unsqueeze(x)))"""
     if op.spatial_rank != 1:
         return None
-    axis = _spatial_axes(op)[0]
-    wide = replace(
-        op,
-        x=insert_axis(op.x, axis),
-        kernel=(1, *op.kernel),
-        strides=(1, *op.strides),
-        padding=_with_height(op.padding),
-        dilations=(1, *op.dilations),
-    )
-    return drop_axis(wide.result, axis)
+    return _without_height(replace(op, **_with_height(op), kernel=(1, *op.kernel)), op)
 
 
 def floor_padding(windows: Windows, sizes: tuple[Dim, ...]) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:

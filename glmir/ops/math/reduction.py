@@ -10,6 +10,7 @@ from ...dims import Dim
 from ...ir import Array, Op, Value
 from ...opdef import constraint, op, op_family
 from ...types import DType, TensorType
+from ..families import AlongAxis
 from ..inference import without_axes
 
 
@@ -119,18 +120,13 @@ class ReduceAll(LogicalReduction):
 
 
 @op_family
-class ArgReduction(Op):
+class ArgReduction(AlongAxis):
     """The index (i64) of an extreme element along one axis; the first of equals, or the last."""
 
     x: Value
     axis: int
     keep_dims: bool = False
     select_last: bool = False
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
     @constraint
     def operand_is_numeric(self) -> bool:
@@ -169,7 +165,7 @@ class ArgMin(ArgReduction):
 
 
 @op
-class CumSum(Op):
+class CumSum(AlongAxis):
     """The running sum along an axis; ``exclusive`` leaves the element itself out, ``reverse`` runs from the end
 
     ```
@@ -181,11 +177,6 @@ class CumSum(Op):
     axis: int
     exclusive: bool = False
     reverse: bool = False
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
     @constraint
     def operand_is_numeric(self) -> bool:
@@ -204,7 +195,7 @@ class CumSum(Op):
 
 
 @op
-class TopK(Op):
+class TopK(AlongAxis):
     """The ``k`` largest (or smallest) elements along an axis, in order, and their indices (i64); of equals the first
 
     ``count``, when present, is a scalar or one-element i64 that gives ``k`` at run time.
@@ -219,11 +210,6 @@ class TopK(Op):
     k: Dim
     axis: int
     largest: bool = True
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
     def infer(self) -> tuple[TensorType, ...]:
         shape = tuple(self.k if i == self.axis else d for i, d in enumerate(self.x.type.shape))

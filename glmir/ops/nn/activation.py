@@ -10,6 +10,7 @@ from ...ir import Array, Op, Value
 from ...opdef import constraint, op, op_family
 from ...types import TensorType
 from ..enums import GeluForm
+from ..families import AlongAxis
 from ..inference import can_broadcast
 from ..math.unary import NumericUnary, Unary, erf
 from .arrays import widen
@@ -235,16 +236,11 @@ class PRelu(Op):
 
 
 @op_family
-class SoftmaxFamily(FloatActivation):
+class SoftmaxFamily(AlongAxis, FloatActivation):
     """A normalised exponential along one axis."""
 
     compute: ClassVar[Callable[[Array], Array]]
     axis: int
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
 
 @op

@@ -13,11 +13,11 @@ from ...types import TensorType
 from ..enums import Activation, Layout
 from ..math.binary import activate
 from .arrays import along_axis, channels_first, from_channels_first, widen
-from .windows import Windows, are_padding, are_positive, as_ints, spatial_sizes, window_extent, with_spatial
+from .windows import Windowed, Windows, as_ints, spatial_sizes, window_extent, with_spatial
 
 
 @op_family
-class Convolution(Op):
+class Convolution(Windowed):
     """What a convolution and its transpose share; subclasses add ``groups``, ``activation`` and ``layout`` behind."""
 
     x: Value
@@ -32,26 +32,8 @@ class Convolution(Op):
         raise NotImplementedError
 
     @property
-    def layout(self) -> Layout:
-        raise NotImplementedError
-
-    @property
-    def spatial_rank(self) -> int:
-        return self.x.type.rank - 2
-
-    @property
-    def channels(self) -> Dim:
-        """How many channels the input has."""
-        return self.x.type.shape[self.layout.channel_axis(self.x.type.rank)]
-
-    @property
     def output_channels(self) -> Dim:
         raise NotImplementedError
-
-    @constraint
-    def input_is_spatial(self) -> bool:
-        """the input has a batch axis, a channel axis and 1 to 3 spatial axes"""
-        return 3 <= self.x.type.rank <= 5
 
     @constraint
     def weight_rank_agrees(self) -> bool:
@@ -63,21 +45,6 @@ class Convolution(Op):
         """the input, the weight and the bias have the same dtype, not bool"""
         dtypes = {v.type.dtype for v in self.operands}
         return len(dtypes) == 1 and self.x.type.dtype.is_numeric
-
-    @constraint
-    def strides_are_positive(self) -> bool:
-        """there is a stride of at least 1 for every spatial axis"""
-        return are_positive(self.strides, self.spatial_rank)
-
-    @constraint
-    def dilations_are_positive(self) -> bool:
-        """there is a dilation of at least 1 for every spatial axis"""
-        return are_positive(self.dilations, self.spatial_rank)
-
-    @constraint
-    def padding_is_complete(self) -> bool:
-        """the padding has a low amount for every spatial axis, then a high amount for each, none negative"""
-        return are_padding(self.padding, self.spatial_rank)
 
     @constraint
     def groups_are_positive(self) -> bool:

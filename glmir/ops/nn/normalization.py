@@ -1,7 +1,5 @@
 """Normalizations, in the form that inference runs."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...dims import Dim, known_different
@@ -9,6 +7,7 @@ from ...ir import Array, Op, Value
 from ...opdef import constraint, op, op_family
 from ...types import Shape, TensorType
 from ..enums import Layout
+from ..families import AlongAxis
 from .arrays import along_axis, channels_first, from_channels_first, widen
 
 
@@ -28,18 +27,8 @@ class Normalization(Op):
 
 
 @op_family
-class AxisNormalization(Normalization):
-    """A normalization with an attribute ``axis``, which subclasses add behind their operands."""
-
-    if TYPE_CHECKING:
-        # To the dataclasses a property would be the field's default.
-        @property
-        def axis(self) -> int: ...
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
+class AxisNormalization(AlongAxis, Normalization):
+    """A normalization along an axis, or from it on."""
 
 
 def _are_vectors(parameters: tuple[Value, ...], length: Dim) -> bool:

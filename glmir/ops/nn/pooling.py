@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 
 from ...dims import Dim, is_positive
-from ...ir import Array, Op, Value
+from ...ir import Array, Value
 from ...opdef import constraint, op, op_family
 from ...types import TensorType
 from ..enums import Layout
 from .arrays import along_axis, channels_first, from_channels_first, widen
-from .windows import Windows, are_padding, are_positive, as_ints, spatial_sizes, with_spatial
+from .windows import Windowed, Windows, are_positive, as_ints, spatial_sizes, with_spatial
 
 
 @op_family
-class Pool(Op):
+class Pool(Windowed):
     """Combines the elements of every window, each channel for itself; subclasses add ``layout`` behind.
 
     ``padding`` is [low..., high...]; with ``ceil_mode`` a last window may reach beyond it.
@@ -28,41 +28,13 @@ class Pool(Op):
     ceil_mode: bool = False
 
     @property
-    def layout(self) -> Layout:
-        raise NotImplementedError
-
-    @property
-    def spatial_rank(self) -> int:
-        return self.x.type.rank - 2
-
-    @property
     def windows(self) -> Windows:
         return Windows(self.kernel, self.strides, self.padding, self.dilations, self.ceil_mode)
-
-    @constraint
-    def input_is_spatial(self) -> bool:
-        """the input has a batch axis, a channel axis and 1 to 3 spatial axes"""
-        return 3 <= self.x.type.rank <= 5
 
     @constraint
     def kernel_is_positive(self) -> bool:
         """there is a kernel size of at least 1 for every spatial axis"""
         return are_positive(self.kernel, self.spatial_rank)
-
-    @constraint
-    def strides_are_positive(self) -> bool:
-        """there is a stride of at least 1 for every spatial axis"""
-        return are_positive(self.strides, self.spatial_rank)
-
-    @constraint
-    def dilations_are_positive(self) -> bool:
-        """there is a dilation of at least 1 for every spatial axis"""
-        return are_positive(self.dilations, self.spatial_rank)
-
-    @constraint
-    def padding_is_complete(self) -> bool:
-        """the padding has a low amount for every spatial axis, then a high amount for each, none negative"""
-        return are_padding(self.padding, self.spatial_rank)
 
     @constraint
     def padding_is_small(self) -> bool:
@@ -78,8 +50,7 @@ class Pool(Op):
     def infer(self) -> TensorType:
         shape = self.x.type.shape
         counts = self.windows.counts(spatial_sizes(shape, self.layout))
-        channels = shape[self.layout.channel_axis(len(shape))]
-        return TensorType(self.x.type.dtype, with_spatial(shape[0], channels, counts, self.layout))
+        return TensorType(self.x.type.dtype, with_spatial(shape[0], self.channels, counts, self.layout))
 
     def _combine(self, x: Array, combine: Callable[[Array, Array], Array], neutral: object) -> Array:
         """``x`` [N, C, *spatial] with ``combine`` applied over every window, which is done axis by axis."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...dims import Dim, ceil_div, dim_min, is_positive
-from ...ir import Array
+from ...ir import Array, Op, Value
+from ...opdef import constraint, op_family
 from ...types import Shape
 from ..enums import Layout
 
@@ -97,3 +99,50 @@ def are_positive(numbers: Sequence[int], count: int) -> bool:
 def are_padding(padding: Sequence[Dim], spatial_rank: int) -> bool:
     """Whether there is a low and a high amount for every spatial axis, none provably negative."""
     return len(padding) == 2 * spatial_rank and not any(is_positive(-p) for p in padding)
+
+
+@op_family
+class Windowed(Op):
+    """What convolutions and pools share; subclasses add ``strides``, ``padding``, ``dilations`` and ``layout``."""
+
+    x: Value
+
+    if TYPE_CHECKING:
+        # To the dataclasses properties would be the fields' defaults.
+        @property
+        def strides(self) -> tuple[int, ...]: ...
+        @property
+        def padding(self) -> tuple[Dim, ...]: ...
+        @property
+        def dilations(self) -> tuple[int, ...]: ...
+        @property
+        def layout(self) -> Layout: ...
+
+    @property
+    def spatial_rank(self) -> int:
+        return self.x.type.rank - 2
+
+    @property
+    def channels(self) -> Dim:
+        """How many channels the input has."""
+        return self.x.type.shape[self.layout.channel_axis(self.x.type.rank)]
+
+    @constraint
+    def input_is_spatial(self) -> bool:
+        """the input has a batch axis, a channel axis and 1 to 3 spatial axes"""
+        return 3 <= self.x.type.rank <= 5
+
+    @constraint
+    def strides_are_positive(self) -> bool:
+        """there is a stride of at least 1 for every spatial axis"""
+        return are_positive(self.strides, self.spatial_rank)
+
+    @constraint
+    def dilations_are_positive(self) -> bool:
+        """there is a dilation of at least 1 for every spatial axis"""
+        return are_positive(self.dilations, self.spatial_rank)
+
+    @constraint
+    def padding_is_complete(self) -> bool:
+        """the padding has a low amount for every spatial axis, then a high amount for each, none negative"""
+        return are_padding(self.padding, self.spatial_rank)

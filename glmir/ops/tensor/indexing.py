@@ -9,6 +9,7 @@ from ...ir import Array, Op, Value
 from ...opdef import constraint, op, op_family
 from ...types import DType, TensorType
 from ..enums import ScatterReduction
+from ..families import AlongAxis
 from .binding import bound, is_shape_operand, shapes_may_agree
 from .slicing import slice_extent
 
@@ -142,7 +143,7 @@ class Indexed(Op):
 
 
 @op
-class Gather(Indexed):
+class Gather(AlongAxis, Indexed):
     """The slices of x along an axis that ``indices`` name, in their shape; negative indices count from the end
 
     ```
@@ -152,11 +153,6 @@ class Gather(Indexed):
 
     axis: int
 
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
-
     def infer(self) -> TensorType:
         shape = self.x.type.shape
         return TensorType(self.x.type.dtype, (*shape[: self.axis], *self.indices.type.shape, *shape[self.axis + 1 :]))
@@ -165,8 +161,18 @@ class Gather(Indexed):
         return np.asarray(np.take(x, indices, axis=self.axis), x.dtype)
 
 
+@op_family
+class ElementIndexed(AlongAxis, Indexed):
+    """Indices that each stand for one element of x: at their own position, except along the axis."""
+
+    @constraint
+    def indices_fit(self) -> bool:
+        """the indices have the operand's rank and, except along the axis, no more elements"""
+        return _fits(self.indices.type.shape, self.x.type.shape, self.axis)
+
+
 @op
-class GatherElements(Indexed):
+class GatherElements(ElementIndexed):
     """One element of x for each index: its position is the index's own, except along the axis, where it is the index
 
     ```
@@ -175,16 +181,6 @@ class GatherElements(Indexed):
     """
 
     axis: int
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
-
-    @constraint
-    def indices_fit(self) -> bool:
-        """the indices have the operand's rank and, except along the axis, no more elements"""
-        return _fits(self.indices.type.shape, self.x.type.shape, self.axis)
 
     def infer(self) -> TensorType:
         return TensorType(self.x.type.dtype, self.indices.type.shape)
@@ -278,7 +274,7 @@ def _scatter(x: Array, index: tuple[Array, ...], updates: Array, reduction: Scat
 
 
 @op
-class ScatterElements(Scatter):
+class ScatterElements(ElementIndexed, Scatter):
     """x with one element replaced for each index: its position is the index's own, except along the axis
 
     ```
@@ -288,16 +284,6 @@ class ScatterElements(Scatter):
 
     axis: int
     reduction: ScatterReduction = ScatterReduction.NONE
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
-
-    @constraint
-    def indices_fit(self) -> bool:
-        """the indices have the operand's rank and, except along the axis, no more elements"""
-        return _fits(self.indices.type.shape, self.x.type.shape, self.axis)
 
     @constraint
     def updates_match_indices(self) -> bool:

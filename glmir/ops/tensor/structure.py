@@ -4,9 +4,10 @@ import numpy as np
 
 from ...dims import Dim, is_positive, known_different, product
 from ...ir import Array, Op, Value
-from ...opdef import constraint, op
+from ...opdef import constraint, op, op_family
 from ...types import DType, TensorType
 from ..enums import PadMode
+from ..families import AlongAxis
 from .binding import bound, bound_shape, is_shape_operand, shapes_may_agree
 
 
@@ -33,16 +34,9 @@ class Cast(Op):
         return x.astype(self.dtype.numpy, copy=False)
 
 
-@op
-class Reshape(Op):
-    """The elements of x, in row-major order, in another shape
-
-    ``shape`` is the result's shape. ``dims``, when present, is an i64[rank] that gives it at run time.
-
-    ```
-    %y = tensor.reshape(%x: f32[n, 3, 4], none) {shape = [n, 12]} : f32[n, 12]
-    ```
-    """
+@op_family
+class Shaping(Op):
+    """The elements of x in another shape; ``dims``, when present, is an i64[rank] that gives it at run time."""
 
     x: Value
     dims: Value | None
@@ -58,13 +52,25 @@ class Reshape(Op):
         """the sizes are not negative"""
         return not any(is_positive(-d) for d in self.shape)
 
+    def infer(self) -> TensorType:
+        return TensorType(self.x.type.dtype, self.shape)
+
+
+@op
+class Reshape(Shaping):
+    """The elements of x, in row-major order, in another shape
+
+    ``shape`` is the result's shape. ``dims``, when present, is an i64[rank] that gives it at run time.
+
+    ```
+    %y = tensor.reshape(%x: f32[n, 3, 4], none) {shape = [n, 12]} : f32[n, 12]
+    ```
+    """
+
     @constraint
     def element_counts_agree(self) -> bool:
         """the element counts agree"""
         return not known_different(self.x.type.elements, product(self.shape))
-
-    def infer(self) -> TensorType:
-        return TensorType(self.x.type.dtype, self.shape)
 
     def evaluate(self, x: Array, dims: Array | None) -> Array:
         return x.reshape(bound_shape(self.shape, dims))
@@ -148,7 +154,7 @@ class Concat(Op):
 
 
 @op
-class Split(Op):
+class Split(AlongAxis):
     """x cut along an axis into consecutive parts of the given sizes, one result each
 
     ```
@@ -159,11 +165,6 @@ class Split(Op):
     x: Value
     axis: int
     sizes: tuple[Dim, ...]
-
-    @constraint
-    def axis_exists(self) -> bool:
-        """the axis is within the operand's rank"""
-        return 0 <= self.axis < self.x.type.rank
 
     @constraint
     def has_parts(self) -> bool:
@@ -247,7 +248,7 @@ class Pad(Op):
 
 
 @op
-class Expand(Op):
+class Expand(Shaping):
     """x broadcast to a shape: axes of size 1 are repeated, and axes are added in front
 
     ``shape`` is the result's shape. ``dims``, when present, is an i64[rank] that gives it at run time.
@@ -256,20 +257,6 @@ class Expand(Op):
     %y = tensor.expand(%x: f32[n, 1], none) {shape = [2, n, 4]} : f32[2, n, 4]
     ```
     """
-
-    x: Value
-    dims: Value | None
-    shape: tuple[Dim, ...]
-
-    @constraint
-    def dims_match_shape(self) -> bool:
-        """dims is i64 with one element for each dimension of the result"""
-        return is_shape_operand(self.dims, len(self.shape))
-
-    @constraint
-    def shape_is_nonnegative(self) -> bool:
-        """the sizes are not negative"""
-        return not any(is_positive(-d) for d in self.shape)
 
     @constraint
     def operand_broadcasts(self) -> bool:
@@ -280,9 +267,6 @@ class Expand(Op):
         aligned = zip(shape, self.shape[len(self.shape) - len(shape) :], strict=True)
         # A symbol of the operand may stand for 1, and then meets any size.
         return not any(known_different(d, 1) and known_different(d, size) for d, size in aligned)
-
-    def infer(self) -> TensorType:
-        return TensorType(self.x.type.dtype, self.shape)
 
     def evaluate(self, x: Array, dims: Array | None) -> Array:
         return np.broadcast_to(x, bound_shape(self.shape, dims))

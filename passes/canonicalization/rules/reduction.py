@@ -36,19 +36,9 @@ def reduce_twice(op: math.Reduction) -> Op | None:
 
 @RULES.on(tensor.Reshape)
 def reshape_of_reduction(op: tensor.Reshape) -> Op | None:
-    """reshape(sum(x)) -> sum(x) that keeps its axes, or drops them, where that is the shape; likewise for the others"""
+    """reshape(sum(x)) -> sum(x) that keeps its axes, or drops them, where that fits; likewise for all, also arg_max"""
     reduction = op.x.owner
-    if not isinstance(reduction, math.Reduction) or not op.x.has_one_use:
-        return None
-    other = replace(reduction, keep_dims=not reduction.keep_dims)
-    return other if same_shape(other.result, op.result) else None
-
-
-@RULES.on(tensor.Reshape)
-def reshape_of_arg_reduction(op: tensor.Reshape) -> Op | None:
-    """reshape(arg_max(x)) -> arg_max(x) that keeps its axis, or drops it, where that is the shape"""
-    reduction = op.x.owner
-    if not isinstance(reduction, math.ArgReduction) or not op.x.has_one_use:
+    if not isinstance(reduction, math.Reduction | math.ArgReduction) or not op.x.has_one_use:
         return None
     other = replace(reduction, keep_dims=not reduction.keep_dims)
     return other if same_shape(other.result, op.result) else None

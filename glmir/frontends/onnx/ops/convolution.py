@@ -2,22 +2,23 @@
 
 from ....dims import Dim, dim_max, is_nonnegative, known_different
 from ....ops import nn
+from ....ops.nn.windows import Windows
 from ..node import ImporterTable, Node, Unsupported
-from .windows import WindowAttributes, auto_pad, positive_ints, spatial_sizes, split_padding, window_attributes
+from .windows import auto_pad, positive_ints, read_windows, spatial_sizes, split_padding
 
 TABLE = ImporterTable()
 
 
 @TABLE.imports("Conv")
 def conv(node: Node) -> nn.Conv:
-    window = window_attributes(node, _kernel(node))
+    windows = read_windows(node, _kernel(node))
     return nn.Conv(
         node.operand(0),
         node.operand(1),
         node.optional(2),
-        window.strides,
-        window.padding,
-        window.dilations,
+        windows.strides,
+        windows.padding,
+        windows.dilations,
         node.int("group", 1),
     )
 
@@ -27,11 +28,11 @@ def conv_transpose(node: Node) -> nn.ConvTranspose:
     sizes, kernel = spatial_sizes(node), _kernel(node)
     strides = positive_ints(node, "strides", len(sizes))
     dilations = positive_ints(node, "dilations", len(sizes))
-    window = WindowAttributes(kernel, strides, dilations, node.ints("pads", (0,) * 2 * len(sizes)))
+    windows = Windows(kernel, strides, node.ints("pads", (0,) * 2 * len(sizes)), dilations)
     output_padding = node.ints("output_padding", (0,) * len(sizes))
     if len(kernel) != len(sizes) or len(output_padding) != len(sizes):
         raise Unsupported(f"its attributes do not fit {len(sizes)} spatial axes")
-    padding, output_padding = _transposed_padding(node, window, output_padding)
+    padding, output_padding = _transposed_padding(node, windows, output_padding)
     operands = node.operand(0), node.operand(1), node.optional(2)
     return nn.ConvTranspose(*operands, strides, padding, dilations, output_padding, node.int("group", 1))
 
@@ -48,16 +49,16 @@ def _kernel(node: Node) -> tuple[Dim, ...]:
 
 
 def _transposed_padding(
-    node: Node, window: WindowAttributes, output_padding: tuple[int, ...]
+    node: Node, windows: Windows, output_padding: tuple[int, ...]
 ) -> tuple[tuple[Dim, ...], tuple[int, ...]]:
     """The padding, and the output padding, by the formulas of ONNX ConvTranspose."""
     sizes, mode = spatial_sizes(node), auto_pad(node)
     target: tuple[Dim, ...] = node.ints("output_shape", ())[-len(sizes) :]
     if not target and mode in ("NOTSET", "VALID"):
-        return (window.padding if mode == "NOTSET" else (0,) * 2 * len(sizes)), output_padding
+        return (windows.padding if mode == "NOTSET" else (0,) * 2 * len(sizes)), output_padding
     if not target:
         # size * stride, the smaller kernels' gaps left out of the result: onnxruntime does not fill them.
-        axes = zip(window.extents, window.strides, output_padding, strict=True)
+        axes = zip(windows.extents, windows.strides, output_padding, strict=True)
         cut = [dim_max(extent - stride + extra, 0) for extent, stride, extra in axes]
         return split_padding(cut, mode == "SAME_UPPER"), output_padding
     if len(target) != len(sizes):
@@ -65,7 +66,7 @@ def _transposed_padding(
     totals = [
         (size - 1) * stride + extent + extra - goal
         for size, stride, extent, extra, goal in zip(
-            sizes, window.strides, window.extents, output_padding, target, strict=True
+            sizes, windows.strides, windows.extents, output_padding, target, strict=True
         )
     ]
     # What the target asks for beyond the full result is filled with zeros at the high end.

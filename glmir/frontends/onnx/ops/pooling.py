@@ -5,7 +5,7 @@ from ....ir import Op, Value
 from ....ops import math, nn, tensor
 from ....ops.nn.windows import Windows
 from ..node import ImporterTable, Node, Unsupported, scalar
-from .windows import WindowAttributes, spatial_sizes, window_attributes
+from .windows import read_windows, spatial_sizes
 
 TABLE = ImporterTable()
 
@@ -14,34 +14,32 @@ TABLE = ImporterTable()
 def max_pool(node: Node) -> nn.MaxPool:
     if node.wants_output(1):
         raise Unsupported("its second output, the indices, is used and not supported")
-    window, kernel = _window(node)
-    ceil_mode = bool(node.int("ceil_mode", 0))
-    return nn.MaxPool(node.operand(0), kernel, window.strides, window.padding, window.dilations, ceil_mode)
+    windows, kernel = _windows(node)
+    return nn.MaxPool(node.operand(0), kernel, windows.strides, windows.padding, windows.dilations, windows.ceil_mode)
 
 
 @TABLE.imports("AveragePool")
 def average_pool(node: Node) -> nn.AveragePool:
-    window, kernel = _window(node)
+    windows, kernel = _windows(node)
     return nn.AveragePool(
         node.operand(0),
         kernel,
-        window.strides,
-        window.padding,
-        window.dilations,
-        bool(node.int("ceil_mode", 0)),
+        windows.strides,
+        windows.padding,
+        windows.dilations,
+        windows.ceil_mode,
         bool(node.int("count_include_pad", 0)),
     )
 
 
 @TABLE.imports("LpPool")
 def lp_pool(node: Node) -> Value:
-    window, kernel = _window(node)
-    windows = Windows(kernel, window.strides, window.padding, window.dilations, bool(node.int("ceil_mode", 0)))
+    windows, kernel = _windows(node)
     powers = _power(node.operand(0), node.int("p", 2))
     # The sum over a window is its mean times its size, once the padding is there as zeros.
     padded = _padded(powers, windows)
     zeros = (0,) * 2 * len(kernel)
-    means = nn.AveragePool(padded, kernel, window.strides, zeros, window.dilations)
+    means = nn.AveragePool(padded, kernel, windows.strides, zeros, windows.dilations)
     size = 1
     for k in kernel:
         size *= k
@@ -65,10 +63,10 @@ def global_lp_pool(node: Node) -> Value:
     return _root(total.result, p)
 
 
-def _window(node: Node) -> tuple[WindowAttributes, tuple[int, ...]]:
-    """The window's attributes, and the kernel's sizes as numbers."""
+def _windows(node: Node) -> tuple[Windows, tuple[int, ...]]:
+    """The windows, and the kernel's sizes as numbers."""
     kernel = node.ints("kernel_shape")
-    return window_attributes(node, kernel), kernel
+    return read_windows(node, kernel, bool(node.int("ceil_mode", 0))), kernel
 
 
 def _spatial_axes(node: Node) -> tuple[int, ...]:

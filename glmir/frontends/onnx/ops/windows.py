@@ -1,25 +1,9 @@
 """What convolutions and pools share: window attributes and the padding that ``auto_pad`` stands for."""
 
-from dataclasses import dataclass
-
 from ....dims import Dim, ceil_div, dim_max
-from ....ops.nn.windows import window_extent
+from ....ops.nn.windows import Windows
 from ....types import Shape
 from ..node import Node, Unsupported
-
-
-@dataclass(frozen=True)
-class WindowAttributes:
-    """The attributes of a sliding window, one entry for every spatial axis; ``padding`` is [low..., high...]."""
-
-    kernel: tuple[Dim, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    padding: tuple[Dim, ...]
-
-    @property
-    def extents(self) -> tuple[Dim, ...]:
-        return tuple(window_extent(k, d) for k, d in zip(self.kernel, self.dilations, strict=True))
 
 
 def spatial_sizes(node: Node) -> Shape:
@@ -30,20 +14,20 @@ def spatial_sizes(node: Node) -> Shape:
     return shape[2:]
 
 
-def window_attributes(node: Node, kernel: tuple[Dim, ...]) -> WindowAttributes:
-    """The node's attributes for windows of size ``kernel``; ``auto_pad`` is resolved (ONNX Conv)."""
+def read_windows(node: Node, kernel: tuple[Dim, ...], ceil_mode: bool = False) -> Windows:
+    """The node's windows of size ``kernel``; ``auto_pad`` is resolved (ONNX Conv)."""
     sizes = spatial_sizes(node)
     rank = len(sizes)
     strides = positive_ints(node, "strides", rank)
     dilations = positive_ints(node, "dilations", rank)
-    window = WindowAttributes(kernel, strides, dilations, node.ints("pads", (0,) * 2 * rank))
+    windows = Windows(kernel, strides, node.ints("pads", (0,) * 2 * rank), dilations, ceil_mode)
     if len(kernel) != rank:
         raise Unsupported(f"the kernel has {len(kernel)} axes, but its operand {node.type(0)} has {rank} spatial axes")
     mode = auto_pad(node)
     if mode == "NOTSET":
-        return window
-    amounts = [_same(*axis) if mode != "VALID" else 0 for axis in zip(sizes, window.extents, strides, strict=True)]
-    return WindowAttributes(kernel, strides, dilations, split_padding(amounts, mode == "SAME_UPPER"))
+        return windows
+    amounts = [_same(*axis) if mode != "VALID" else 0 for axis in zip(sizes, windows.extents, strides, strict=True)]
+    return Windows(kernel, strides, split_padding(amounts, mode == "SAME_UPPER"), dilations, ceil_mode)
 
 
 def auto_pad(node: Node) -> str:
