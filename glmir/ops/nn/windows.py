@@ -60,8 +60,13 @@ class Windows:
         return not any(is_positive(extent - size) for extent, size in zip(self.extents, padded, strict=True))
 
     def pad(self, x: Array, fill: object) -> Array:
-        """``x`` [N, C, *spatial] with exactly the elements that the windows cover: padded, or cut at the high end."""
+        """``x`` [N, C, *spatial] with exactly the elements that the windows cover: padded, or cut at the high end.
+
+        Raises ValueError when it is too small for a single window, as only a symbolic size can turn out to be.
+        """
         sizes = x.shape[2:]
+        if not self.fit(sizes):
+            raise ValueError(f"no window of {list(self.extents)} fits into data of {list(sizes)}")
         covered = [
             (count - 1) * stride + extent
             for count, stride, extent in zip(
