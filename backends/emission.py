@@ -27,6 +27,8 @@ class Emitter(Generic[BuilderT]):
     op_class: type[Op]
     conditions: tuple[Condition[Op], ...]
     emit: Callable[[Op, BuilderT], None]
+    since: int = 0
+    """The first version of the target that has it."""
 
     def takes(self, op: Op) -> bool:
         """Whether all conditions hold."""
@@ -38,16 +40,33 @@ class Emitter(Generic[BuilderT]):
 
 
 class EmitterTable(Generic[BuilderT]):
-    """The emitters of one target, or of one family of ops that the target's table includes."""
+    """The emitters of one target, or of one family of ops that the target's table includes.
 
-    def __init__(self, *parts: "EmitterTable[BuilderT]") -> None:
+    ``version`` is how a user asks for a version of the target: ``--opset {}``. A table that no version was chosen of
+    (``at``) has the emitters of all.
+    """
+
+    def __init__(self, *parts: "EmitterTable[BuilderT]", version: str = "{}") -> None:
         self.emitters: list[Emitter[BuilderT]] = [e for part in parts for e in part.emitters]
+        self._version_text = version
+        self._version: int | None = None
         self._by_class: dict[type[Op], tuple[Emitter[BuilderT], ...]] = {}
 
+    def at(self, version: int) -> "EmitterTable[BuilderT]":
+        """The table of one version of the target."""
+        table = EmitterTable(self, version=self._version_text)
+        table._version = version
+        return table
+
+    def version_text(self, version: int) -> str:
+        """How a user asks for that version."""
+        return self._version_text.format(version)
+
     def emits(
-        self, *op_classes: type[OpT], when: Sequence[Condition[OpT]] = ()
+        self, *op_classes: type[OpT], when: Sequence[Condition[OpT]] = (), since: int = 0
     ) -> Callable[[Callable[[OpT, BuilderT], None]], Callable[[OpT, BuilderT], None]]:
-        """Registers an emitter for op classes, or families of them, under conditions that must all hold.
+        """Registers an emitter for op classes, or families of them, under conditions that must all hold, for the
+        target's version ``since`` and later.
 
         Raises TypeError for a condition whose docstring is none, or ends in a full stop: it is a part of a sentence.
         """
@@ -60,7 +79,7 @@ class EmitterTable(Generic[BuilderT]):
         def register(function: Callable[[OpT, BuilderT], None]) -> Callable[[OpT, BuilderT], None]:
             for op_class in op_classes:
                 emit = cast(Callable[[Op, BuilderT], None], function)
-                self.emitters.append(Emitter(op_class, cast(tuple[Condition[Op], ...], tuple(when)), emit))
+                self.emitters.append(Emitter(op_class, cast(tuple[Condition[Op], ...], tuple(when)), emit, since))
             self._by_class.clear()
             return function
 
@@ -70,9 +89,16 @@ class EmitterTable(Generic[BuilderT]):
         """The emitters that may write an op of this class, in order of registration."""
         found = self._by_class.get(op_class)
         if found is None:
-            found = tuple(e for e in self.emitters if issubclass(op_class, e.op_class))
+            found = tuple(e for e in self.all_for_class(op_class) if self._has(e))
             self._by_class[op_class] = found
         return found
+
+    def all_for_class(self, op_class: type[Op]) -> tuple[Emitter[BuilderT], ...]:
+        """The same for all versions of the target."""
+        return tuple(e for e in self.emitters if issubclass(op_class, e.op_class))
+
+    def _has(self, emitter: Emitter[BuilderT]) -> bool:
+        return self._version is None or emitter.since <= self._version
 
     def find(self, op: Op) -> Emitter[BuilderT] | None:
         """The emitter that writes ``op``; None if it is not legal."""
@@ -83,7 +109,10 @@ class EmitterTable(Generic[BuilderT]):
 
     def why_illegal(self, op: Op) -> str:
         """What keeps an illegal op from being emitted, as the end of a sentence: all that the emitters need which come
-        closest."""
+        closest, and the version of the target that would take it."""
+        newer = [e.since for e in self.emitters if isinstance(op, e.op_class) and not self._has(e) and e.takes(op)]
+        if newer:
+            return f"the target needs {self.version_text(min(newer))}"
         emitters = self.for_class(type(op))
         if not emitters:
             return "the target has no such op, and nothing rewrites it into what it has"
@@ -92,6 +121,11 @@ class EmitterTable(Generic[BuilderT]):
         closest = [conditions for conditions in broken if len(conditions) == fewest]
         needs = [" and ".join(c.__doc__ or "" for c in conditions) for conditions in closest]
         return f"the target needs {(' or ' if fewest == 1 else ', or ').join(dict.fromkeys(needs))}"
+
+
+def is_legal(module: Module, table: EmitterTable[BuilderT]) -> bool:
+    """Whether the target can express every op."""
+    return all(table.is_legal(op) for function in module.functions.values() for op in function.ops)
 
 
 def check_legal(module: Module, table: EmitterTable[BuilderT], target: str) -> None:

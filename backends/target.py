@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -10,46 +12,125 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     # The command line lists the targets before anything heavy is loaded.
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any, BinaryIO
 
     from ..ir import Module
     from ..ops.enums import Layout
-    from ..pass_manager import Pass
+    from ..pass_manager import Pipeline
     from ..rewriter import RuleSet
-    from ..types import Array, TensorType
+    from ..types import Array, DType, TensorType
     from .emission import EmitterTable
+
+
+class Precision(enum.Enum):
+    """What floats are computed in; fp16 leaves islands of fp32 where it would overflow."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """An input that takes an image of 8-bit channels; the model sees ``pixel * scale + bias`` (one bias a channel, or
+    one for all)."""
+
+    name: str
+    color: str
+    scale: float = 1.0
+    bias: tuple[float, ...] = (0.0,)
+
+
+@dataclass(frozen=True)
+class SizeRange:
+    """The sizes that a symbolic dim may take, both ends included."""
+
+    low: int
+    high: int
+
+
+Sizes = SizeRange | tuple[int, ...]
+"""A range, or the sizes themselves, the first of which is the default."""
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """What a user may choose about targets; each target takes what concerns it.
+
+    ``precision`` none is the target's own default. ``coreml_target`` is an iOS version, ``opset`` ONNX's. ``sizes``
+    bounds symbolic dims by name; several that list sizes take the first together, the second together, and so on.
+    """
+
+    precision: Precision | None = None
+    coreml_target: int | None = None
+    opset: int | None = None
+    image_inputs: tuple[ImageInput, ...] = ()
+    class_labels: tuple[str, ...] | tuple[int, ...] = ()
+    sizes: Mapping[str, Sizes] = field(default_factory=dict)
+
+
+def _same(dtype: DType) -> DType:
+    return dtype
+
+
+def _no_problems(artifact: Path) -> Sequence[str]:
+    return ()
 
 
 @dataclass(frozen=True)
 class Target:
     """A target: how modules are made legal for it, written, and run.
 
-    ``table`` says what is legal, ``rules`` are what ``legalize`` applies to the rest.
-    ``run`` takes the artifact (a path or its bytes) and named arrays, and returns the outputs by name;
-    ``input_types`` reads from an artifact what its inputs are.
+    ``table`` says what is legal, ``rules`` are what the passes of ``legalize`` apply to the rest.
+    ``serialize`` writes the artifact to a fresh path: a file, a folder, or a file and others beside it.
+    ``run`` takes an artifact and named arrays, and returns the outputs by name; ``input_types`` reads what its inputs
+    are; ``problems`` are sentences on what the target's own tools would refuse in it.
+    ``border`` is the dtype that an input or output of a dtype has in the artifact. ``tolerance`` is the largest error
+    that its arithmetic explains, as a part of an output's largest magnitude.
+    ``newer`` is a later version of the target, to be tried on modules that this one refuses.
     """
 
     name: str
     suffix: str
     spatial_layout: Layout
-    legalize: Pass
+    legalize: Pipeline
     rules: RuleSet
     table: EmitterTable[Any]
-    serialize: Callable[[Module, BinaryIO], None]
-    run: Callable[[Path | bytes, Mapping[str, Array]], dict[str, Array]]
-    input_types: Callable[[Path | bytes], dict[str, TensorType]]
+    serialize: Callable[[Module, Path], None]
+    run: Callable[[Path, Mapping[str, Array]], dict[str, Array]]
+    input_types: Callable[[Path], dict[str, TensorType]]
+    border: Callable[[DType], DType] = _same
+    tolerance: float = 1e-4
+    problems: Callable[[Path], Sequence[str]] = _no_problems
+    is_folder: bool = False
+    newer: Callable[[], Target] | None = None
 
 
 TARGETS: tuple[str, ...] = ("tflite",)
-"""The targets' names; each is a package beside this file whose ``target.py`` has ``TARGET``."""
+"""The targets' names; each is a package beside this file whose ``target.py`` has ``make_target``."""
 
 
-def load_target(name: str) -> Target:
-    """The target of that name; raises InputError when there is none."""
+def load_target(name: str, options: TargetOptions | None = None) -> Target:
+    """The target of that name; raises InputError when there is none, or when it has no such option."""
     if name not in TARGETS:
         raise InputError(f"there is no target {name}; the targets are {', '.join(TARGETS)}")
-    target = import_module(f"{__package__}.{name}.target").TARGET
+    target = import_module(f"{__package__}.{name}.target").make_target(options or TargetOptions())
     assert isinstance(target, Target)
     return target
+
+
+def single_file(write: Callable[[Module, BinaryIO], None]) -> Callable[[Module, Path], None]:
+    """A target's ``serialize``, from a function that writes one file's bytes to a stream."""
+
+    def serialize(module: Module, path: Path) -> None:
+        with path.open("xb") as stream:
+            write(module, stream)
+
+    return serialize
+
+
+def require_single_precision(options: TargetOptions, target: str) -> None:
+    """Raises InputError when the user asked for fp16 where it is not offered."""
+    if options.precision is Precision.FP16:
+        raise InputError(f"target {target} is compiled in fp32; --precision fp16 is for coreml")

@@ -3,7 +3,7 @@
 import enum
 
 from ..ops.enums import Layout
-from ..pass_manager import Pass, Pipeline
+from ..pass_manager import Pipeline
 from .canonicalization.canonicalize import canonicalize
 from .canonicalization.eliminate_common_subexpressions import eliminate_common_subexpressions
 from .canonicalization.eliminate_dead_code import eliminate_dead_code
@@ -83,7 +83,7 @@ def _fusions() -> Pipeline:
 
 
 def lower(
-    legalize: Pass,
+    legalize: Pipeline,
     spatial: Layout,
     level: OptLevel,
     io_layout: Layout = Layout.NCHW,
@@ -96,7 +96,7 @@ def lower(
         assign_layouts.with_options(spatial=spatial),
         # Transposes meet their inverses here, and those that move nothing become reshapes.
         *((canonicalize.with_options(),) if level is not OptLevel.O0 else ()),
-        legalize.with_options(),
+        *legalize,
         *cleanup(),
     )
 

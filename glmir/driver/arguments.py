@@ -18,7 +18,13 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
         help='an input\'s type, "x=f32[1, 3, 224, 224]", or a value that pins it, sr=16000; without a name they go by '
         "position; may be given several times",
     )
-    group.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="fix a symbolic dim, n=4")
+    group.add_argument(
+        "--dim",
+        action="append",
+        default=[],
+        metavar="NAME=SIZE",
+        help="fix a symbolic dim, n=4, or say what it may be, n=1..8 or n=224|256",
+    )
 
 
 def add_watch_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,13 +4,14 @@ import dataclasses
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..backends.emission import check_legal, describe
+from ..backends.emission import check_legal, describe, is_legal
 from ..backends.target import Target, load_target
 from ..errors import CompileError, InputError
 from ..instrumentation import CrashReproducer
@@ -23,8 +24,9 @@ from ..types import Array
 from .inputs import InputSpecs, parse_input_specs
 from .io_layout import IoLayout
 from .messages import collector_paused
-from .output import write_whole
+from .output import place_whole
 from .sources import Source, load, naming, require_main, source_name
+from .target_options import parse_target_options
 
 LARGEST_DIM = 2**31 - 1
 
@@ -56,21 +58,22 @@ class Artifact:
     source: str
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the artifact, whole or not at all: an existing file stays as it is until the new one is complete.
+        """Writes the artifact, whole or not at all: what stands there stays as it is until the new one is complete.
 
         Raises InputError when it cannot be written, CompileError when the target cannot express the module.
         """
         destination = Path(path)
-        with write_whole(destination) as stream, naming(self.source):
-            self.target.serialize(self.module, stream)
+        with place_whole(destination, self.target.is_folder) as fresh, naming(self.source):
+            self.target.serialize(self.module, fresh)
         return destination
 
     def to_bytes(self) -> bytes:
-        """The artifact as it would be written; raises CompileError when the target cannot express the module."""
-        with naming(self.source), tempfile.TemporaryFile() as stream:
-            self.target.serialize(self.module, stream)
-            stream.seek(0)
-            return stream.read()
+        """The artifact as it would be written, if it is one file; raises InputError when it is not, CompileError when
+        the target cannot express the module."""
+        with self._saved() as path:
+            if path.is_dir() or len(list(path.parent.iterdir())) > 1:
+                raise InputError(f"the {self.target.name} artifact is more than one file: save it")
+            return path.read_bytes()
 
     def __bytes__(self) -> bytes:
         return self.to_bytes()
@@ -80,8 +83,15 @@ class Artifact:
 
         Raises InputError for inputs that do not fit, or without the runtime, GlmirError when the runtime fails.
         """
-        outputs = self.target.run(self.to_bytes(), inputs)
+        with self._saved() as path:
+            outputs = self.target.run(path, inputs)
         return {name: outputs[name] for name in self.module.main.output_names}
+
+    @contextmanager
+    def _saved(self) -> Iterator[Path]:
+        """The artifact in a folder of its own, for as long as the block runs."""
+        with tempfile.TemporaryDirectory(prefix="glmc-") as folder:
+            yield self.save(Path(folder) / f"model{self.target.suffix}")
 
 
 def compile(
@@ -90,22 +100,33 @@ def compile(
     target: str = "tflite",
     opt_level: int | str = 2,
     inputs: Mapping[str, object] | Sequence[object] = (),
-    dims: Mapping[str, int] | None = None,
+    dims: Mapping[str, int | str] | None = None,
     io_layout: str | Sequence[str] = "nchw",
+    precision: str | None = None,
+    coreml_target: str | None = None,
+    opset: int | None = None,
+    image_inputs: Mapping[str, str] | None = None,
+    class_labels: Sequence[str] | Sequence[int] = (),
 ) -> Artifact:
     """Compiles a model (a path, bytes, an ``onnx.ModelProto``, a Module, none of which it alters) for a target.
 
     ``inputs`` gives types (``{"x": "f32[1, 3, 224, 224]"}``, or a list by position) and pinned values
-    (``{"sr": 16000}``); ``dims`` fixes symbolic dims; ``io_layout="nhwc"`` makes inputs and outputs of rank 4 and more
-    channels-last, ``["x=nhwc"]`` those named.
+    (``{"sr": 16000}``); ``dims`` fixes symbolic dims (4) or bounds them (``"1..8"``, ``"224|256"``);
+    ``io_layout="nhwc"`` makes inputs and outputs of rank 4 and more channels-last, ``["x=nhwc"]`` those named.
+    ``precision`` is ``"fp32"`` or ``"fp16"``, ``coreml_target`` ``"ios15"`` to ``"ios18"``, ``opset`` ONNX's,
+    ``image_inputs`` like ``{"image": "rgb:scale=1/127.5:bias=-1"}``, ``class_labels`` the names of a classifier's
+    classes in order.
     Raises InputError for unreadable or contradicting input, CompileError listing every reason otherwise.
     """
+    specs = parse_input_specs(inputs, dims or {})
     options = Options(
         opt_level=_opt_level(opt_level),
-        specs=parse_input_specs(inputs, dims or {}),
+        specs=specs,
         io_layout=IoLayout.parse([io_layout] if isinstance(io_layout, str) else io_layout),
     )
-    return build(source, load_target(target), options)
+    images = [f"{name}={text}" for name, text in (image_inputs or {}).items()]
+    chosen = parse_target_options(precision, coreml_target, opset, images, class_labels, specs.sizes)
+    return build(source, load_target(target, chosen), options)
 
 
 def _opt_level(level: int | str) -> pipelines.OptLevel:
@@ -118,21 +139,60 @@ def _opt_level(level: int | str) -> pipelines.OptLevel:
 
 def build(source: Source, target: Target, options: Options, watch: Watch | None = None) -> Artifact:
     """Reads the model, optimises it and makes it legal for the target; raises InputError and CompileError."""
-    module = lower(source, target, options, watch)
-    with naming(source_name(source)):
-        check_legal(module, target.table, target.name)
-    return Artifact(target, module, source_name(source))
+    return optimized(source, options, watch).build(target)
 
 
-def lower(source: Source, target: Target, options: Options, watch: Watch | None = None) -> Module:
-    """Reads the model and runs the whole pipeline; what the target cannot express stays in the module."""
+def optimized(source: Source, options: Options, watch: Watch | None = None) -> "Optimized":
+    """Reads the model and runs the passes that do not depend on a target; raises InputError and CompileError."""
+    watch = watch or Watch()
     with collector_paused(), naming(source_name(source)):
         module = load(source, options.specs)
         require_main(module, source_name(source))
         _check_sizes(module)
-        pipeline = pipeline_for(module, target, options)
-        run_passes(module, pipeline, watch or Watch(), lambda: load(source, options.specs))
-    return module
+        options.io_layout.selected(module.main)
+        pipeline = pipelines.optimize(options.opt_level)
+        run_passes(module, pipeline, watch, lambda: load(source, options.specs))
+    return Optimized(source, module, options, watch)
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """A model between the two halves of the compiler: what every target begins with."""
+
+    source: Source
+    module: Module
+    options: Options
+    watch: Watch
+
+    def build(self, target: Target) -> Artifact:
+        """The artifact for a target, or for its first later version that takes the model; raises CompileError."""
+        first = target
+        with collector_paused(), naming(source_name(self.source)):
+            while True:
+                module = self.lower(target)
+                if is_legal(module, target.table) or target.newer is None:
+                    break
+                target = target.newer()
+            if not is_legal(module, target.table):
+                # What the user asked for, or would get without asking, is what the reasons are about.
+                target, module = first, self.lower(first)
+            check_legal(module, target.table, target.name)
+        return Artifact(target, module, source_name(self.source))
+
+    def lower(self, target: Target) -> Module:
+        """The module after the target's passes; what the target cannot express stays in it."""
+        with collector_paused(), naming(source_name(self.source)):
+            module = self.module.clone()
+            run_passes(module, self._lowering(target), self.watch, self._again)
+        return module
+
+    def _lowering(self, target: Target) -> Pipeline:
+        io_layout, level = self.options.io_layout, self.options.opt_level
+        layout = Layout.NHWC if io_layout.is_channels_last else Layout.NCHW
+        return pipelines.lower(target.legalize, target.spatial_layout, level, layout, io_layout.option_text)
+
+    def _again(self) -> Module:
+        return optimized(self.source, self.options).module
 
 
 def _check_sizes(module: Module) -> None:
@@ -148,17 +208,6 @@ def _check_sizes(module: Module) -> None:
             reasons.append(f"{where}: {value.type} is too large, sizes have 32 bits")
     if reasons:
         raise CompileError(reasons)
-
-
-def pipeline_for(module: Module, target: Target, options: Options) -> Pipeline:
-    """The passes from a module as the frontend made it to a legal one; raises InputError for a wrong ``io_layout``."""
-    options.io_layout.selected(module.main)
-    layout = Layout.NHWC if options.io_layout.is_channels_last else Layout.NCHW
-    level = options.opt_level
-    return (
-        *pipelines.optimize(level),
-        *pipelines.lower(target.legalize, target.spatial_layout, level, layout, options.io_layout.option_text),
-    )
 
 
 def run_passes(module: Module, pipeline: Pipeline, watch: Watch, read_again: Callable[[], Module]) -> None:

@@ -2,29 +2,29 @@
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..backends.target import Target, load_target
-from ..errors import InputError
+from ..errors import CompileError, InputError
 from ..ir import Module
 from ..passes.pipelines import OptLevel
-from .compilation import Artifact, Options, build, lower
+from .compilation import Artifact, Options, optimized
 from .inputs import parse_input_specs
 from .io_layout import IoLayout
 from .output import check_destination, save_ir
 from .progress import ProgressLine
 from .sources import IR_SUFFIX
+from .target_options import parse_target_options, read_class_labels
 from .watching import Watching
 
 
 @dataclass(frozen=True)
 class Job:
-    """One target's part of a command: the options, and where its output goes."""
+    """One target's part of a command, and where its output goes."""
 
-    model: Path
     target: Target
-    options: Options
     output: Path
 
 
@@ -34,9 +34,10 @@ def run(arguments: argparse.Namespace) -> None:
     Raises InputError, CompileError and VerificationError.
     """
     started = time.perf_counter()
-    jobs = _jobs(arguments)
+    options = _options(arguments)
+    jobs = _jobs(arguments, options)
     with ProgressLine(not arguments.quiet and not arguments.print_ir_after) as progress:
-        results = [_compile(arguments, job, progress) for job in jobs]
+        results = _compile(arguments, options, jobs, progress)
         for job, result in zip(jobs, results, strict=True):
             progress.show(f"writing {job.output}")
             _write(result, job.output)
@@ -44,12 +45,28 @@ def run(arguments: argparse.Namespace) -> None:
         module = result if isinstance(result, Module) else result.module
         _tell(arguments, f"{_size(job.output)}, {len(module.main.ops):,} ops, {time.perf_counter() - started:.2f} s")
         if arguments.verify and isinstance(result, Artifact):
-            _verify(arguments, job, result)
+            _verify(arguments, job, result, options)
 
 
-def _jobs(arguments: argparse.Namespace) -> list[Job]:
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        OptLevel(arguments.opt_level),
+        parse_input_specs(arguments.input, arguments.dim),
+        IoLayout.parse(arguments.io_layout or ()),
+    )
+
+
+def _jobs(arguments: argparse.Namespace, options: Options) -> list[Job]:
     """The jobs; raises InputError for arguments that do not go together, before anything is read."""
-    targets = [load_target(name) for name in dict.fromkeys(arguments.target or ["tflite"])]
+    chosen = parse_target_options(
+        arguments.precision,
+        arguments.coreml_target,
+        arguments.opset,
+        arguments.image_input,
+        read_class_labels(arguments.class_labels) if arguments.class_labels else (),
+        options.specs.sizes,
+    )
+    targets = [load_target(name, chosen) for name in dict.fromkeys(arguments.target or ["tflite"])]
     is_ir = arguments.emit == "ir"
     if len(targets) > 1 and (arguments.output or is_ir):
         raise InputError(f"{'--emit ir writes' if is_ir else '-o names'} one file; give one --target")
@@ -59,26 +76,43 @@ def _jobs(arguments: argparse.Namespace) -> list[Job]:
         from .verification import require_runtimes
 
         require_runtimes(arguments.model)
-    options = Options(
-        OptLevel(arguments.opt_level),
-        parse_input_specs(arguments.input, arguments.dim),
-        IoLayout.parse(arguments.io_layout or ()),
-    )
     jobs = []
     for target in targets:
         suffix = IR_SUFFIX if is_ir else target.suffix
         output = arguments.output or Path(arguments.model.stem + suffix)
-        check_destination(output, arguments.model)
-        jobs.append(Job(arguments.model, target, options, output))
+        if not arguments.output and output.exists() and arguments.model.exists() and output.samefile(arguments.model):
+            # An ONNX model compiled for ONNX, where it stands.
+            output = Path(f"{arguments.model.stem}.{target.name}{suffix}")
+        check_destination(output, arguments.model, target.is_folder and not is_ir)
+        jobs.append(Job(target, output))
     return jobs
 
 
-def _compile(arguments: argparse.Namespace, job: Job, progress: ProgressLine) -> Artifact | Module:
-    progress.show(f"reading {job.model}")
+def _compile(
+    arguments: argparse.Namespace, options: Options, jobs: Sequence[Job], progress: ProgressLine
+) -> list[Artifact | Module]:
+    """The targets share one front half; raises CompileError with the reasons of all targets."""
+    progress.show(f"reading {arguments.model}")
     watching = Watching(arguments, progress)
-    make = lower if arguments.emit == "ir" else build
     with watching.reporting():
-        return make(job.model, job.target, job.options, watching.watch)
+        front = optimized(arguments.model, options, watching.watch)
+        if arguments.emit == "ir":
+            return [front.lower(job.target) for job in jobs]
+        artifacts: list[Artifact | Module] = []
+        refusals = []
+        for job in jobs:
+            try:
+                artifacts.append(front.build(job.target))
+            except CompileError as error:
+                refusals.append(error)
+        if refusals:
+            raise refusals[0] if len(refusals) == 1 else _joined(refusals)
+        return artifacts
+
+
+def _joined(refusals: Sequence[CompileError]) -> CompileError:
+    reasons = [f"{error.source.rpartition(', ')[2]}: {reason}" for error in refusals for reason in error.reasons]
+    return CompileError(reasons, refusals[0].source.rpartition(", ")[0])
 
 
 def _write(result: Artifact | Module, output: Path) -> None:
@@ -88,15 +122,16 @@ def _write(result: Artifact | Module, output: Path) -> None:
         result.save(output)
 
 
-def _verify(arguments: argparse.Namespace, job: Job, artifact: Artifact) -> None:
+def _verify(arguments: argparse.Namespace, job: Job, artifact: Artifact, options: Options) -> None:
     from .verification import verify_file
 
-    for error in verify_file(job.output, artifact.target, job.model, job.options):
+    for error in verify_file(job.output, artifact.target, arguments.model, options):
         _tell(arguments, f"  {error}")
 
 
 def _size(path: Path) -> str:
-    return f"{path}: {path.stat().st_size:,} bytes"
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return f"{path}: {sum(file.stat().st_size for file in files):,} bytes"
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:

@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         help="nhwc: inputs and outputs of rank 4 and more are channels-last; NAME=nhwc: that one alone, may be given "
         "several times",
     )
+    _add_target_arguments(parser)
     parser.add_argument("--verify", action="store_true", help="compare with onnxruntime on seeded inputs")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     add_debug_argument(parser)
@@ -79,6 +80,29 @@ def _parser() -> argparse.ArgumentParser:
     add_input_arguments(parser)
     add_watch_arguments(parser)
     return parser
+
+
+def _add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for some targets")
+    group.add_argument(
+        "--precision", choices=["fp32", "fp16"], help="what floats are computed in; default: fp16 for coreml, else fp32"
+    )
+    group.add_argument(
+        "--coreml-target",
+        choices=["ios15", "ios16", "ios17", "ios18"],
+        help="the oldest system that shall run it; default: ios16, or later where the model needs it",
+    )
+    group.add_argument("--opset", type=int, metavar="N", help="of the ONNX to write; default: the newest")
+    group.add_argument(
+        "--image-input",
+        action="append",
+        default=[],
+        metavar="NAME=rgb|bgr|gray[:scale=S][:bias=B[,B,B]]",
+        help="coreml: that input takes images; the model sees pixel * S + B; may be given several times",
+    )
+    group.add_argument(
+        "--class-labels", type=Path, metavar="FILE", help="coreml: a classifier with these labels, one a line"
+    )
 
 
 if __name__ == "__main__":

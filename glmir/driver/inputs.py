@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..backends.target import SizeRange, Sizes
 from ..dims import Dim, SymInt, free_symbols, known_different, symbol
 from ..errors import InputError
 from ..ir import Function, Op, Value
@@ -17,6 +18,9 @@ from ..weights import Weight
 
 InputSpec: TypeAlias = TensorType | Array
 """A type for the input, or the value that it always has."""
+
+DimSpecs: TypeAlias = Mapping[str, int | str] | Sequence[str]
+"""Sizes of dims by name, or texts ``n=4``; ``n=1..8`` and ``n=224|256`` bound a dim that stays symbolic."""
 
 DeclaredTypes: TypeAlias = Mapping[str, TensorType | None]
 """The inputs' types as the model declares them; None where it does not say."""
@@ -29,10 +33,12 @@ class InputSpecs:
     named: Mapping[str, InputSpec] = field(default_factory=dict)
     positional: Sequence[InputSpec] = ()
     dims: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, Sizes] = field(default_factory=dict)
+    """What symbols that stay symbolic may be."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.named or self.positional or self.dims)
+        return not (self.named or self.positional or self.dims or self.sizes)
 
     def by_name(self, names: Sequence[str]) -> dict[str, InputSpec]:
         """What is given for each input; raises InputError for what is given for none, or twice."""
@@ -56,7 +62,7 @@ class InputSpecs:
             given[name] = type_ = self._type(name, spec, declared[name])
             _unify(name, declared[name], type_, mapping)
         symbols = {s for t in (*declared.values(), *self.named.values(), *self.positional) for s in _symbols(t)}
-        if unknown := sorted(set(self.dims) - symbols):
+        if unknown := sorted({*self.dims, *self.sizes} - symbols):
             known = ", ".join(sorted(symbols)) or "none"
             raise InputError(f"there is no dim {', '.join(unknown)}; the symbolic dims are {known}")
         return {name: given.get(name) or (t and t.substitute(mapping)) for name, t in declared.items()}
@@ -124,9 +130,7 @@ def pin_inputs(function: Function, specs: InputSpecs) -> dict[str, Array]:
     return arrays
 
 
-def parse_input_specs(
-    inputs: Mapping[str, object] | Sequence[object], dims: Mapping[str, int] | Sequence[str]
-) -> InputSpecs:
+def parse_input_specs(inputs: Mapping[str, object] | Sequence[object], dims: DimSpecs) -> InputSpecs:
     """The specs of ``--input`` and ``--dim`` texts, or of the Python API's mappings and lists; raises InputError."""
     if isinstance(inputs, str):
         raise InputError(f"inputs are a mapping or a list, not the text {inputs!r}")
@@ -141,7 +145,8 @@ def parse_input_specs(
             raise InputError(f"input {name} is given twice")
         else:
             named[name] = spec
-    return InputSpecs(named, positional, _parse_dims(dims))
+    fixed, sizes = _parse_dims(dims)
+    return InputSpecs(named, positional, fixed, sizes)
 
 
 def _split(item: object) -> tuple[str, object]:
@@ -199,21 +204,50 @@ def _is_extended_float(array: Array) -> bool:
     return array.dtype.kind == "V" and array.dtype == DType.BF16.numpy
 
 
-def _parse_dims(given: Mapping[str, int] | Sequence[str]) -> dict[str, int]:
-    if not isinstance(given, Mapping):
-        return _parse_dim_texts(given)
-    for name, size in given.items():
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise InputError(f"dim {name} takes a positive size, not {size!r}")
-    return {name: int(size) for name, size in given.items()}
+def _parse_dims(given: DimSpecs) -> tuple[dict[str, int], dict[str, Sizes]]:
+    """The dims that are fixed, and the sizes of those that stay symbolic."""
+    fixed: dict[str, int] = {}
+    ranges: dict[str, Sizes] = {}
+    for name, size in given.items() if isinstance(given, Mapping) else map(_split_dim, given):
+        sizes = _sizes(name, size)
+        if fixed.get(name, sizes) != sizes or ranges.get(name, sizes) != sizes:
+            earlier = fixed.get(name) or ranges[name]
+            raise InputError(f"dim {name} is given as {format_sizes(earlier)} and as {format_sizes(sizes)}")
+        if isinstance(sizes, int):
+            fixed[name] = sizes
+        else:
+            ranges[name] = sizes
+    counts = {len(s) for s in ranges.values() if isinstance(s, tuple)}
+    if len(counts) > 1:
+        raise InputError(f"dims that list sizes go together, each needs as many; there are {sorted(counts)}")
+    return fixed, ranges
 
 
-def _parse_dim_texts(texts: Sequence[str]) -> dict[str, int]:
-    dims: dict[str, int] = {}
-    for text in texts:
-        name, equals, size = (part.strip() for part in text.rpartition("="))
-        if not equals or not name or not size.isdecimal() or int(size) < 1:
-            raise InputError(f"--dim takes name=size with a positive size, not {text!r}")
-        if dims.setdefault(name, int(size)) != int(size):
-            raise InputError(f"dim {name} is given as {dims[name]} and as {size}")
-    return dims
+def _split_dim(text: str) -> tuple[str, str]:
+    name, equals, size = (part.strip() for part in text.rpartition("="))
+    if not equals or not name:
+        raise InputError(f"--dim takes name=size with a positive size, not {text!r}")
+    return name, size
+
+
+def _sizes(name: str, given: object) -> int | Sizes:
+    """A size, ``low..high`` or ``first|second|...``; raises InputError."""
+    if isinstance(given, int | np.integer) and not isinstance(given, bool) and given >= 1:
+        return int(given)
+    match = re.fullmatch(r"(\d+)(?:\.\.(\d+)|((?:\|\d+)+))?", given, re.ASCII) if isinstance(given, str) else None
+    if match and int(match[1]) >= 1:
+        if match[2] and int(match[2]) >= int(match[1]):
+            return SizeRange(int(match[1]), int(match[2]))
+        listed = tuple(int(size) for size in (match[3] or "").split("|")[1:])
+        if match[3] and all(size >= 1 for size in listed):
+            return (int(match[1]), *listed)
+        if match[2] is None and match[3] is None:
+            return int(match[1])
+    raise InputError(f"dim {name} takes a positive size, low..high or size|size, not {given!r}")
+
+
+def format_sizes(sizes: int | Sizes) -> str:
+    """As the user writes them."""
+    if isinstance(sizes, SizeRange):
+        return f"{sizes.low}..{sizes.high}"
+    return "|".join(map(str, sizes)) if isinstance(sizes, tuple) else str(sizes)

@@ -17,12 +17,20 @@ from ..ir import Module
 from ..printer import save_module
 from ..types import Array
 
+PACKAGE_MANIFEST = "Manifest.json"
+"""The file by which a folder is known as a package, which another package may replace."""
 
-def check_destination(path: Path, source: Path | None = None) -> None:
-    """Raises InputError for a path that cannot be written, or that is the source: better before the work than after."""
+
+def check_destination(path: Path, source: Path | None = None, is_folder: bool = False) -> None:
+    """Raises InputError for a path that cannot be written, or that is the source: better before the work than after.
+
+    ``is_folder``: a package is to be written, which may replace a package.
+    """
     folder = path.parent
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder")
+    if path.is_dir() and not (is_folder and (path / PACKAGE_MANIFEST).is_file()):
+        raise InputError(f"cannot write {path}: it is a folder{' without a package' if is_folder else ''}")
+    if is_folder and path.exists() and not path.is_dir():
+        raise InputError(f"cannot write {path}: it is a file, and a package is a folder")
     if not folder.is_dir():
         raise InputError(f"cannot write {path}: the folder {folder} does not exist")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -37,31 +45,52 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
 
     Raises InputError when the file cannot be written.
     """
-    check_destination(path)
+    with place_whole(path) as fresh, fresh.open("xb") as stream:
+        yield cast(BinaryIO, stream)
+
+
+@contextmanager
+def place_whole(path: Path, is_folder: bool = False) -> Iterator[Path]:
+    """A fresh path whose file or folder, with what else was put beside it, moves to ``path`` when the block ends well.
+
+    What stands there stays as it is until the new one is complete. Raises InputError when it cannot be written.
+    """
+    check_destination(path, is_folder=is_folder)
     # A link stays a link; what it points at is replaced.
     destination = Path(os.path.realpath(path))
-    is_replaceable = destination.is_file() or not destination.exists()
-    folder = destination.parent if is_replaceable else Path(tempfile.gettempdir())
-    temporary = folder / f".glmc-{secrets.token_hex(8)}.tmp"
+    is_device = destination.exists() and not destination.is_file() and not destination.is_dir()
+    place = Path(tempfile.gettempdir()) if is_device else destination.parent
+    workshop = place / f".glmc-{secrets.token_hex(8)}.tmp"
     try:
-        with temporary.open("x+b") as stream:
-            yield cast(BinaryIO, stream)
-            if not is_replaceable:
-                _copy_to_device(stream, destination)
-        if is_replaceable:
-            if destination.exists():
-                shutil.copymode(destination, temporary)
-            temporary.replace(destination)
+        workshop.mkdir()
+        yield workshop / destination.name
+        if is_device:
+            with (workshop / destination.name).open("rb") as stream, destination.open("wb") as device:
+                shutil.copyfileobj(stream, device)
+            return
+        # The artifact itself comes last: until then the old one is in its place.
+        for made in sorted(workshop.iterdir(), key=lambda made: made.name == destination.name):
+            _replace(made, destination.parent / made.name)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _copy_to_device(stream: BinaryIO, destination: Path) -> None:
-    stream.seek(0)
-    with destination.open("wb") as device:
-        shutil.copyfileobj(stream, device)
+def _replace(made: Path, destination: Path) -> None:
+    if not destination.is_dir():
+        if destination.exists():
+            shutil.copymode(destination, made)
+        made.replace(destination)
+        return
+    # A folder cannot be replaced in one step.
+    old = made.with_name(f"{made.name}.old")
+    destination.replace(old)
+    try:
+        made.replace(destination)
+    except OSError:
+        old.replace(destination)
+        raise
 
 
 def save_ir(module: Module, path: Path) -> None:

@@ -1,9 +1,11 @@
 """Seeded inputs for models that are run without data."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
+from ..backends.target import Sizes
 from ..dims import evaluate
 from ..types import Array, DType, TensorType
 
@@ -19,14 +21,16 @@ SEED = 0
 Arrays = Mapping[str, Array]
 
 
-def run_on_samples(types: Mapping[str, TensorType], run: Callable[[Arrays], Arrays]) -> tuple[Arrays, Arrays]:
+def run_on_samples(
+    types: Mapping[str, TensorType], run: Callable[[Arrays], Arrays], sizes: Mapping[str, Sizes] | None = None
+) -> tuple[Arrays, Arrays]:
     """The inputs and outputs of the first samples on which ``run`` works, preferably with outputs that tell.
 
-    Raises what ``run`` raises on the first samples when it works on none.
+    ``sizes`` bounds symbolic dims. Raises what ``run`` raises on the first samples when it works on none.
     """
     first: tuple[Arrays, Arrays] | None = None
     problem: Exception | None = None
-    for inputs in sample_inputs(types):
+    for inputs in sample_inputs(types, sizes=sizes or {}):
         try:
             outputs = run(inputs)
         except Exception as error:
@@ -50,18 +54,28 @@ def _are_telling(outputs: Arrays) -> bool:
 
 
 def sample_inputs(
-    types: Mapping[str, TensorType], limits: Sequence[int] = INTEGER_LIMITS
+    types: Mapping[str, TensorType],
+    limits: Sequence[int] = INTEGER_LIMITS,
+    sizes: Mapping[str, Sizes] = MappingProxyType({}),
 ) -> Iterator[dict[str, Array]]:
     """Random arrays of the given types, the same in every run, for each size of dims and each range of integers."""
     symbols = sorted({s for t in types.values() for s in t.symbols})
     leading = {str(t.shape[0]) for t in types.values() if t.shape}
     has_integers = any(t.dtype.is_integer for t in types.values())
-    for size in SYMBOL_SIZES if symbols else SYMBOL_SIZES[:1]:
+    for turn, size in enumerate(SYMBOL_SIZES if symbols else SYMBOL_SIZES[:1]):
         # The first axis is the batch nearly always: a small one keeps runs quick.
-        environment = {s: 2 if s in leading and len(symbols) > 1 else size for s in symbols}
+        wanted = {s: 2 if s in leading and len(symbols) > 1 else size for s in symbols}
+        environment = {s: _allowed(n, turn, sizes.get(s)) for s, n in wanted.items()}
         for limit in limits if has_integers else limits[:1]:
             generator = np.random.default_rng(SEED)
             yield {name: _random(generator, t, environment, limit) for name, t in types.items()}
+
+
+def _allowed(size: int, turn: int, sizes: Sizes | None) -> int:
+    """The size, or the nearest that is allowed; of those that are listed each in its turn."""
+    if isinstance(sizes, tuple):
+        return sizes[turn % len(sizes)]
+    return size if sizes is None else min(max(size, sizes.low), sizes.high)
 
 
 def _random(generator: np.random.Generator, type_: TensorType, environment: Mapping[str, int], limit: int) -> Array:

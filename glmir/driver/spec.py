@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..attributes import format_attribute
+from ..backends.emission import Emitter
 from ..backends.target import TARGETS, Target, load_target
 from ..dims import SymInt
 from ..ir import Op
@@ -25,6 +26,7 @@ _GROUPS = {
     "canonicalization": "Cleaning up",
     "fusion": "Fewer, larger ops",
     "layout": "Layouts",
+    "precision": "Precision",
     "quantization": "Quantization",
     "compression": "Compression",
     "memory": "Memory",
@@ -231,11 +233,16 @@ def _op_link(name: str) -> str:
 
 
 def _support(definition: OpDefinition, target: Target) -> str:
-    emitters = target.table.for_class(definition.cls)
-    if any(not e.conditions for e in emitters):
+    emitters = target.table.all_for_class(definition.cls)
+    if any(not _needs(e, target) for e in emitters):
         return "**yes**"
     parts = (["**if**"] if emitters else []) + (["*rewritten*"] if _rewriting(definition, target) else [])
     return ", else ".join(parts) or "no"
+
+
+def _needs(emitter: Emitter[typing.Any], target: Target) -> list[str]:
+    version = [target.table.version_text(emitter.since)] if emitter.since else []
+    return [*map(_first_line, emitter.conditions), *version]
 
 
 def _rewriting(definition: OpDefinition, target: Target) -> list[_Rule]:
@@ -246,7 +253,7 @@ def _rewriting(definition: OpDefinition, target: Target) -> list[_Rule]:
 def _target_section(target: Target) -> list[str]:
     rows = []
     for name, definition in DEFINITIONS.items():
-        needs = ["; ".join(map(_first_line, e.conditions)) for e in target.table.for_class(definition.cls)]
+        needs = ["; ".join(_needs(e, target)) for e in target.table.all_for_class(definition.cls)]
         if not needs or all(needs):
             rules = ", ".join(f"`{rule.name}`" for rule in _rewriting(definition, target))
             rows.append((f"`{name}`", "<br>or ".join(dict.fromkeys(needs)), rules))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backends.target import Target
+from ..backends.target import Sizes, Target
 from ..errors import GlmirError, InputError, VerificationError
 from ..ir import Module
 from ..passes.layout.channels_last import to_channels_first, to_channels_last
@@ -35,6 +35,7 @@ class OutputError:
     error: float
     magnitude: float
     problem: str = ""
+    tolerance: float = TOLERANCE
 
     @property
     def relative(self) -> float:
@@ -42,7 +43,8 @@ class OutputError:
 
     @property
     def is_accepted(self) -> bool:
-        return self.error <= TOLERANCES.get(self.dtype, TOLERANCE) * self.magnitude + NEGLIGIBLE
+        tolerance = max(self.tolerance, TOLERANCES.get(self.dtype, 0.0))
+        return self.error <= tolerance * self.magnitude + NEGLIGIBLE
 
     def __str__(self) -> str:
         if self.problem:
@@ -61,11 +63,13 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
 
     Raises VerificationError when one is too large, or when one of the two cannot be run; InputError without runtimes.
     """
+    if problems := target.problems(artifact):
+        raise VerificationError("\n  ".join([f"{artifact} breaks rules of {target.name}:", *problems]))
     module, pinned = load_pinned(source, options.specs)
     changed = options.io_layout.selected(module.main)
-    inputs, expected = _reference(source, module, pinned)
+    inputs, expected = _reference(source, module, pinned, options.specs.sizes)
     try:
-        actual = target.run(artifact, {n: _channels_last(a) if n in changed else a for n, a in inputs.items()})
+        actual = target.run(artifact, {n: _given(a, n in changed, target) for n, a in inputs.items()})
     except InputError:
         raise
     except GlmirError as error:
@@ -77,14 +81,15 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
         output = actual[name]
         if name in changed and output.ndim == reference.ndim:
             output = output.transpose(to_channels_first(output.ndim))
-        errors.append(compare_output(name, output, reference))
+        border = target.border(DType.of(reference.dtype))
+        errors.append(compare_output(name, output, reference.astype(border.numpy), target.tolerance))
     if not all(e.is_accepted for e in errors):
         failed = "".join(f"\n  {e}" for e in errors if not e.is_accepted)
         raise VerificationError(f"{artifact} does not compute what {source} does:{failed}")
     return errors
 
 
-def compare_output(name: str, actual: Array, expected: Array) -> OutputError:
+def compare_output(name: str, actual: Array, expected: Array, tolerance: float = TOLERANCE) -> OutputError:
     """The largest error of one output; infinite when dtypes or shapes differ or one of the two is not a number."""
     dtype = DType.of(expected.dtype)
     wide, wide_expected = actual.astype(np.float64), expected.astype(np.float64)
@@ -99,15 +104,17 @@ def compare_output(name: str, actual: Array, expected: Array) -> OutputError:
     with np.errstate(invalid="ignore"):
         errors = np.where(same, 0.0, np.abs(wide - wide_expected))
     worst = float(np.max(errors, initial=0.0))
-    return OutputError(name, dtype, float("inf") if np.isnan(worst) else worst, magnitude)
+    return OutputError(name, dtype, float("inf") if np.isnan(worst) else worst, magnitude, tolerance=tolerance)
 
 
-def _reference(source: Path, module: Module, pinned: Mapping[str, Array]) -> tuple[Arrays, Arrays]:
+def _reference(
+    source: Path, module: Module, pinned: Mapping[str, Array], sizes: Mapping[str, Sizes]
+) -> tuple[Arrays, Arrays]:
     """Seeded inputs on which the source runs, and its outputs."""
     types = {v.name: v.type for v in module.main.inputs}
     run = _Interpreter(module) if source.suffix == IR_SUFFIX else _OnnxRuntime(source, pinned)
     try:
-        return run_on_samples(types, run)
+        return run_on_samples(types, run, sizes)
     except Exception as error:
         # onnxruntime has an exception class per status; any of them may say that a size does not suit the model.
         reason = str(error).strip().split("\n")[0]
@@ -145,5 +152,7 @@ class _OnnxRuntime:
         return dict(zip(self._names, outputs, strict=True))
 
 
-def _channels_last(array: Array) -> Array:
-    return np.ascontiguousarray(array.transpose(to_channels_last(array.ndim)))
+def _given(array: Array, is_channels_last: bool, target: Target) -> Array:
+    """A source's input as the artifact takes it."""
+    array = array.transpose(to_channels_last(array.ndim)) if is_channels_last else array
+    return np.ascontiguousarray(array.astype(target.border(DType.of(array.dtype)).numpy)).reshape(array.shape)

@@ -22,9 +22,9 @@ from .watching import Watching
 
 
 def known_passes() -> Mapping[str, Pass]:
-    """All passes by name: those of passes/ and the targets' legalisations."""
-    legalizations = (load_target(name).legalize for name in TARGETS)
-    return {**passes.BY_NAME, **{p.name: p for p in legalizations}}
+    """All passes by name: those of passes/ and the targets' own."""
+    own = (instance.pass_ for name in TARGETS for instance in load_target(name).legalize)
+    return {**passes.BY_NAME, **{p.name: p for p in own}}
 
 
 def list_passes() -> str:
@@ -90,8 +90,9 @@ def _interpret(model: Path, specs: InputSpecs, data: Arrays | None) -> Arrays:
 
 
 def _run(model: Path, target: Target, specs: InputSpecs, data: Arrays | None) -> Arrays:
-    if not model.is_file():
-        raise InputError(f"cannot read {model}: it is {'a folder' if model.is_dir() else 'missing'}")
+    if not (model.is_dir() if target.is_folder else model.is_file()):
+        what = "missing" if not model.exists() else "a file" if target.is_folder else "a folder"
+        raise InputError(f"cannot read {model}: it is {what}")
     with naming(str(model)):
         types = specs.specialize(target.input_types(model))
         given = {name: t for name, t in types.items() if t is not None}

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from glmir import passes
-from glmir.backends.target import TARGETS, Target, load_target
+from glmir.backends.target import TARGETS, Target, TargetOptions, load_target
 from glmir.backends.tflite.runtime import input_types
 from glmir.driver import compile_command, progress
 from glmir.driver import glmc as glmc_module
@@ -204,7 +204,7 @@ def test_a_crash_whose_reproducer_cannot_be_written(monkeypatch: pytest.MonkeyPa
 
 
 def test_several_targets(monkeypatch: pytest.MonkeyPatch) -> None:
-    def named(name: str) -> Target:
+    def named(name: str, options: TargetOptions) -> Target:
         return replace(load_target("tflite"), name=name, suffix=f".{name}")
 
     monkeypatch.setattr(glmc_module, "TARGETS", (*TARGETS, "abacus"))
@@ -223,7 +223,7 @@ def test_a_wrong_artifact_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def off_by_a_bit(*arguments: object) -> dict[str, Array]:
         return {name: array + np.float32(0.01) for name, array in target.run(*arguments).items()}  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compile_command, "load_target", lambda name: replace(target, run=off_by_a_bit))
+    monkeypatch.setattr(compile_command, "load_target", lambda name, options: replace(target, run=off_by_a_bit))
     outcome = glmc(DIGITS, "--verify")
     assert outcome.code == 3
     assert re.search(r"error: digits\.tflite does not compute what \S+digits\.onnx does:\n  prob", outcome.err)
