@@ -1,12 +1,8 @@
 """Differential tests: a module is legalised, serialised, run in LiteRT, and held against the interpreter."""
 
 import io
-import pickle
-import subprocess
-import sys
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -18,44 +14,13 @@ from glmir.parser import parse_module
 from glmir.rewriter import insert_new_ops
 from glmir.types import DType
 from glmir.verifier import verify
+from tests.backends.workers import RuntimeFailure, worker
 from tests.tolerances import assert_close
 
-
-class RuntimeFailure(Exception):
-    """LiteRT refused the model, or died of it."""
+__all__ = ["WORKER", "RuntimeFailure", "check", "module_of", "sample", "to_tflite"]
 
 
-class Worker:
-    """A process that runs models. When the runtime crashes, that costs one case: the next gets a new process."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def run(self, model: bytes, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The model's outputs; raises RuntimeFailure."""
-        process = self._process or self._start()
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            pickle.dump((model, dict(inputs)), process.stdin)
-            process.stdin.flush()
-            answer = pickle.load(process.stdout)
-        except (EOFError, BrokenPipeError):
-            self._process = None
-            raise RuntimeFailure(f"LiteRT crashed with exit code {process.wait()}") from None
-        if isinstance(answer, str):
-            raise RuntimeFailure(answer)
-        outputs: dict[str, Array] = answer
-        return outputs
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, str(Path(__file__).with_name("worker.py"))]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        return self._process
-
-
-WORKER = Worker()
+WORKER = worker("tflite")
 
 
 def to_tflite(module: Module) -> bytes:
