@@ -52,6 +52,13 @@ class VerificationError(GlmirError):
     exit_code: ClassVar[int] = 3
 
 
+class ModelWarning(UserWarning):
+    """Something is odd about a model that can be compiled nevertheless: a sentence, which the driver prints alone."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_printable(message))
+
+
 def _printable(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text

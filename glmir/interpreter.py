@@ -7,6 +7,7 @@ stored integers everywhere; what an op on them means, quantized.py says.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from types import MappingProxyType
 
 import numpy as np
 
@@ -35,9 +36,8 @@ def run(module: Module, inputs: Mapping[str, Array], function: str = "main") -> 
     target = module.functions[function]
     environment: Environment = {}
     arrays = bind_inputs(target, inputs, environment)
-    for op, op_arrays in execute(target, arrays, environment):
-        arrays.update(zip(op.results, op_arrays, strict=True))
-    return {name: arrays[value] for name, value in zip(target.output_names, target.outputs, strict=True)}
+    outputs = _outputs(target, arrays, environment, module.functions)
+    return dict(zip(target.output_names, outputs, strict=True))
 
 
 def bind_inputs(function: Function, inputs: Mapping[str, Array], environment: Environment) -> dict[Value, Array]:
@@ -57,25 +57,42 @@ def bind_inputs(function: Function, inputs: Mapping[str, Array], environment: En
     return arrays
 
 
+def _outputs(
+    function: Function, arrays: dict[Value, Array], environment: Environment, functions: Mapping[str, Function]
+) -> tuple[Array, ...]:
+    for op, results in execute(function, arrays, environment, functions):
+        arrays.update(zip(op.results, results, strict=True))
+    return tuple(arrays[value] for value in function.outputs)
+
+
 def execute(
-    function: Function, arrays: dict[Value, Array], environment: Environment
+    function: Function,
+    arrays: dict[Value, Array],
+    environment: Environment,
+    functions: Mapping[str, Function] = MappingProxyType({}),
 ) -> Iterator[tuple[Op, tuple[Array, ...]]]:
     """Runs the ops in order, yielding each with its results.
 
     ``arrays`` must hold the inputs; the consumer adds the results to it (or something in their place), and what no
-    later op needs is taken out.
+    later op needs is taken out. ``functions`` are those that the ops may call.
     """
     last_use = {operand: op for op in function.ops for operand in op.operands}
     kept = set(function.outputs)
     for op in function.ops:
-        yield op, _run_op(op, arrays, environment)
+        yield op, _run_op(op, arrays, environment, functions)
         for value in (*op.operands, *op.results):
             if last_use.get(value, op) is op and value not in kept:
                 arrays.pop(value, None)
 
 
-def _run_op(op: Op, arrays: Mapping[Value, Array], environment: Environment) -> tuple[Array, ...]:
-    operands = [_gather(getattr(op, f.name), arrays) for f in op.definition.operand_fields]
+def _run_op(
+    op: Op, arrays: Mapping[Value, Array], environment: Environment, functions: Mapping[str, Function]
+) -> tuple[Array, ...]:
+    is_caller = bool(op.calls)
+    # A function takes and gives quantized values as they are stored.
+    operands = [_gather(getattr(op, f.name), arrays, is_stored=is_caller) for f in op.definition.operand_fields]
+    if is_caller:
+        operands.append(lambda name, inputs: _call(functions, name, inputs, environment))
     try:
         with np.errstate(all="ignore"):
             evaluated = bind_symbols(op, environment).evaluate(*operands)
@@ -90,7 +107,7 @@ def _run_op(op: Op, arrays: Mapping[Value, Array], environment: Environment) -> 
     for value, result in zip(op.results, results, strict=True):
         array = np.asarray(result)
         # A constant holds its stored integers already.
-        if value.type.quantization is not None and op.operands:
+        if value.type.quantization is not None and op.operands and not is_caller:
             array = quantize(array, value.type)
         _bind_symbols_of(value.type, array.shape, environment)
         if problem := _mismatch(array, value.type, environment):
@@ -99,10 +116,32 @@ def _run_op(op: Op, arrays: Mapping[Value, Array], environment: Environment) -> 
     return tuple(checked)
 
 
-def _gather(operand: object, arrays: Mapping[Value, Array]) -> object:
+def _call(
+    functions: Mapping[str, Function], name: str, inputs: tuple[Array, ...], environment: Environment
+) -> tuple[Array, ...]:
+    """Runs a function on arrays in the order of its inputs; the symbols of their types are the caller's."""
+    if name not in functions:
+        raise ExecutionError(f"there is no function @{name}")
+    callee = functions[name]
+    if len(inputs) != len(callee.inputs):
+        raise ExecutionError(f"@{name} takes {len(callee.inputs)} inputs, not {len(inputs)}")
+    arrays = dict(zip(callee.inputs, inputs, strict=True))
+    own: Environment = {}
+    for value, array in arrays.items():
+        _bind_symbols_of(value.type, array.shape, own)
+    own |= {s: environment[s] for s in callee.symbols if s in environment and s not in own}
+    for value, array in arrays.items():
+        if problem := _mismatch(array, value.type, own):
+            raise ExecutionError(f"input {value.name} of @{name}: {problem}")
+    return _outputs(callee, arrays, own, functions)
+
+
+def _gather(operand: object, arrays: Mapping[Value, Array], is_stored: bool) -> object:
     if isinstance(operand, tuple):
-        return tuple(_meaning(v, arrays) for v in operand)
-    return _meaning(operand, arrays) if isinstance(operand, Value) else None
+        return tuple(_gather(v, arrays, is_stored) for v in operand)
+    if not isinstance(operand, Value):
+        return None
+    return arrays[operand] if is_stored else _meaning(operand, arrays)
 
 
 def _meaning(value: Value, arrays: Mapping[Value, Array]) -> Array:

@@ -7,6 +7,7 @@ in a function, so that a rule can build ops and throw them away.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .types import Array as Array
@@ -59,6 +60,15 @@ class Value:
         return f"<Value %{self.name or '?'}: {self.type}>"
 
 
+@dataclass(frozen=True)
+class Call:
+    """That an op runs a function of the module: on values of which types, for values of which types."""
+
+    function: str
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+
+
 class Op:
     """Base of all ops. Subclasses are declared with ``@op`` (see opdef.py) and are constructed like dataclasses.
 
@@ -80,7 +90,9 @@ class Op:
     """The result types, from the operands' types and the attributes. Called only when all constraints hold."""
 
     evaluate: Callable[..., "Array | tuple[Array, ...]"]
-    """What the op computes, in numpy: one array per operand (None for an absent one) to one array per result."""
+    """What the op computes, in numpy: one array per operand (None for an absent one) to one array per result.
+
+    An op that calls functions takes one more argument, with which it runs them: (name, arrays) -> arrays."""
 
     def __post_init__(self) -> None:
         state = self.__dict__
@@ -107,6 +119,11 @@ class Op:
     def operands(self) -> tuple[Value, ...]:
         """All operands that are present, in order."""
         return self.definition.operands_of(self)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The functions of the module that the op runs."""
+        return ()
 
     @property
     def has_uses(self) -> bool:

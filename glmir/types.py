@@ -67,6 +67,12 @@ class DType(enum.Enum):
         return float(ml_dtypes.finfo(self.numpy).max)  # type: ignore[no-untyped-call]
 
     @property
+    def smallest(self) -> float:
+        """The least positive number of a floating-point dtype that keeps all its bits; many processors flush those
+        below it to zero."""
+        return float(ml_dtypes.finfo(self.numpy).smallest_normal)  # type: ignore[no-untyped-call]
+
+    @property
     def is_float(self) -> bool:
         return self in _FLOATS
 

@@ -1,8 +1,9 @@
-"""The verifier: what must be true of every module between any two passes (spec/ir.md, constraints M1 to M7)."""
+"""The verifier: what must be true of every module between any two passes (spec/ir.md, constraints M1 to M9)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from .attributes import format_name
+from .attributes import format_name, format_symbol
+from .call_graph import calls_of, recursive_functions
 from .errors import GlmirError
 from .ir import Function, Module, Op, Value
 from .opdef import ConstraintError
@@ -19,7 +20,9 @@ class InvalidModuleError(GlmirError):
 
 def verify(module: Module) -> None:
     """Raises InvalidModuleError naming every broken rule: function, op, constraint."""
-    problems = [f"@{f.name}: {p}" for f in module.functions.values() for p in _function_problems(f)]
+    functions = module.functions.values()
+    problems = [f"@{f.name}: {p}" for f in functions for p in (*_function_problems(f), *_call_problems(f, module))]
+    problems += [f"@{f.name}: M9: the function comes to call itself" for f in recursive_functions(module)]
     if problems:
         raise InvalidModuleError(problems)
 
@@ -81,6 +84,26 @@ def _use_problems(function: Function, defined: dict[Value, None]) -> Iterator[st
     for value, uses in expected.items():
         if value.uses != uses:
             yield f"M7: the recorded uses of {value!r} are not the ops that use it"
+
+
+def _call_problems(function: Function, module: Module) -> Iterator[str]:
+    for op, call in calls_of(function):
+        callee = module.functions.get(call.function)
+        name = format_symbol(call.function)
+        if callee is None:
+            yield f"M8: {_describe(op)} calls {name}, but there is no such function"
+            continue
+        for what, given, declared in (
+            ("takes", call.inputs, callee.inputs),
+            ("gives", call.outputs, callee.outputs),
+        ):
+            types = [v.type for v in declared]
+            if len(types) != len(given) or not all(map(compatible, types, given)):
+                yield f"M8: {name} {what} {_list(types)}, but {_describe(op)} needs {_list(given)}"
+
+
+def _list(types: Sequence[TensorType]) -> str:
+    return f"({', '.join(map(str, types))})"
 
 
 def _name(op: Op) -> str:

@@ -17,6 +17,8 @@ from .fusion.fuse_padding import fuse_padding
 from .fusion.recognize_activations import recognize_activations
 from .layout.assign_layouts import assign_layouts
 from .layout.change_io_layout import change_io_layout
+from .precision.lower_precision import lower_precision
+from .precision.narrow_types import narrow_types
 
 PASSES: tuple[Pass, ...] = (
     infer_types,
@@ -35,6 +37,8 @@ PASSES: tuple[Pass, ...] = (
     fuse_activations,
     change_io_layout,
     assign_layouts,
+    narrow_types,
+    lower_precision,
 )
 
 BY_NAME: dict[str, Pass] = {p.name: p for p in PASSES}

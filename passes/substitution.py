@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 
-from ..dims import Dim, SymInt, substitute
+from ..call_graph import callees
+from ..dims import Dim, SymInt, free_symbols, substitute
 from ..errors import CompileError
-from ..ir import Function, Op
+from ..ir import Function, Module, Op
 from ..opdef import ConstraintError, replace
+
+
+def lone_symbol(dim: Dim) -> str | None:
+    """The name of the symbol that ``dim`` is; None when it is a number or more than a symbol."""
+    symbols = free_symbols(dim)
+    return symbols[0] if len(symbols) == 1 and str(dim) == symbols[0] else None
 
 
 def substitute_symbols(function: Function, mapping: Mapping[str, Dim]) -> None:
@@ -32,6 +39,18 @@ def substitute_symbols(function: Function, mapping: Mapping[str, Dim]) -> None:
             new.type, new.name, old.name = old.type, old.name, ""
             old.replace_all_uses_with(new)
         op.erase()
+
+
+def substitute_in_callees(module: Module, function: Function, mapping: Mapping[str, Dim]) -> None:
+    """Does to what ``function`` calls as ``substitute_symbols`` did to it.
+
+    The symbols of a called function's inputs are its caller's; others of the same name are not.
+    """
+    for callee in callees(module, function):
+        passed = {s: dim for s, dim in mapping.items() if s in callee.symbols}
+        if passed:
+            substitute_symbols(callee, passed)
+            substitute_in_callees(module, callee, passed)
 
 
 def _changed_attributes(op: Op, mapping: Mapping[str, Dim]) -> dict[str, object]:

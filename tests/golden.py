@@ -17,7 +17,8 @@ A golden file is a header, the module before, a separator and the module after:
 ``pytest --update-golden`` writes the part behind the separator. Each function is a case of its own. ``weight<name>``
 stands for random numbers that depend on the name alone. Header lines besides ``passes``: ``tolerance`` (a row of
 tests/tolerances.py), ``sizes`` (``n=4, h=8``: what symbols are when the module runs; otherwise 2, 3, …), ``once`` (why
-the passes are not to run on their own result) and ``channels-last`` (inputs and outputs that the passes make that).
+the passes are not to run on their own result), ``channels-last`` (inputs and outputs that the passes make that) and
+``retyped`` (why inputs and outputs have other dtypes after the passes: they are compared in those of before).
 """
 
 import functools
@@ -44,7 +45,7 @@ from glmir.weights import assign_names
 from tests.tolerances import assert_close
 
 SEPARATOR = "# ---- after\n"
-_HEADER = re.compile(r"# (passes|tolerance|sizes|once|channels-last): (.*)\n")
+_HEADER = re.compile(r"# (passes|tolerance|sizes|once|channels-last|retyped): (.*)\n")
 _HASH = re.compile(r"w_[0-9a-f]{12}")
 
 
@@ -134,10 +135,16 @@ def compare_numerically(before: Module, after: Module, function: str, golden: Go
     moved = golden.header.get("channels-last", "").split()
     inputs = random_inputs(before.functions[function], golden.sizes)
     expected = run(before, inputs, function)
-    actual = run(after, {n: np.moveaxis(x, 1, -1) if n in moved else x for n, x in inputs.items()}, function)
+    given = {n: np.moveaxis(x, 1, -1) if n in moved else x for n, x in inputs.items()}
+    if "retyped" in golden.header:
+        types = {v.name: v.type for v in after.functions[function].inputs}
+        given = {n: x.astype(types[n].stored.numpy) for n, x in given.items()}
+    actual = run(after, given, function)
     assert list(expected) == list(actual)
     for name, array in expected.items():
         got = np.moveaxis(actual[name], -1, 1) if name in moved else actual[name]
+        if "retyped" in golden.header:
+            got = got.astype(array.dtype)
         assert_close(got, array, golden.tolerance or _default_tolerance(array), f"@{function} output {name}")
 
 

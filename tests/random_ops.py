@@ -11,7 +11,15 @@ import numpy as np
 from glmir.dims import Dim, product
 from glmir.ir import Op, Value
 from glmir.ops import math, nn, tensor
-from glmir.ops.enums import CoordinateTransform, Layout, NearestRounding, PadMode, ResizeMode
+from glmir.ops.enums import (
+    CoordinateTransform,
+    Direction,
+    Layout,
+    NearestRounding,
+    PadMode,
+    RecurrentActivation,
+    ResizeMode,
+)
 from glmir.types import DType
 
 if TYPE_CHECKING:
@@ -293,6 +301,32 @@ def _resize(b: Builder, cls: type[Op]) -> Op:
     return nn.Resize(x, shape, scales, mode, transform, rounding, exclude_outside=is_exclusive)
 
 
+def _recurrent(b: Builder, cls: type[Op]) -> Op:
+    x = b.value(lambda v: v.type.dtype.is_float and v.type.rank == 3 and isinstance(v.type.shape[2], int))
+    assert issubclass(cls, nn.Recurrent)
+    direction, hidden = b.choose(list(Direction)), b.integer(1, 3)
+    rows = (direction.count, cls.gates * hidden)
+    (features,) = b.static(x.type.shape[2:])
+    names = ("bias", "recurrent_bias", "lengths", "initial_h", "initial_c", "peephole")
+    given: dict[str, object] = dict.fromkeys(names)
+    for name in ("bias", "recurrent_bias"):
+        given[name] = b.constant(b.array(x.type.dtype, rows)) if b.flag() else None
+    kinds = [RecurrentActivation.SIGMOID, RecurrentActivation.TANH, RecurrentActivation.RELU]
+    return _make(
+        b, cls, x=x, **given, direction=direction, alphas=(), betas=(), clip=b.choose([0.0, 0.5]),
+        weight=b.constant(b.array(x.type.dtype, (*rows, features))),
+        recurrence=b.constant(b.array(x.type.dtype, (*rows, hidden))),
+        activations=tuple(b.choose(kinds) for _ in range(direction.count * cls.activations_per_direction)),
+    )  # fmt: skip
+
+
+def _dynamic_update_slice(b: Builder, cls: type[Op]) -> Op:
+    x = b.value(lambda v: v.type.is_static)
+    update = b.array(x.type.dtype, [b.integer(min(d, 1), d) for d in x.type.static_shape])
+    starts = np.array([b.integer(-1, 3) for _ in x.type.shape], b.choose([np.int32, np.int64]))
+    return tensor.DynamicUpdateSlice(x, b.constant(update), b.constant(starts))
+
+
 _STRATEGIES: dict[type[Op], Callable[[Builder, type[Op]], Op]] = {
     math.Binary: _binary,
     math.Select: _select,
@@ -324,4 +358,6 @@ _STRATEGIES: dict[type[Op], Callable[[Builder, type[Op]], Op]] = {
     nn.GroupNorm: _channel_norm,
     nn.PRelu: _p_relu,
     nn.Resize: _resize,
+    nn.Recurrent: _recurrent,
+    tensor.DynamicUpdateSlice: _dynamic_update_slice,
 }

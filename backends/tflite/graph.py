@@ -47,12 +47,18 @@ Operand = Value | Slot | Array | None
 
 @dataclass
 class Graph:
-    """Tensors, buffers and operators of one subgraph. Emitters call ``add``."""
+    """Tensors and operators of one subgraph. Emitters call ``add``.
+
+    ``buffers``, ``codes`` and ``called`` are the model's, shared by its subgraphs; the last has the function that each
+    of them is.
+    """
 
     tensors: list[Tensor] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=lambda: [Buffer()])
     operators: list[Operator] = field(default_factory=list)
     codes: dict[tuple[BuiltinOperator, int], int] = field(default_factory=dict)
+    called: list[str] = field(default_factory=lambda: ["main"])
+    _buffer_indices: dict[tuple[object, ...], int] = field(default_factory=dict)
     _slots: dict[Value, Slot] = field(default_factory=dict)
     _constants: dict[tuple[object, ...], Slot] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
@@ -112,9 +118,10 @@ class Graph:
             key = (array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
         found = self._constants.get(key)
         if found is None:
-            self.buffers.append(Buffer(data=array))
-            type_ = TensorType(DType.of(array.dtype), array.shape)
-            found = self._append(type_, name, len(self.buffers) - 1)
+            buffer = self._buffer_indices.setdefault(key, len(self.buffers))
+            if buffer == len(self.buffers):
+                self.buffers.append(Buffer(data=array))
+            found = self._append(TensorType(DType.of(array.dtype), array.shape), name, buffer)
             self._constants[key] = found
         return found
 
@@ -138,6 +145,18 @@ class Graph:
             unique, number = f"{name}_{number}", number + 1
         self._names.add(unique)
         return unique
+
+    def beside(self) -> "Graph":
+        """The graph of another subgraph of the same model."""
+        return Graph(buffers=self.buffers, codes=self.codes, called=self.called, _buffer_indices=self._buffer_indices)
+
+    def subgraph(self, function: str) -> int:
+        """The index of a new subgraph for a function that an operator calls.
+
+        Each call has one of its own: the runtime fails when a loop uses a subgraph that a loop around it uses too.
+        """
+        self.called.append(function)
+        return len(self.called) - 1
 
     def finish(self, function: Function) -> SubGraph:
         """The subgraph, with the function's inputs and outputs."""

@@ -8,14 +8,17 @@ from ...passes.lowering import (
     indexing,
     materialize_shapes,
     normalization,
+    recurrent,
     resize,
     resize_at_run_time,
     spatial,
     structure,
 )
+from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...rewriter import RuleSet, apply_rules
 from . import legalize_dtypes, legalize_integers, legalize_neural, legalize_resize, legalize_spatial
 from .emitters import TABLE
+from .legalize_loops import separate_loop_states
 
 RULES = RuleSet(
     legalize_dtypes.RULES,
@@ -25,6 +28,7 @@ RULES = RuleSet(
     legalize_neural.RULES,
     spatial.RULES,
     normalization.RULES,
+    recurrent.RULES,
     resize.RULES,
     activations.RULES,
     elementwise.RULES,
@@ -43,6 +47,10 @@ def legalize_tflite(module: Module) -> bool:
     """Rewrites the ops that TFLite lacks into those that it has."""
     changed = False
     # What makes an op legal may stand some ops before it (indices that cannot be negative), and be rewritten later on.
-    while apply_rules(module, RULES):
+    # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
+    while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
         changed = True
+    if separate_loop_states(module):
+        changed = True
+        apply_rules(module, RULES)
     return changed

@@ -68,6 +68,14 @@ def compute_indices_in_32_bits(op: Op) -> tuple[Value, ...] | None:
     return _results(op, _computed_in(op, DType.I64, DType.I32))
 
 
+@RULES.on(tensor.NonZero)
+def positions_in_64_bits(op: tensor.NonZero) -> Op | None:
+    """non_zero(x, i32) -> cast(non_zero(x, i64), i32)"""
+    if op.index_dtype is DType.I64:
+        return None
+    return tensor.Cast(replace(op, index_dtype=DType.I64).result, op.index_dtype)
+
+
 def _computes(op: Op) -> bool:
     return bool(op.results) and not isinstance(op, tensor.Cast | tensor.Constant)
 

@@ -29,7 +29,7 @@ _WRAPPING = (
     math.Pow,
     tensor.Reshape, tensor.Transpose, tensor.Concat, tensor.Split, tensor.Slice, tensor.DynamicSlice, tensor.Gather,
     tensor.GatherElements, tensor.GatherNd, tensor.Pad, tensor.Expand, tensor.Tile, tensor.Reverse, tensor.Trilu,
-    tensor.NonZero, tensor.DepthToSpace, tensor.SpaceToDepth,
+    tensor.NonZero, tensor.DepthToSpace, tensor.SpaceToDepth, tensor.DynamicUpdateSlice,
 )  # fmt: skip
 """Ops that treat u64 and i64 alike, bit by bit."""
 
@@ -202,7 +202,7 @@ def arg_reduction_as_top_k(op: math.ArgReduction) -> Value | None:
     """arg_max(x) -> the index of top_k(x, 1) for i64"""
     if not _has_i64(op) or op.select_last:
         return None
-    _, indices = math.TopK(op.x, None, 1, op.axis, isinstance(op, math.ArgMax)).results
+    _, indices = math.TopK(op.x, None, 1, op.axis, isinstance(op, math.ArgMax), op.index_dtype).results
     return indices if op.keep_dims else drop_axis(indices, op.axis)
 
 

@@ -1,4 +1,4 @@
-"""A legal module to a TFLite file: subgraph, buffers, signature, metadata."""
+"""A legal module to a TFLite file: subgraphs, buffers, signature, metadata."""
 
 from typing import BinaryIO
 
@@ -29,27 +29,32 @@ Weights = list[tuple[Buffer, Array]]
 
 
 def serialize(module: Module, stream: BinaryIO) -> None:
-    """Writes the module's ``main`` as a TFLite model to a binary stream at its start.
+    """Writes the module's ``main``, and what it calls, as a TFLite model to a binary stream at its start.
 
     Weights stand inside the FlatBuffer while it stays under 2 GB, behind it (``Buffer.offset``) otherwise: old runtimes
     read only the former. Raises CompileError with every op that TFLite cannot express.
     """
     check_legal(module, TABLE, "tflite")
     graph = Graph()
-    for op in module.main.ops:
-        emitter = TABLE.find(op)
-        assert emitter is not None
-        emitter.emit(op, graph)
-    subgraph = graph.finish(module.main)
+    # It grows while it is read: an operator that calls a function asks for a subgraph.
+    subgraphs = [_subgraph(module.functions[name], graph.beside()) for name in graph.called]
     weights = [(b, b.data) for b in graph.buffers if b.data is not None and b.data.nbytes > 0]
     fits = sum(array.nbytes for _, array in weights) + MARGIN < MAX_BYTES
     # The metadata's buffers come last, so that in one FlatBuffer they are what an overread of the weights meets.
     metadata = _metadata(graph, has_separate_weights=not fits)
-    model = _model(graph, subgraph, module.main, metadata)
+    model = _model(graph, subgraphs, module.main, metadata)
     if fits:
         write(model, stream, file_identifier=FILE_IDENTIFIER)
     else:
         _write_with_weights_behind(model, weights, stream)
+
+
+def _subgraph(function: Function, graph: Graph) -> SubGraph:
+    for op in function.ops:
+        emitter = TABLE.find(op)
+        assert emitter is not None
+        emitter.emit(op, graph)
+    return graph.finish(function)
 
 
 def _metadata(graph: Graph, has_separate_weights: bool) -> list[Metadata]:
@@ -67,18 +72,19 @@ def _metadata(graph: Graph, has_separate_weights: bool) -> list[Metadata]:
     return metadata
 
 
-def _model(graph: Graph, subgraph: SubGraph, function: Function, metadata: list[Metadata]) -> Model:
+def _model(graph: Graph, subgraphs: list[SubGraph], function: Function, metadata: list[Metadata]) -> Model:
     inputs = [
-        TensorMap(name=v.name, tensor_index=i) for v, i in zip(function.inputs, subgraph.inputs or (), strict=True)
+        TensorMap(name=value.name, tensor_index=i)
+        for value, i in zip(function.inputs, subgraphs[0].inputs or (), strict=True)
     ]
     outputs = [
         TensorMap(name=name, tensor_index=i)
-        for name, i in zip(function.output_names, subgraph.outputs or (), strict=True)
+        for name, i in zip(function.output_names, subgraphs[0].outputs or (), strict=True)
     ]
     return Model(
         version=SCHEMA_VERSION,
         operator_codes=graph.operator_codes(),
-        subgraphs=[subgraph],
+        subgraphs=subgraphs,
         description="glmc",
         buffers=graph.buffers,
         metadata=metadata,

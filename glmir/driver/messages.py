@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
-from ..errors import GlmirError, InputError
+from ..errors import GlmirError, InputError, ModelWarning
 
 DEFECT = 1
 INTERRUPTED = 130
@@ -23,7 +25,7 @@ def run_command(command: Callable[[], None], debug: bool) -> int:
         # Names in a model are any text, and paths may be none at all.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with _cleaning_up_when_terminated(), collector_paused():
+        with _cleaning_up_when_terminated(), collector_paused(), _speaking_of_warnings():
             command()
             sys.stdout.flush()
     except BrokenPipeError:
@@ -51,6 +53,26 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return "there is not enough memory", InputError.exit_code
     return f"a defect of the compiler: {type(error).__name__}: {error} (--debug shows where)", DEFECT
+
+
+@contextmanager
+def _speaking_of_warnings() -> Iterator[None]:
+    """Says what is odd about a model as a sentence, not as a line of a Python file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ModelWarning)
+        show = warnings.showwarning
+
+        def say(
+            message: Warning | str, category: type[Warning], filename: str, lineno: int,
+            file: TextIO | None = None, line: str | None = None,
+        ) -> None:  # fmt: skip
+            if issubclass(category, ModelWarning):
+                _say(f"warning: {message}")
+            else:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = say
+        yield
 
 
 @contextmanager

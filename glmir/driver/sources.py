@@ -20,6 +20,7 @@ Source: TypeAlias = "str | os.PathLike[str] | bytes | onnx.ModelProto | Module"
 """A path to an ONNX model or to IR text (``.glir``), an ONNX model in memory, or a module."""
 
 IR_SUFFIX = ".glir"
+SOURCE_SUFFIXES = (".onnx", IR_SUFFIX)
 
 
 def source_name(source: Source) -> str:

@@ -61,7 +61,9 @@ def _add_opt(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", type=Path, help="IR text (.glir) or an ONNX model, for the interpreter, or an artifact (.tflite)"
+        "model",
+        type=Path,
+        help="IR text (.glir) or an ONNX model, for the interpreter, or an artifact (.tflite, .mlpackage, .mnn)",
     )
     parser.add_argument(
         "--data", type=Path, metavar="FILE", help="an .npz file with an array per input; default: seeded random arrays"

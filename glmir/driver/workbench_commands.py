@@ -17,7 +17,7 @@ from .compilation import run_passes
 from .inputs import InputSpecs, parse_input_specs
 from .output import check_destination, load_arrays, save_arrays, save_ir
 from .samples import Arrays, run_on_samples
-from .sources import IR_SUFFIX, load, naming, require_main
+from .sources import IR_SUFFIX, SOURCE_SUFFIXES, load, naming, require_main
 from .watching import Watching
 
 
@@ -69,7 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
         check_destination(arguments.output, arguments.model)
     specs = parse_input_specs(arguments.input, arguments.dim)
     data = load_arrays(arguments.data) if arguments.data else None
-    by_suffix = {t.suffix: t for t in map(load_target, TARGETS)}
+    # What a frontend reads is interpreted, be it an artifact or not.
+    by_suffix = {t.suffix: t for t in map(load_target, TARGETS) if t.suffix not in SOURCE_SUFFIXES}
     target = by_suffix.get(arguments.model.suffix)
     outputs = _interpret(arguments.model, specs, data) if target is None else _run(arguments.model, target, specs, data)
     if arguments.output:

@@ -84,3 +84,31 @@ class NearestRounding(enum.Enum):
     ROUND_PREFER_CEIL = "round_prefer_ceil"
     FLOOR = "floor"
     CEIL = "ceil"
+
+
+class Direction(enum.Enum):
+    """In which direction a recurrent layer reads the time axis; ``bidirectional`` is both, side by side."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+    BIDIRECTIONAL = "bidirectional"
+
+    @property
+    def count(self) -> int:
+        return 2 if self is Direction.BIDIRECTIONAL else 1
+
+
+class RecurrentActivation(enum.Enum):
+    """An activation inside a recurrent layer (ONNX RNN); some take ``alpha``, some ``beta`` too."""
+
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    RELU = "relu"
+    AFFINE = "affine"
+    LEAKY_RELU = "leaky_relu"
+    THRESHOLDED_RELU = "thresholded_relu"
+    SCALED_TANH = "scaled_tanh"
+    HARD_SIGMOID = "hard_sigmoid"
+    ELU = "elu"
+    SOFTSIGN = "softsign"
+    SOFTPLUS = "softplus"

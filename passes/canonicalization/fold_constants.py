@@ -11,8 +11,9 @@ from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ..patterns import constant, constant_array
 
-GROWTH_LIMIT = 4096
-"""A result of at most this many elements is folded even when its operands are smaller."""
+GROWTH_LIMIT = 2**16
+"""A result of at most this many elements is folded even when its operands are smaller: the table of relative positions
+that attention over windows gathers is, a mask over whole sequences is not."""
 
 _VIEWS = (tensor.Reshape, tensor.Slice, tensor.Split, tensor.Transpose)
 """Ops whose result on an array is a view of it: folding them costs nothing."""
@@ -37,7 +38,7 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
 
 
 def _fold(op: Op, max_elements: int) -> list[Value] | None:
-    if not op.operands or not op.results or op.has_effect or not _is_static(op):
+    if not op.operands or not op.results or op.has_effect or op.calls or not _is_static(op):
         return None
     if all(0 in r.type.static_shape for r in op.results):
         return [constant(_empty(r)) for r in op.results]

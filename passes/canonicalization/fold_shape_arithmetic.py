@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ...call_graph import callers_first
 from ...dims import Dim, SymInt, ceil_div, dim_max, free_symbols, product, substitute
 from ...ir import Function, Module, Op, Value
 from ...opdef import replace
@@ -18,7 +19,7 @@ from ...rewriter import Replacement, RuleSet, apply_rules
 from ...symbolic import SymbolicContents
 from ...types import DType
 from ..patterns import constant
-from ..substitution import substitute_symbols
+from ..substitution import lone_symbol, substitute_in_callees, substitute_symbols
 
 _NOT_FOLLOWED = frozenset((DType.F16, DType.BF16, DType.F32, DType.F64, DType.U64))
 """Results of these dtypes stay: sizes are integers, and u64 is wider than what numpy makes of Python's."""
@@ -27,15 +28,16 @@ _NOT_FOLLOWED = frozenset((DType.F16, DType.BF16, DType.F32, DType.F64, DType.U6
 @module_pass()
 def fold_shape_arithmetic(module: Module) -> bool:
     """Takes sizes from attributes instead of run-time operands, and replaces known shape tensors by constants."""
-    changed = [_fold_function(function) for function in module.functions.values()]
+    changed = [_fold_function(function, module) for function in callers_first(module)]
     return any(changed)
 
 
-def _fold_function(function: Function) -> bool:
+def _fold_function(function: Function, module: Module) -> bool:
     changed = False
     # What one symbol turns out to be may tell another: every round but the last resolves at least one.
     while equations := _equations(function):
         substitute_symbols(function, equations)
+        substitute_in_callees(module, function, equations)
         changed = True
     # Only this function's symbols matter, so the rules are applied to it alone.
     return apply_rules(Module([function]), _rules(frozenset(function.symbols))) or changed
@@ -48,7 +50,7 @@ def _equations(function: Function) -> dict[str, Dim]:
     equations: dict[str, Dim] = {}
     for op in function.ops:
         for size, dim in _shown_sizes(op, contents, bound):
-            name = _lone_symbol(size)
+            name = lone_symbol(size)
             if name is None or name in bound or name in equations:
                 continue
             value = substitute(dim, equations)
@@ -56,11 +58,6 @@ def _equations(function: Function) -> dict[str, Dim]:
                 continue
             equations = {n: substitute(d, {name: value}) for n, d in equations.items()} | {name: value}
     return equations
-
-
-def _lone_symbol(dim: Dim) -> str | None:
-    symbols = free_symbols(dim)
-    return symbols[0] if len(symbols) == 1 and str(dim) == symbols[0] else None
 
 
 def _shown_sizes(op: Op, contents: SymbolicContents, bound: frozenset[str]) -> list[tuple[Dim, Dim]]:

@@ -1,11 +1,13 @@
 """infer-types: every type follows from the inputs' types again."""
 
+from ...call_graph import callers_first, calls_of
 from ...dims import Dim, free_symbols, known_different
 from ...errors import CompileError
 from ...ir import Function, Module, Op, Value
 from ...opdef import ConstraintError
 from ...pass_manager import module_pass
 from ...types import TensorType
+from ..substitution import lone_symbol, substitute_symbols
 
 
 @module_pass()
@@ -16,7 +18,11 @@ def infer_types(module: Module) -> bool:
     with every contradiction.
     """
     reasons: list[str] = []
-    changed = [_infer_function(function, reasons) for function in module.functions.values()]
+    changed = []
+    # A caller first: what it passes tells the types of the inputs of what it calls.
+    for function in callers_first(module):
+        changed.append(_infer_function(function, reasons))
+        changed.append(_pass_sizes_on(function, module))
     if reasons:
         raise CompileError(reasons)
     return any(changed)
@@ -38,6 +44,25 @@ def _infer_function(function: Function, reasons: list[str]) -> bool:
                 reasons.append(f"{_describe(op)}: its result is declared {result.type}, but its operands give {type_}")
                 continue
             changed |= _refine(result, type_, bound)
+    return changed
+
+
+def _pass_sizes_on(function: Function, module: Module) -> bool:
+    """Replaces the symbols of the functions that ``function`` calls by the numbers that it passes for them."""
+    changed = False
+    for _, call in calls_of(function):
+        callee = module.functions.get(call.function)
+        if callee is None:
+            continue
+        sizes = {
+            name: size
+            for value, type_ in zip(callee.inputs, call.inputs, strict=False)
+            for dim, size in zip(value.type.shape, type_.shape, strict=False)
+            if isinstance(size, int) and (name := lone_symbol(dim)) is not None
+        }
+        if sizes:
+            substitute_symbols(callee, sizes)
+            changed = True
     return changed
 
 

@@ -110,6 +110,63 @@ def _origin(value: Value) -> Op | None:
     return value.owner if value.has_one_use else None
 
 
+@RULES.on(nn.Conv)
+def factor_into_conv_behind(op: nn.Conv) -> Op | None:
+    """conv(x * c, w) -> conv(x, w * c) for a number, or one an input channel"""
+    scaled = _factor_of(op.x, op.layout.channel_axis(op.x.type.rank))
+    weight = constant_array(op.weight)
+    if scaled is None or weight is None:
+        return None
+    x, factors = scaled
+    # [O, C / groups, *kernel]: the outputs of group g see its channels only.
+    outputs, channels, *kernel = weight.shape
+    per_channel = np.broadcast_to(factors, (op.groups * channels,)).reshape(op.groups, 1, channels, *[1] * len(kernel))
+    grouped = weight.reshape(op.groups, outputs // op.groups, channels, *kernel)
+    return replace(op, x=x, weight=constant(np.asarray(grouped * per_channel).reshape(weight.shape), op.weight))
+
+
+@RULES.on(nn.Linear)
+def factor_into_linear_behind(op: nn.Linear) -> Op | None:
+    """linear(x * c, w) -> linear(x, w * c) for a number, or one an input feature"""
+    scaled = _factor_of(op.x, op.x.type.rank - 1)
+    weight = constant_array(op.weight)
+    if scaled is None or weight is None:
+        return None
+    x, factors = scaled
+    return replace(op, x=x, weight=constant(np.asarray(weight * factors), op.weight))
+
+
+def _factor_of(value: Value, axis: int) -> tuple[Value, Array] | None:
+    """x and c when ``value`` is x * c, of floats, c a number or a vector along ``axis``."""
+    match value:
+        case Value(owner=math.Mul(x=x, y=y, activation=Activation.NONE), has_one_use=True):
+            factors, rank = constant_array(y), value.type.rank
+            if factors is None or x.type.shape != value.type.shape or not x.type.dtype.is_float:
+                return None
+            shape = (1,) * (rank - factors.ndim) + factors.shape
+            is_along = all(d == 1 for i, d in enumerate(shape) if i != axis)
+            return (x, factors.reshape(-1)) if is_along and np.isfinite(factors).all() else None
+    return None
+
+
+@RULES.on(math.Mul)
+def power_of_two_into_factor(op: math.Mul) -> Op | None:
+    """(x * c) * d -> x * (c * d) where one of the two is a power of two: nothing is rounded"""
+    match op.x:
+        case Value(owner=math.Mul(x=x, y=inner, activation=Activation.NONE), has_one_use=True):
+            c, d = constant_array(inner), constant_array(op.y)
+            if c is None or d is None or not x.type.dtype.is_float or x.type.shape != op.result.type.shape:
+                return None
+            if not _is_power_of_two(c) and not _is_power_of_two(d):
+                return None
+            return replace(op, x=x, y=constant(np.asarray(c * d)))
+    return None
+
+
+def _is_power_of_two(array: Array) -> bool:
+    return array.size == 1 and abs(np.frexp(array.astype(np.float64).item())[0]) == 0.5
+
+
 @RULES.on(math.MatMul)
 def factors_of_product(op: math.MatMul) -> Op | None:
     """matmul(x * c, y * d) -> matmul(x * (c * d), y) for numbers c and d"""

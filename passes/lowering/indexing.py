@@ -213,6 +213,7 @@ _MASK_LIMIT = 2**24
 """What has more elements is not compared with every index."""
 
 _GATHERED: Mapping[ScatterReduction, tuple[type[math.Reduction], type[Binary]]] = {
+    ScatterReduction.ADD: (math.ReduceSum, math.Add),
     ScatterReduction.MUL: (math.ReduceProd, math.Mul),
     ScatterReduction.MIN: (math.ReduceMin, math.Minimum),
     ScatterReduction.MAX: (math.ReduceMax, math.Maximum),
@@ -221,7 +222,7 @@ _GATHERED: Mapping[ScatterReduction, tuple[type[math.Reduction], type[Binary]]] 
 
 @RULES.on(tensor.ScatterNd)
 def scatter_nd_as_masked_reduction(op: tensor.ScatterNd) -> Op | None:
-    """scatter_nd(x, i, u, max) -> max(x, reduce_max(select(i == every position, u, neutral))), likewise min and mul"""
+    """scatter_nd(x, i, u, max) -> max(x, reduce_max(select(i == every position, u, neutral))), likewise the others"""
     if op.reduction not in _GATHERED or op.x.type.dtype is DType.BOOL:
         return None
     shape, width = op.x.type.shape, op.indices.type.shape[-1]
@@ -252,8 +253,8 @@ def _line(op: tensor.ScatterNd, length: Dim) -> Value | None:
 
 def _neutral(op: tensor.ScatterNd) -> float:
     """What changes nothing when it is combined with an element."""
-    if op.reduction is ScatterReduction.MUL:
-        return 1
+    if op.reduction in (ScatterReduction.ADD, ScatterReduction.MUL):
+        return int(op.reduction is ScatterReduction.MUL)
     low, high = limits(op.x.type.dtype)
     return high if op.reduction is ScatterReduction.MIN else low
 
@@ -284,7 +285,7 @@ def non_zero_of_truths(op: tensor.NonZero) -> Op | None:
     """non_zero(x) -> non_zero(x != 0)"""
     if op.x.type.dtype is DType.BOOL:
         return None
-    return tensor.NonZero(math.NotEqual(op.x, scalar(0, op.x)).result, op.count)
+    return replace(op, x=math.NotEqual(op.x, scalar(0, op.x)).result)
 
 
 @RULES.on(math.TopK)
@@ -294,7 +295,7 @@ def top_k_along_last_axis(op: math.TopK) -> tuple[Value, ...] | None:
     if op.axis == last:
         return None
     swap = _swap(op.axis, last)
-    swapped = math.TopK(tensor.Transpose(op.x, swap).result, op.count, op.k, last, op.largest)
+    swapped = replace(op, x=tensor.Transpose(op.x, swap).result, axis=last)
     return tuple(tensor.Transpose(r, swap).result for r in swapped.results)
 
 
@@ -312,7 +313,7 @@ def top_k_of_negatives(op: math.TopK) -> tuple[Value, ...] | None:
     """top_k(x, smallest) -> -top_k(-x, largest), for integers top_k(~x)"""
     if op.largest:
         return None
-    values, indices = math.TopK(_reversed_order(op.x), op.count, op.k, op.axis).results
+    values, indices = replace(op, x=_reversed_order(op.x), largest=True).results
     return _reversed_order(values), indices
 
 
@@ -335,5 +336,6 @@ def last_as_first_of_reversed(op: math.ArgReduction) -> Op | None:
     if not op.select_last:
         return None
     found = replace(op, x=tensor.Reverse(op.x, (op.axis,)).result, select_last=False).result
-    last = folded(math.Sub(dim_value(op.x, op.axis, DType.I64), constant(np.array(1, np.int64))))
+    size = dim_value(op.x, op.axis, op.index_dtype)
+    last = folded(math.Sub(size, scalar(1, size)))
     return math.Sub(last, found)

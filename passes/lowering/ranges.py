@@ -83,6 +83,14 @@ def _select(op: Op, value: Value, holds: _Proof) -> bool:
     return all(map(holds, op.operands[1:]))
 
 
+def _select_nonnegative(op: Op, value: Value, holds: _Proof) -> bool:
+    match op:
+        case math.Select(condition=Value(owner=math.Greater(x=x, y=bound)), x=chosen) if x is chosen and holds(bound):
+            # A maximum: where x is taken it is above what is not negative.
+            return holds(op.y)
+    return _select(op, value, holds)
+
+
 def _clamp(op: Op, value: Value, holds: _Proof) -> bool:
     return isinstance(op, math.Clamp) and op.minimum >= 0
 
@@ -126,7 +134,7 @@ _RULES: Mapping[type[Op], _Rule] = {
     math.FloorMod: _divisor,
     tensor.Cast: _cast,
     tensor.Range: _range,
-    math.Select: _select,
+    math.Select: _select_nonnegative,
     math.Clamp: _clamp,
     math.TopK: _top_k,
 }

@@ -88,8 +88,9 @@ def dynamic_slice_of_all_axes(op: tensor.DynamicSlice) -> Op | None:
     axes = tuple(range(op.x.type.rank))
     if op.axes == axes:
         return None
-    starts = [_element(op.starts, op.axes.index(a)) if a in op.axes else _i64(0) for a in axes]
-    ends = [_element(op.ends, op.axes.index(a)) if a in op.axes else _i64(np.iinfo(np.int32).max) for a in axes]
+    zero, most = (constant(np.array([n], op.starts.type.dtype.numpy)) for n in (0, np.iinfo(np.int32).max))
+    starts = [_element(op.starts, op.axes.index(a)) if a in op.axes else zero for a in axes]
+    ends = [_element(op.ends, op.axes.index(a)) if a in op.axes else most for a in axes]
     strides = tuple(op.strides[op.axes.index(a)] if a in op.axes else 1 for a in axes)
     return tensor.DynamicSlice(op.x, concat(starts, 0), concat(ends, 0), axes, strides, op.shape)
 

@@ -1,7 +1,7 @@
 """How long compiling takes and how much memory, as whole processes with imports; beside another converter if asked for.
 
     python -m tests.benchmarks.compile_time
-    python -m tests.benchmarks.compile_time mobilenet_v2 some/model.onnx --runs 5
+    python -m tests.benchmarks.compile_time mobilenet_v2 some/model.onnx --runs 5 --target coreml --target mnn
     python -m tests.benchmarks.compile_time --peer "converter -i {model} -o {output}" vit_tiny
 
 Models are names of zoo.py, which are built first, or paths. The figures are the least of all runs: what the work costs
@@ -18,11 +18,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glmir.backends.target import TARGETS, load_target
 from tests.benchmarks.processes import Measurement, interleaved, measure
 
 MODELS = ("mobilenet_v2", "densenet121", "vit_tiny", "resnet50", "chain_100", "chain_1000", "chain_10000")
 START_UP = "chain_10"
-COMPILER = (sys.executable, "-m", "glmir.driver.glmc", "{model}", "--quiet", "-o", "{output}.tflite")
+
+
+def compiler(target: str) -> tuple[str, ...]:
+    """The command that compiles a model for a target."""
+    command = (sys.executable, "-m", "glmir.driver.glmc", "{model}", "--quiet", "--target", target)
+    return (*command, "-o", f"{{output}}.{target}{load_target(target).suffix}")
 
 
 @dataclass(frozen=True)
@@ -38,18 +44,23 @@ def main() -> None:
     """Measures the models that the arguments name and prints a table."""
     arguments = _parser().parse_args()
     peer = tuple(shlex.split(arguments.peer)) if arguments.peer else ()
-    commands = [COMPILER, *([peer] if peer else [])]
     with tempfile.TemporaryDirectory() as folder:
-        start_up = _least(_run(find_model(START_UP, Path(folder)), [COMPILER], arguments.runs)[0])
-        print(f"start-up: {start_up.seconds:.2f} s, {start_up.cpu_seconds:.2f} CPU s (a chain of ten nodes)\n")
-        columns = ["model", "nodes", "MB", "s", "CPU s", "ms/node", "peak MB"]
-        columns += ["peer s", "peer CPU s", "peer peak MB"] if peer else []
-        print(_row(*columns))
-        print("|" + "---|" * len(columns))
-        for name in arguments.models or MODELS:
-            model = find_model(name, Path(folder))
-            results = [_least(runs) for runs in _run(model, commands, arguments.runs)]
-            print(_row(*_cells(model, results, start_up)), flush=True)
+        for target in arguments.target or ["tflite"]:
+            _measure_target(target, peer, arguments, Path(folder))
+
+
+def _measure_target(target: str, peer: tuple[str, ...], arguments: argparse.Namespace, folder: Path) -> None:
+    command = compiler(target)
+    start_up = _least(_run(find_model(START_UP, folder), [command], arguments.runs)[0])
+    print(f"\n{target}: start-up {start_up.seconds:.2f} s, {start_up.cpu_seconds:.2f} CPU s (a chain of ten nodes)\n")
+    columns = ["model", "nodes", "MB", "s", "CPU s", "ms/node", "peak MB"]
+    columns += ["peer s", "peer CPU s", "peer peak MB"] if peer else []
+    print(_row(*columns))
+    print("|" + "---|" * len(columns))
+    for name in arguments.models or MODELS:
+        model = find_model(name, folder)
+        results = [_least(runs) for runs in _run(model, [command, *([peer] if peer else [])], arguments.runs)]
+        print(_row(*_cells(model, results, start_up)), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("models", nargs="*", help=f"names of zoo.py or paths (default: {' '.join(MODELS)})")
     parser.add_argument("--runs", type=int, default=3, help="how often each is compiled (default: 3)")
     parser.add_argument(
+        "--target", action="append", choices=TARGETS, help="as in glmc; may be given several times (default: tflite)"
+    )
+    parser.add_argument(
         "--peer", metavar="COMMAND", help='another converter, timed in turn: "convert {model} {output}"'
     )
     return parser
@@ -67,8 +81,11 @@ def _parser() -> argparse.ArgumentParser:
 def find_model(name: str, folder: Path) -> Model:
     """The model at a path, or the one of zoo.py, written to ``folder``; exits with a message when there is none."""
     path = Path(name)
-    if not path.exists():
-        path = folder / f"{name}.onnx"
+    built_before = folder / f"{name}.onnx"
+    if built_before.exists():
+        path = built_before
+    elif not path.exists():
+        path = built_before
         # In a process of its own: building takes memory that would count as that of what is measured.
         built = measure((sys.executable, "-m", "tests.benchmarks.zoo", name, str(path)))
         if built.exit_code:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.generic]
-Need = Literal["control-flow", "gru", "integer-arithmetic", "lstm"]
+Need = Literal["control-flow", "integer-arithmetic"]
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,6 @@ VISION_MODELS: tuple[RealModel, ...] = (
         "ddddocr/common.onnx",
         "33b5cd351ee94e73a6bf8fa18c415ed8b819b3ffd342e267c30d8ad8334e34e8",
         tuple({"input1": RandomInput((1, 1, 64, width), 0, 1)} for width in (160, 100)),
-        frozenset({"lstm"}),
     ),
     RealModel(
         "ddddocr_rec_quantized",
@@ -175,7 +174,8 @@ VISION_MODELS: tuple[RealModel, ...] = (
         "ddddocr/common_old.onnx",
         "b8f2ad9cbc1f2e3922a6cb9459e30824e7e2467f3fb4fd61420640e34ea0bf68",
         tuple({"input1": RandomInput((1, 1, 64, width), 0, 1)} for width in (160, 100)),
-        frozenset({"lstm", "integer-arithmetic"}),
+        # It quantizes activations as it runs: in onnxruntime itself noise of 1e-6 in the input moves the output by 1%.
+        frozenset({"integer-arithmetic"}),
     ),
 )
 
@@ -198,7 +198,7 @@ def dns_mos(variant: str, member: str, sha256: str, frame_shape: tuple[int, ...]
 def aec_mos(run: int, sha256: str, hidden_size: int) -> RealModel:
     member = f"speechmos/aecmos_models/Run_{run}_Stage_0.onnx"
     cases = tuple({"input": audio(1, 3, frames, 160), "h0": state(4, 1, hidden_size)} for frames in (120, 75))
-    return RealModel(f"aecmos_{run}", "speechmos==0.0.1.1", member, sha256, cases, frozenset({"gru"}))
+    return RealModel(f"aecmos_{run}", "speechmos==0.0.1.1", member, sha256, cases)
 
 
 AUDIO_MODELS: tuple[RealModel, ...] = (
@@ -214,7 +214,6 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad.onnx",
         "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
         (silero_chunk(1, 576, 16000), silero_chunk(2, 288, 8000)),
-        "lstm",
         "control-flow",
     ),
     silero_vad(
@@ -222,7 +221,6 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad_16k_op15.onnx",
         "7ed98ddbad84ccac4cd0aeb3099049280713df825c610a8ed34543318f1b2c49",
         (silero_chunk(1, 576, 16000), silero_chunk(2, 576, 16000)),
-        "lstm",
         "control-flow",
     ),
     silero_vad(
@@ -230,14 +228,12 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad_16k_sequence.onnx",
         "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
         tuple({"input": audio(n, 576), "h": state(1, 1, 128), "c": state(1, 1, 128)} for n in (1, 5)),
-        "lstm",
     ),
     silero_vad(
         "_half",
         "silero_vad_half.onnx",
         "1e0b195ad4806595ef4466f419d16fca7e4afcfc6669b8c0b5f76ea87547c769",
         tuple({"input": audio(n, 576), "state": state(2, n, 128)} for n in (1, 2)),
-        "lstm",
         "control-flow",
     ),
     silero_vad(
@@ -252,7 +248,6 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad_openvino_16k.onnx",
         "7776b81ad1b0350c15d7f1555943b9232eb53e9ca5d989c6d0cea9ebc8664d87",
         ({"input": audio(1, 576), "state": state(2, 1, 128)},),
-        "lstm",
     ),
     dns_mos(
         "p808",
@@ -280,7 +275,6 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "speechmos/plcmos_models/plcmos_v2.onnx",
         "c0ad3fc64ef9682b4749c0e96636b41c73b4b30bd123b9348feea06a96895286",
         tuple({"degraded_audio": audio(1, 1, n, 257), "rater_embed": audio(1, 64)} for n in (100, 64)),
-        frozenset({"gru"}),
     ),
 )
 
@@ -337,7 +331,6 @@ TEXT_MODELS: tuple[RealModel, ...] = (
         "7c8856c84ca7c5197d539e91b2f5d29fa4e6da9dfc7c461ec1d449077ff73aaa",
         ("input1", "input2", "input3"),
         (177, 11, 11),
-        "lstm",
     ),
 )
 

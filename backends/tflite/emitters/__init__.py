@@ -1,8 +1,15 @@
 """What TFLite can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import TfliteTable
-from . import elementwise, indexing, neural, resize, spatial, structure, transposed
+from . import control, elementwise, indexing, neural, resize, spatial, structure, transposed
 
 TABLE: TfliteTable = TfliteTable(
-    elementwise.TABLE, indexing.TABLE, neural.TABLE, resize.TABLE, spatial.TABLE, structure.TABLE, transposed.TABLE
+    control.TABLE,
+    elementwise.TABLE,
+    indexing.TABLE,
+    neural.TABLE,
+    resize.TABLE,
+    spatial.TABLE,
+    structure.TABLE,
+    transposed.TABLE,
 )

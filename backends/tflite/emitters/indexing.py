@@ -32,6 +32,14 @@ SUMMED_AT_ONCE = 256
 _COMMON = (DType.BOOL, DType.I8, DType.U8, DType.I16, DType.I32, DType.I64, DType.F16, DType.F32)
 
 
+@TABLE.emits(
+    tensor.DynamicUpdateSlice,
+    when=(takes(DType.BOOL, DType.I8, DType.I32, DType.I64, DType.F32), up_to_rank(8)),
+)
+def dynamic_update_slice(op: tensor.DynamicUpdateSlice, graph: Graph) -> None:
+    graph.add(BuiltinOperator.DYNAMIC_UPDATE_SLICE, [op.x, op.update, op.starts], [op.result])
+
+
 def has_nonnegative_indices(op: tensor.Indexed) -> bool:
     """indices that are not negative"""
     return is_nonnegative_at_run_time(op.indices)
@@ -123,7 +131,12 @@ def range_(op: tensor.Range, graph: Graph) -> None:
     graph.add(BuiltinOperator.RANGE, [op.start, op.limit, op.delta], [op.result])
 
 
-@TABLE.emits(tensor.NonZero, when=(takes(DType.BOOL), up_to_rank(8)))
+def counts_in_64_bits(op: tensor.NonZero) -> bool:
+    """positions of 64 bits"""
+    return op.index_dtype is DType.I64
+
+
+@TABLE.emits(tensor.NonZero, when=(takes(DType.BOOL), counts_in_64_bits, up_to_rank(8)))
 def non_zero(op: tensor.NonZero, graph: Graph) -> None:
     rank, count = op.result.type.shape
     positions = graph.temporary(TensorType(DType.I64, (count, rank)))
@@ -147,10 +160,12 @@ _SORTABLE = takes(DType.F32, DType.I64, DType.I32, DType.I16, DType.I8, DType.U8
 @TABLE.emits(math.TopK, when=(_SORTABLE, takes_largest_of_last_axis, knows_count, up_to_rank(8)))
 def top_k(op: math.TopK, graph: Graph) -> None:
     values, indices = op.results
-    narrow = graph.temporary(indices.type.with_dtype(DType.I32))
+    is_narrow = op.index_dtype is DType.I32
+    narrow = indices if is_narrow else graph.temporary(indices.type.with_dtype(DType.I32))
     count: Operand = int32(op.k) if isinstance(op.k, int) else cast_to_int32(graph, _present(op.count))
     graph.add(BuiltinOperator.TOPK_V2, [op.x, count], [values, narrow])
-    add_cast(graph, narrow, DType.I32, indices, DType.I64)
+    if not is_narrow:
+        add_cast(graph, narrow, DType.I32, indices, DType.I64)
 
 
 def _present(value: Value | None) -> Value:
@@ -173,13 +188,13 @@ _COMPARABLE = takes(DType.F32, DType.I32, DType.I8, DType.U8)
 
 @TABLE.emits(math.ArgMax, when=(_COMPARABLE, drops_the_axis, selects_first, up_to_rank(8)))
 def arg_max(op: math.ArgMax, graph: Graph) -> None:
-    options = ArgMaxOptions(output_type=TFLITE_TYPES[DType.I64])
+    options = ArgMaxOptions(output_type=TFLITE_TYPES[op.index_dtype])
     graph.add(BuiltinOperator.ARG_MAX, [op.x, int32(op.axis)], [op.result], options)
 
 
 @TABLE.emits(math.ArgMin, when=(_COMPARABLE, drops_the_axis, selects_first, up_to_rank(8)))
 def arg_min(op: math.ArgMin, graph: Graph) -> None:
-    options = ArgMinOptions(output_type=TFLITE_TYPES[DType.I64])
+    options = ArgMinOptions(output_type=TFLITE_TYPES[op.index_dtype])
     graph.add(BuiltinOperator.ARG_MIN, [op.x, int32(op.axis)], [op.result], options)
 
 

@@ -250,4 +250,4 @@ def reverse(op: tensor.Reverse, graph: Graph) -> None:
 
 @TABLE.emits(tensor.Shape)
 def shape(op: tensor.Shape, graph: Graph) -> None:
-    graph.add(BuiltinOperator.SHAPE, [op.x], [op.result], ShapeOptions(out_type=TFLITE_TYPES[DType.I64]))
+    graph.add(BuiltinOperator.SHAPE, [op.x], [op.result], ShapeOptions(out_type=TFLITE_TYPES[op.index_dtype]))

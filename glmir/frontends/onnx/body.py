@@ -15,6 +15,7 @@ from ...ops import tensor
 from ...rewriter import insert_new_ops
 from ...types import DType
 from ...weights import Weight
+from .declared import declared_shapes
 from .loading import LoadedModel
 from .node import AttributeValue, Imported, Node, Scope, Unsupported
 from .ops import IMPORTERS
@@ -54,7 +55,7 @@ class BodyImporter:
         self._model = model
         self._function = function
         self._scope = Scope(taken_symbols={s for v in function.inputs for s in v.type.symbols})
-        self._declared_shapes: dict[str, Sequence[object] | None] = {t.name: t.shape for t in model.graph.outputs}
+        self._declared_shapes = declared_shapes(model.graph)
         self._standard_functions = StandardFunctions()
         self._used_names = {v.name for v in function.inputs}
         self._node_count = 0

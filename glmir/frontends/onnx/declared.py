@@ -1,6 +1,7 @@
 """The types that a model declares for its inputs and outputs."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -11,6 +12,11 @@ from ...types import DType, TensorType
 
 _NO_NAMES = frozenset(("", "?", "*", "-1", "None", "none", "unknown"))
 """What exporters write for a dim they know nothing of: two dims with such a name need not be equal."""
+
+_ELEMENTWISE = (
+    "Abs", "Add", "Cast", "Clip", "Div", "Exp", "Identity", "Log", "Mul", "Neg", "Pow", "Relu", "Sigmoid", "Sqrt",
+    "Sub", "Tanh",
+)  # fmt: skip
 
 _BFLOAT16: int = onnx.TensorProto.BFLOAT16
 
@@ -29,17 +35,43 @@ def input_type(tensor: gs.Tensor) -> TensorType:
     return TensorType(dtype, tuple(dims))
 
 
-def contradiction(tensor: gs.Tensor, type_: TensorType) -> str | None:
-    """How the declared type of a graph output differs from ``type_``, what its nodes compute; None if it need not.
+def declared_shapes(graph: gs.Graph) -> dict[str, Sequence[object] | None]:
+    """The shapes that the model declares of its outputs, and those that follow from them, by tensor name.
 
-    Names of dims are not compared: exporters give an output's dims names of their own, or those of unrelated dims.
+    An elementwise operator of one tensor, or of one and a scalar constant, leaves the shape as it is.
     """
+    shapes: dict[str, Sequence[object] | None] = {t.name: t.shape for t in graph.outputs}
+    constants = (node for node in graph.nodes if node.op == "Constant" and node.outputs)
+    scalars = {node.outputs[0].name for node in constants if _is_scalar(node.attrs.get("value"))}
+    for node in reversed(graph.nodes):
+        shape = shapes.get(node.outputs[0].name) if node.op in _ELEMENTWISE and node.outputs else None
+        others = [t for t in node.inputs if t.name not in scalars and not _is_scalar(t)]
+        if shape is not None and len(others) == 1:
+            shapes.setdefault(others[0].name, shape)
+    return shapes
+
+
+def _is_scalar(tensor: object) -> bool:
+    return isinstance(tensor, gs.Constant) and tensor.shape is not None and len(tensor.shape) == 0
+
+
+def dtype_contradiction(tensor: gs.Tensor, type_: TensorType) -> str | None:
+    """How the declared dtype of a graph output differs from that of ``type_``, what its nodes compute."""
     try:
         dtype = _dtype(tensor)
     except ValueError as error:
         return str(error)
     if dtype is not None and dtype is not type_.dtype:
         return f"it is declared as {dtype.value}, but its nodes compute {type_}"
+    return None
+
+
+def shape_contradiction(tensor: gs.Tensor, type_: TensorType) -> str | None:
+    """How the declared shape of a graph output differs from that of ``type_``; None if it need not.
+
+    Exporters declare wrong shapes, and runtimes take what is computed. Names of dims are not compared: outputs' dims
+    get names of their own, or those of unrelated dims.
+    """
     if tensor.shape is None:
         return None
     declared = [_dim(dim, "?") for dim in tensor.shape]
@@ -49,7 +81,7 @@ def contradiction(tensor: gs.Tensor, type_: TensorType) -> str | None:
     if is_possible:
         return None
     text = ", ".join(str(raw) if isinstance(raw, int | str) and raw != -1 else "?" for raw in tensor.shape)
-    return f"the shapes contradict each other: it is declared as [{text}], but its nodes compute {type_}"
+    return f"it is declared as [{text}], but its nodes compute {type_}"
 
 
 def _dtype(tensor: gs.Tensor) -> DType | None:

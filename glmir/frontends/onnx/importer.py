@@ -4,18 +4,19 @@ All reasons why a model cannot be imported are collected and reported together.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import onnx
 import onnx_graphsurgeon as gs
 
-from ...errors import CompileError
+from ...errors import CompileError, ModelWarning
 from ...ir import Array, Function, Module, Value
 from ...ops.tensor import Constant
 from ...types import TensorType
 from ...weights import Weight
 from .body import Body, BodyImporter
-from .declared import contradiction, input_type
+from .declared import dtype_contradiction, input_type, shape_contradiction
 from .loading import LoadedModel, load_graph
 
 DeclaredTypes = Mapping[str, TensorType | None]
@@ -33,7 +34,8 @@ def import_model(
     Nodes find constants in place of the inputs that ``pin`` gives values for, by name: axes and shapes that are inputs
     can be read then. The inputs themselves stay, without a use.
 
-    Raises InputError for what is no ONNX model, CompileError with every reason for one that cannot be imported.
+    Warns (``ModelWarning``) of outputs whose declared shapes are not those that their nodes compute. Raises InputError
+    for what is no ONNX model, CompileError with every reason for one that cannot be imported.
     """
     model = load_graph(source)
     return Module([_function(model, specialize or dict, pin)])
@@ -53,7 +55,9 @@ def _function(model: LoadedModel, specialize: Specialize, pin: Pin | None) -> Fu
     reasons = [*importer.reasons, *_output_problems(graph.outputs, outputs)]
     if reasons:
         raise CompileError(reasons, model.source)
-    function.set_outputs([v for v in outputs if v is not None], [t.name for t in graph.outputs])
+    values = [v for v in outputs if v is not None]
+    _warn_of_declared_shapes(graph.outputs, values, model.source)
+    function.set_outputs(values, [t.name for t in graph.outputs])
     _erase_unused_constants(function)
     return function
 
@@ -83,7 +87,15 @@ def _inputs(model: LoadedModel, specialize: Specialize) -> list[Value]:
 def _output_problems(tensors: Sequence[gs.Tensor], values: Sequence[Value | None]) -> list[str]:
     problems = []
     for tensor, value in zip(tensors, values, strict=True):
-        problem = None if value is None else contradiction(tensor, value.type)
+        problem = None if value is None else dtype_contradiction(tensor, value.type)
         if problem is not None:
             problems.append(f"output {tensor.name}: {problem}")
     return problems
+
+
+def _warn_of_declared_shapes(tensors: Sequence[gs.Tensor], values: Sequence[Value], source: str) -> None:
+    for tensor, value in zip(tensors, values, strict=True):
+        problem = shape_contradiction(tensor, value.type)
+        if problem is not None:
+            prefix = f"{source}: " if source else ""
+            warnings.warn(ModelWarning(f"{prefix}output {tensor.name}: {problem}, which holds"), stacklevel=4)

@@ -140,6 +140,15 @@ class Node:
             raise Unsupported(f"attribute {name} is not a list of numbers")
         return tuple(_shortest(float(v)) for v in value)
 
+    def strings(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
+        value = self._attribute(name, default)
+        if isinstance(value, int | float | str | bytes | np.ndarray):
+            raise Unsupported(f"attribute {name} is not a list of strings")
+        texts = tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in value)
+        if not all(isinstance(text, str) for text in texts):
+            raise Unsupported(f"attribute {name} is not a list of strings")
+        return tuple(map(str, texts))
+
     def dtype(self, name: str) -> DType:
         """An attribute that holds one of the standard's element types (TensorProto.DataType)."""
         number = self.int(name)

@@ -52,6 +52,10 @@ class MatMul(Op):
         return TensorType(self.x.type.dtype, (*batch, rows, columns))
 
     def evaluate(self, x: Array, y: Array) -> Array:
+        dtype = x.dtype
+        if dtype.itemsize == 2 and self.x.type.dtype.is_float:
+            # Products of halves are summed in single precision, as the runtimes do.
+            x, y = x.astype(np.float32), y.astype(np.float32)
         x = np.swapaxes(x, -1, -2) if self.transpose_x else x
         y = np.swapaxes(y, -1, -2) if self.transpose_y else y
-        return np.asarray(np.matmul(x, y)).astype(x.dtype, copy=False)
+        return np.asarray(np.matmul(x, y)).astype(dtype, copy=False)

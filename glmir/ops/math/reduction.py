@@ -10,7 +10,7 @@ from ...dims import Dim
 from ...ir import Array, Op, Value
 from ...opdef import constraint, op, op_family
 from ...types import DType, TensorType
-from ..families import AlongAxis
+from ..families import AlongAxis, GivesPositions
 from ..inference import without_axes
 
 
@@ -120,13 +120,14 @@ class ReduceAll(LogicalReduction):
 
 
 @op_family
-class ArgReduction(AlongAxis):
-    """The index (i64) of an extreme element along one axis; the first of equals, or the last."""
+class ArgReduction(AlongAxis, GivesPositions):
+    """The index of an extreme element along one axis; the first of equals, or the last."""
 
     x: Value
     axis: int
     keep_dims: bool = False
     select_last: bool = False
+    index_dtype: DType = DType.I64
 
     @constraint
     def operand_is_numeric(self) -> bool:
@@ -134,13 +135,13 @@ class ArgReduction(AlongAxis):
         return self.x.type.dtype.is_numeric
 
     def infer(self) -> TensorType:
-        return TensorType(DType.I64, without_axes(self.x.type.shape, (self.axis,), self.keep_dims))
+        return TensorType(self.index_dtype, without_axes(self.x.type.shape, (self.axis,), self.keep_dims))
 
     def _evaluate(self, x: Array, find: Callable[..., Array]) -> Array:
-        if not self.select_last:
-            return np.asarray(find(x, axis=self.axis, keepdims=self.keep_dims))
-        flipped = np.asarray(find(np.flip(x, self.axis), axis=self.axis, keepdims=self.keep_dims))
-        return np.asarray(x.shape[self.axis] - 1 - flipped)
+        ordered = np.flip(x, self.axis) if self.select_last else x
+        found = np.asarray(find(ordered, axis=self.axis, keepdims=self.keep_dims))
+        positions = x.shape[self.axis] - 1 - found if self.select_last else found
+        return np.asarray(positions).astype(self.index_dtype.numpy, copy=False)
 
 
 @op
@@ -195,10 +196,10 @@ class CumSum(AlongAxis):
 
 
 @op
-class TopK(AlongAxis):
-    """The ``k`` largest (or smallest) elements along an axis, in order, and their indices (i64); of equals the first
+class TopK(AlongAxis, GivesPositions):
+    """The ``k`` largest (or smallest) elements along an axis, in order, and their indices; of equals the first
 
-    ``count``, when present, is a scalar or one-element i64 that gives ``k`` at run time.
+    ``count``, when present, is a scalar or one-element integer that gives ``k`` at run time.
 
     ```
     %v, %i = math.top_k(%x: f32[n, 10], none) {k = 3, axis = 1} : f32[n, 3], i64[n, 3]
@@ -210,10 +211,11 @@ class TopK(AlongAxis):
     k: Dim
     axis: int
     largest: bool = True
+    index_dtype: DType = DType.I64
 
     def infer(self) -> tuple[TensorType, ...]:
         shape = tuple(self.k if i == self.axis else d for i, d in enumerate(self.x.type.shape))
-        return TensorType(self.x.type.dtype, shape), TensorType(DType.I64, shape)
+        return TensorType(self.x.type.dtype, shape), TensorType(self.index_dtype, shape)
 
     def evaluate(self, x: Array, count: Array | None) -> tuple[Array, ...]:
         k = self.k if isinstance(self.k, int) else int(np.asarray(count).ravel()[0])
@@ -224,4 +226,4 @@ class TopK(AlongAxis):
         else:
             order = np.argsort(x, axis=self.axis, kind="stable")
         indices = np.take(order, np.arange(k), axis=self.axis)
-        return np.take_along_axis(x, indices, axis=self.axis), indices.astype(np.int64)
+        return np.take_along_axis(x, indices, axis=self.axis), indices.astype(self.index_dtype.numpy)

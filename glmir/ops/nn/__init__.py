@@ -31,6 +31,7 @@ from .normalization import (
     RmsNorm,
 )
 from .pooling import AveragePool, MaxPool, Pool
+from .recurrent import Gru, Lstm, Recurrent, Rnn
 from .resize import Resize
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "FloatActivation",
     "Gelu",
     "GroupNorm",
+    "Gru",
     "HardSigmoid",
     "HardSwish",
     "InstanceNorm",
@@ -52,15 +54,18 @@ __all__ = [
     "Linear",
     "LocalResponseNorm",
     "LogSoftmax",
+    "Lstm",
     "MaxPool",
     "Mish",
     "Normalization",
     "PRelu",
     "Pool",
+    "Recurrent",
     "Relu",
     "Relu6",
     "Resize",
     "RmsNorm",
+    "Rnn",
     "Selu",
     "Sigmoid",
     "Silu",

@@ -3,6 +3,7 @@
 from .creation import Constant, OneHot, Range, Trilu
 from .indexing import (
     DynamicSlice,
+    DynamicUpdateSlice,
     Gather,
     GatherElements,
     GatherNd,
@@ -23,6 +24,7 @@ __all__ = [
     "Constant",
     "DepthToSpace",
     "DynamicSlice",
+    "DynamicUpdateSlice",
     "Expand",
     "Gather",
     "GatherElements",

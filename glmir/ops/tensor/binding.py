@@ -20,11 +20,11 @@ def bound_shape(shape: Shape, dims: Array | None) -> tuple[int, ...]:
 
 
 def is_shape_operand(value: Value | None, length: int) -> bool:
-    """Whether ``value`` is absent, or i64 of rank 1 and not provably of another length."""
+    """Whether ``value`` is absent, or i32 or i64 of rank 1 and not provably of another length."""
     if value is None:
         return True
     type_ = value.type
-    return type_.dtype is DType.I64 and type_.rank == 1 and not known_different(type_.shape[0], length)
+    return type_.dtype in (DType.I32, DType.I64) and type_.rank == 1 and not known_different(type_.shape[0], length)
 
 
 def shapes_may_agree(a: Shape, b: Shape) -> bool:

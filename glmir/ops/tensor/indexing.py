@@ -9,7 +9,7 @@ from ...ir import Array, Op, Value
 from ...opdef import constraint, op, op_family
 from ...types import DType, TensorType
 from ..enums import ScatterReduction
-from ..families import AlongAxis
+from ..families import AlongAxis, GivesPositions
 from .binding import bound, is_shape_operand, shapes_may_agree
 from .slicing import slice_extent
 
@@ -78,8 +78,8 @@ def _python_slice(start: int, size: int, stride: int) -> slice:
 class DynamicSlice(Op):
     """A regular part of x whose ``starts`` and ``ends`` along ``axes`` are known at run time (ONNX Slice)
 
-    ``starts`` and ``ends`` are i64[len(axes)]; negative ones count from the end, and those outside x are clamped to it.
-    ``shape`` is the result's shape.
+    ``starts`` and ``ends`` are integers, one for each of ``axes``; negative ones count from the end, and those outside x
+    are clamped to it. ``shape`` is the result's shape.
 
     ```
     %y = tensor.dynamic_slice(%x: f32[8], %s: i64[1], %e: i64[1]) {axes = [0], strides = [2], shape = [u0]} : f32[u0]
@@ -105,7 +105,7 @@ class DynamicSlice(Op):
 
     @constraint
     def bounds_match_axes(self) -> bool:
-        """starts and ends are i64 with one element for each axis"""
+        """starts and ends are i32 or i64, with one element for each axis"""
         return is_shape_operand(self.starts, len(self.axes)) and is_shape_operand(self.ends, len(self.axes))
 
     @constraint
@@ -127,6 +127,44 @@ class DynamicSlice(Op):
             stop = first + size * stride
             index[axis] = slice(first, stop if stop >= 0 else None, stride)
         return x[tuple(index)]
+
+
+@op
+class DynamicUpdateSlice(Op):
+    """x with the block that begins at ``starts`` replaced by ``update``
+
+    ``starts``, one entry an axis, is known at run time; it is clamped so that the block lies within x (as in XLA).
+
+    ```
+    %y = tensor.dynamic_update_slice(%x: f32[n, 4], %u: f32[1, 4], %s: i64[2]) : f32[n, 4]
+    ```
+    """
+
+    x: Value
+    update: Value
+    starts: Value
+
+    @constraint
+    def update_fits(self) -> bool:
+        """the update has the dtype and the rank of x and is larger along no axis"""
+        x, update = self.x.type, self.update.type
+        if x.dtype is not update.dtype or x.rank != update.rank:
+            return False
+        return not any(is_positive(b - a) for a, b in zip(x.shape, update.shape, strict=True))
+
+    @constraint
+    def starts_match_axes(self) -> bool:
+        """the starts are i32 or i64, with one element for each axis"""
+        return is_shape_operand(self.starts, self.x.type.rank)
+
+    def infer(self) -> TensorType:
+        return TensorType(self.x.type.dtype, self.x.type.shape)
+
+    def evaluate(self, x: Array, update: Array, starts: Array) -> Array:
+        result = x.copy()
+        firsts = (min(max(int(s), 0), a - b) for s, a, b in zip(starts, x.shape, update.shape, strict=True))
+        result[tuple(slice(f, f + size) for f, size in zip(firsts, update.shape, strict=True))] = update
+        return result
 
 
 @op_family
@@ -325,8 +363,8 @@ class ScatterNd(Scatter):
 
 
 @op
-class NonZero(Op):
-    """The positions of the elements that are not zero, in row-major order, one in each column: i64[rank, count]
+class NonZero(GivesPositions):
+    """The positions of the elements that are not zero, in row-major order, one in each column: [rank, count]
 
     ``count`` is their number, a symbol of its own.
 
@@ -337,9 +375,10 @@ class NonZero(Op):
 
     x: Value
     count: Dim
+    index_dtype: DType = DType.I64
 
     def infer(self) -> TensorType:
-        return TensorType(DType.I64, (self.x.type.rank, self.count))
+        return TensorType(self.index_dtype, (self.x.type.rank, self.count))
 
     def evaluate(self, x: Array) -> Array:
-        return np.argwhere(x).T.astype(np.int64, copy=False)
+        return np.argwhere(x).T.astype(self.index_dtype.numpy, copy=False)

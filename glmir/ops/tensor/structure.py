@@ -7,7 +7,7 @@ from ...ir import Array, Op, Value
 from ...opdef import constraint, op, op_family
 from ...types import DType, TensorType
 from ..enums import PadMode
-from ..families import AlongAxis
+from ..families import AlongAxis, GivesPositions
 from .binding import bound, bound_shape, is_shape_operand, shapes_may_agree
 
 
@@ -36,7 +36,7 @@ class Cast(Op):
 
 @op_family
 class Shaping(Op):
-    """The elements of x in another shape; ``dims``, when present, is an i64[rank] that gives it at run time."""
+    """The elements of x in another shape; ``dims``, when present, is an integer vector that gives it at run time."""
 
     x: Value
     dims: Value | None
@@ -44,7 +44,7 @@ class Shaping(Op):
 
     @constraint
     def dims_match_shape(self) -> bool:
-        """dims is i64 with one element for each dimension of the result"""
+        """dims is i32 or i64, with one element for each dimension of the result"""
         return is_shape_operand(self.dims, len(self.shape))
 
     @constraint
@@ -60,7 +60,7 @@ class Shaping(Op):
 class Reshape(Shaping):
     """The elements of x, in row-major order, in another shape
 
-    ``shape`` is the result's shape. ``dims``, when present, is an i64[rank] that gives it at run time.
+    ``shape`` is the result's shape. ``dims``, when present, is an integer vector that gives it at run time.
 
     ```
     %y = tensor.reshape(%x: f32[n, 3, 4], none) {shape = [n, 12]} : f32[n, 12]
@@ -251,7 +251,7 @@ class Pad(Op):
 class Expand(Shaping):
     """x broadcast to a shape: axes of size 1 are repeated, and axes are added in front
 
-    ``shape`` is the result's shape. ``dims``, when present, is an i64[rank] that gives it at run time.
+    ``shape`` is the result's shape. ``dims``, when present, is an integer vector that gives it at run time.
 
     ```
     %y = tensor.expand(%x: f32[n, 1], none) {shape = [2, n, 4]} : f32[2, n, 4]
@@ -327,8 +327,8 @@ class Reverse(Op):
 
 
 @op
-class Shape(Op):
-    """The sizes of x along its axes, as i64[rank]
+class Shape(GivesPositions):
+    """The sizes of x along its axes, a vector of ``index_dtype``
 
     ```
     %s = tensor.shape(%x: f32[n, 3]) : i64[2]
@@ -336,9 +336,10 @@ class Shape(Op):
     """
 
     x: Value
+    index_dtype: DType = DType.I64
 
     def infer(self) -> TensorType:
-        return TensorType(DType.I64, (self.x.type.rank,))
+        return TensorType(self.index_dtype, (self.x.type.rank,))
 
     def evaluate(self, x: Array) -> Array:
-        return np.array(x.shape, np.int64)
+        return np.array(x.shape, self.index_dtype.numpy)

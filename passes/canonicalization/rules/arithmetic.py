@@ -38,7 +38,11 @@ def compared_constant_to_the_right(op: math.Comparison) -> Op | None:
 
 def _unchanged(op: math.Binary, neutral: float) -> Value | None:
     """The left operand when the right one is ``neutral`` and adds no axis; None when an activation follows."""
-    if getattr(op, "activation", Activation.NONE) is not Activation.NONE or not is_number(op.y, neutral):
+    if getattr(op, "activation", Activation.NONE) is not Activation.NONE:
+        return None
+    array = constant_array(op.y)
+    # Most constants differ from it in their first element.
+    if array is None or not array.size or array.item(0) != neutral or not np.all(array == neutral):
         return None
     return op.x if same_shape(op.x, op.result) else None
 

@@ -102,7 +102,7 @@ def test_options_of_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"target": "abacus"}, "there is no target abacus; the targets are tflite"),
+        ({"target": "abacus"}, "there is no target abacus; the targets are tflite, coreml, mnn, onnx"),
         ({"opt_level": 9}, "there is no optimisation level 9; the levels are 0, 1, 2, 3, s"),
         ({"io_layout": "nchwc"}, "--io-layout takes nchw, nhwc or NAME=nhwc, not 'nchwc'"),
         ({"dims": {"n": 0}}, "dim n takes a positive size, low..high or size|size, not 0"),

@@ -160,7 +160,6 @@ GRAPHS: dict[str, tuple[onnx.ModelProto, int, str]] = {
         1,
         "sum",
     ),
-    "a declared shape that contradicts": (model([relu("x", "y", "r")], [X], [tensor("y", 5, 5)]), 1, "y"),
     "a huge tensor": (model([relu("x", "y", "r")], [tensor("x", 2**40)], ["y"]), 1, "sizes have 32 bits"),
     "an output without a name": (model([relu("x", "")], [X], [onnx.ValueInfoProto(name="")]), 1, ""),
 }
@@ -171,6 +170,15 @@ def test_broken_graphs(case: str) -> None:
     proto, code, sentence = GRAPHS[case]
     text = refused(saved(Path("m.onnx"), proto), code=code)
     assert sentence in text
+
+
+def test_a_wrong_declared_shape_is_a_warning() -> None:
+    path = saved(Path("m.onnx"), model([relu("x", "y", "r")], [X], [tensor("y", 5, 5)]))
+    outcome = glmc(path, "-o", "other.tflite")
+    assert outcome.code == 0
+    assert outcome.err == (
+        "warning: m.onnx: output y: it is declared as [5, 5], but its nodes compute f32[2, 3], which holds\n"
+    )
 
 
 def test_all_unsupported_ops_are_listed() -> None:
@@ -401,7 +409,7 @@ def test_a_killed_process_leaves_the_old_file(sent: signal.Signals) -> None:
 def test_pipelines_with_mistakes() -> None:
     Path("m.glir").write_text("func @main(%x: f32[2]) -> (%x: f32[2]) {\n  return %x\n}\n", encoding="utf-8")
     for text, sentence in (
-        ("fold", "there is no pass fold; there are assign-layouts, "),
+        ("fold", "there is no pass fold; there are adapt-coreml-border, assign-layouts, "),
         ("canonicalize,,", "cannot read the pipeline at column 14"),
         ("canonicalize{", "cannot read the pipeline at column 1"),
         ("canonicalize{a=1}", "pass canonicalize has no option "),

@@ -15,7 +15,7 @@ from glmir.ir import Array
 from glmir.ops import DEFINITIONS
 from glmir.parser import parse_module
 from glmir.types import TensorType
-from tests.glmir.ops.test_examples import example_module
+from tests.glmir.ops.test_examples import FUNCTION, example_module
 
 ROOT = Path(__file__).resolve().parents[3]
 SPEC = ROOT / "spec"
@@ -69,7 +69,8 @@ def test_ir_in_code_blocks_parses(path: Path) -> None:
         if language != "glir":
             continue
         text = textwrap.dedent(code)
-        if not re.search(r"^func ", text, re.MULTILINE):
+        outside = FUNCTION.sub("", re.sub(r"^#.*$", "", text, flags=re.MULTILINE))
+        if outside.strip():
             example_module(text)
         # The walk-through adds an op, of which the declared ones know nothing.
         elif "reverse_sequence" not in text:

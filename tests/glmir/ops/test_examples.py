@@ -20,6 +20,9 @@ from glmir.printer import print_module
 from glmir.types import DType, TensorType
 from glmir.verifier import verify
 
+FUNCTION = re.compile(r"^func .*?^}\n", re.DOTALL | re.MULTILINE)
+"""A function that an example's op calls."""
+
 INLINE_TYPE = re.compile(r"(%[\w.$/\-]+)\s*:\s*((?:quant<[^>]*>|\w+)\[[^\]]*\])")
 """An operand and the type that an example gives it in place: ``%x: f32[n, 3]``."""
 
@@ -63,11 +66,16 @@ def test_op_without_example(name: str) -> None:
 
 
 def example_module(example: str) -> Module:
-    """The example as a function: operands with a type become its inputs, the last op's results its outputs."""
+    """The example as a function, beside those that it spells out.
+
+    Operands with a type become its inputs, the last op's results its outputs.
+    """
+    functions = "".join(FUNCTION.findall(example))
+    example = FUNCTION.sub("", example)
     inputs = dict(INLINE_TYPE.findall(example))
     body = INLINE_TYPE.sub(r"\1", example)
     parameters = ", ".join(f"{name}: {type_}" for name, type_ in inputs.items())
-    module = parse_module(f"func @main({parameters}) -> () {{\n{body}\nreturn\n}}")
+    module = parse_module(f"func @main({parameters}) -> () {{\n{body}\nreturn\n}}\n{functions}")
     *_, last = module.main.ops
     module.main.set_outputs(last.results, [f"output{i}" for i in range(len(last.results))])
     return module

@@ -142,7 +142,7 @@ def test_reshape_of_symbolic_shapes() -> None:
     tensor.Reshape(f32(n, 3), None, (m, u))
     tensor.Reshape(f32(0, n), None, (0,))
     violates(1, lambda: tensor.Reshape(f32(6), i64(2), (6,)))
-    violates(1, lambda: tensor.Reshape(f32(6), of_type(DType.I32, 1), (6,)))
+    violates(1, lambda: tensor.Reshape(f32(6), of_type(DType.I8, 1), (6,)))
     violates(2, lambda: tensor.Reshape(f32(6), None, (-2, -3)))
     violates(3, lambda: tensor.Reshape(f32(2, 3), None, (7,)))
     violates(3, lambda: tensor.Reshape(f32(n, 4), None, (n, 5)))

@@ -9,7 +9,7 @@ import pytest
 from glmir.interpreter import run
 from glmir.ir import Module, Op, Value
 from glmir.opdef import ConstraintError
-from glmir.ops import DEFINITIONS, math, nn, tensor
+from glmir.ops import DEFINITIONS, control, math, nn, tensor
 from glmir.passes.layout import assign_layouts as the_pass
 from glmir.passes.layout.channels_last import _FORMS, Form, channels_last_form
 from glmir.types import DType, TensorType
@@ -19,11 +19,16 @@ from tests.random_ops import UnfitError, operation
 from tests.tolerances import assert_close
 
 WITHOUT_FORM = {
+    control.While,
+    nn.Gru,
     nn.LayerNorm,
     nn.Linear,
+    nn.Lstm,
     nn.RmsNorm,
+    nn.Rnn,
     tensor.Constant,
     tensor.DynamicSlice,
+    tensor.DynamicUpdateSlice,
     tensor.GatherElements,
     tensor.GatherNd,
     tensor.NonZero,

@@ -83,13 +83,25 @@ def _squeeze(node: Node) -> Imported:
     x = node.operand(0)
     shape = x.type.shape
     given = _axes(node)
-    if given is None and not x.type.is_static:
-        raise Unsupported(f"it names no axes, and which dimensions of {x.type} are 1 is not known")
-    axes = [i for i, d in enumerate(shape) if d == 1] if given is None else [check_axis(a, len(shape)) for a in given]
+    axes = _axes_of_one(node) if given is None else [check_axis(a, len(shape)) for a in given]
     for axis in axes:
         if known_different(shape[axis], 1):
             raise Unsupported(f"axis {axis} of {x.type} is not 1")
     return tensor.Reshape(x, None, tuple(d for i, d in enumerate(shape) if i not in axes))
+
+
+def _axes_of_one(node: Node) -> list[int]:
+    """The axes of the operand whose size is 1; of symbolic sizes the rank that the model declares tells."""
+    type_ = node.type(0)
+    ones = [i for i, d in enumerate(type_.shape) if d == 1]
+    possible = [i for i, d in enumerate(type_.shape) if not known_different(d, 1)]
+    if ones == possible:
+        return ones
+    declared = node.declared_shapes[0] if node.declared_shapes else None
+    for axes in (ones, possible):
+        if declared is not None and len(declared) == type_.rank - len(axes):
+            return axes
+    raise Unsupported(f"it names no axes, and which dimensions of {type_} are 1 is not known")
 
 
 @TABLE.imports("Unsqueeze")

@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from tests.glmir.frontends.onnx.harness import (
     NEWEST,
@@ -11,8 +13,11 @@ from tests.glmir.frontends.onnx.harness import (
     OneNode,
     booleans,
     check,
+    check_model,
     floats,
+    input_info,
     integers,
+    model_of,
     op_names,
     reasons_of,
 )
@@ -117,6 +122,24 @@ def test_squeeze_of_all_ones() -> None:
 
 def test_squeeze_of_a_symbolic_dim_that_must_be_1() -> None:
     check("Squeeze", floats(1, 3), ints(0), constants=[1], dims={0: ["n", 3]})
+
+
+@pytest.mark.parametrize(("declared", "shape"), [([], ()), (["n"], ("n",))])
+def test_squeeze_of_a_symbolic_dim_by_the_rank_that_the_model_declares(
+    declared: list[str], shape: tuple[str, ...]
+) -> None:
+    """Behind the squeeze stand ops that leave the shape as it is, with a scalar from a Constant node."""
+    two = helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.array(2, np.float32)))
+    nodes = [
+        helper.make_node("Squeeze", ["x"], ["a"]),
+        helper.make_node("Sigmoid", ["a"], ["b"]),
+        two,
+        helper.make_node("Mul", ["b", "two"], ["y"]),
+    ]
+    output = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, declared)
+    x = floats(3 if declared else 1, 1)
+    module = check_model(model_of(nodes, [input_info("x", x, ["n", 1])], [output]), {"x": x})
+    assert tuple(map(str, module.main.outputs[0].type.shape)) == shape
 
 
 def test_bad_squeezes_are_refused() -> None:

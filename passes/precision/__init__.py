@@ -1,0 +1,1 @@
+"""Passes that choose the dtypes that a target computes in."""

@@ -1,0 +1,312 @@
+"""What has to be computed in single precision, and why: one small table of conditions, by op class.
+
+An op outside the table is fit for half precision. Each condition gives the reason why this op is not, or none. What
+feeds an op whose result hangs on the last bits of its operand (the sine of a large number, a rounding, the logarithm of
+a small number) belongs to its island too, and so does what uses a number that may be out of f16's range, up to the op
+that brings it back: a division, a root's inverse, a norm.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
+
+from ...ir import Function, Op, Value
+from ...ops import math, nn, tensor
+from ...types import DType
+from ..patterns import constant_array, number
+from .half_constants import LARGEST, unfit_for_half
+from .limits import limits
+from .uses import MOVING
+
+Reason = str | None
+
+LARGEST_EXACT = 2048
+"""Up to here f16 holds every integer."""
+
+SMALLEST_NORMAL = DType.F16.smallest
+
+_LARGEST_EXPONENT = 11.0
+"""exp(11) is 59874."""
+
+_LARGEST_ANGLE = 8.0
+"""Up to here f16's steps, 2**-8, are small for an angle."""
+
+_LARGEST_TERM = 256.0
+"""What the terms of a sum are taken to be at most, when nothing is known of them."""
+
+_SHORT_SUM = 32
+
+_HEAVY = (nn.Convolution, nn.Linear, math.MatMul)
+_COMPUTING = (
+    *MOVING, math.Unary, math.Binary, nn.Softmax, nn.Sigmoid, nn.Relu, nn.Relu6, math.ReduceSum, math.ReduceMean,
+    math.ReduceMax, math.ReduceMin, tensor.Cast, tensor.Range, math.CumSum, nn.AveragePool, nn.MaxPool,
+)  # fmt: skip
+"""Ops that cost little, so that an island grows over them to where its operand comes from."""
+
+_OUT_OF_RANGE = (
+    math.Square, math.Mul, math.Pow, math.MatMul, math.Exp, math.ReduceSum, math.ReduceProd, math.Clamp, math.Sinh,
+    math.Cosh, math.Tan, math.Rsqrt, math.Reciprocal,
+)  # fmt: skip
+"""Ops that, when they must be single, are so because of their results' range."""
+
+_INVERSES = (math.Rsqrt, math.Reciprocal)
+
+_KEEPING = (
+    *MOVING, math.Add, math.Sub, math.Mul, math.Neg, math.Abs, math.Maximum, math.Minimum, math.Sqrt, math.ReduceMean,
+    math.ReduceSum, math.ReduceMax, math.ReduceMin, math.Clamp,
+)  # fmt: skip
+"""Ops whose results may be out of f16's range when an operand is."""
+
+_SETTLING = (
+    math.Div, math.Rsqrt, math.Reciprocal, math.Log, math.Tanh, math.Erf, math.Comparison, nn.Sigmoid, nn.Softmax,
+    nn.LayerNorm,
+)  # fmt: skip
+"""Ops that bring such an operand back, or make nothing of it."""
+
+
+def find_islands(function: Function) -> dict[Op, str]:
+    """The ops that must be computed in single precision, each with the reason, in the function's order."""
+    unfit = {user: why for op in function.ops if isinstance(op, tensor.Constant) for user, why in _unfit_users(op)}
+    found = dict(unfit)
+    for op in function.ops:
+        if isinstance(op, tensor.Constant):
+            continue
+        if uses_floats(op) and (reason := _reason(op)):
+            found[op] = reason
+            for source in _sources(op):
+                found.setdefault(source, f"{op.definition.name} behind it hangs on its last bits")
+    waiting = [op for op in found if isinstance(op, _OUT_OF_RANGE) or (op in unfit and not isinstance(op, _HEAVY))]
+    while waiting:
+        op = waiting.pop()
+        for user in _users(op):
+            if user not in found:
+                found[user] = f"the result of {op.definition.name} before it may be out of f16's range"
+                waiting += [user] if isinstance(user, _INVERSES) else []
+    return {op: found[op] for op in function.ops if op in found}
+
+
+def uses_floats(op: Op) -> bool:
+    """Whether an op takes or gives f32."""
+    return any(v.type.dtype is DType.F32 for v in (*op.operands, *op.results))
+
+
+def _unfit_users(op: tensor.Constant) -> Iterator[tuple[Op, str]]:
+    """The ops that use a constant that f16 cannot hold, through ops that only move it."""
+    if op.result.type.dtype is not DType.F32 or op.result.type.quantization is not None:
+        return
+    if not (why := unfit_for_half(op.result, op.value.array)):
+        return
+    waiting = [op.result]
+    while waiting:
+        for user in waiting.pop().users:
+            yield user, why
+            if isinstance(user, MOVING):
+                waiting += user.results
+
+
+def _reason(op: Op) -> Reason:
+    if op.calls:
+        return "what it calls computes in f32"
+    for cls, condition in _CONDITIONS.items():
+        if isinstance(op, cls) and (reason := condition(op)):
+            return reason
+    return None
+
+
+def _sources(op: Op) -> list[Op]:
+    """The ops that compute the operands of an op to whose last bits its result is sensitive."""
+    crossings = next((count for cls, count in _SENSITIVE.items() if isinstance(op, cls)), None)
+    if crossings is None or (isinstance(op, tensor.Cast) and not op.dtype.is_integer):
+        return []
+    best: dict[Op, int] = {}
+    waiting = [(v, crossings) for v in op.operands]
+    while waiting:
+        value, left = waiting.pop()
+        source = value.owner
+        if source is None or best.get(source, -1) >= left or not uses_floats(source):
+            continue
+        if isinstance(source, _HEAVY):
+            left -= 1
+        elif not isinstance(source, _COMPUTING):
+            continue
+        if left >= 0:
+            best[source] = left
+            waiting += [(v, left) for v in source.operands]
+    return list(best)
+
+
+def _users(op: Op) -> Iterator[Op]:
+    """The ops that a number out of f16's range reaches, through those that may leave it there."""
+    # A product with an inverse is a quotient.
+    keeping = MOVING if isinstance(op, _INVERSES) else _KEEPING
+    seen: set[Op] = set()
+    waiting = [op]
+    while waiting:
+        for result in waiting.pop().results:
+            for user in result.users:
+                if user in seen or not isinstance(user, (*_KEEPING, *_SETTLING)):
+                    continue
+                seen.add(user)
+                yield user
+                if isinstance(user, keeping):
+                    waiting.append(user)
+
+
+def _always(reason: str) -> Callable[[Op], Reason]:
+    return lambda op: reason
+
+
+def _unless_within(limit: float, reason: str) -> Callable[[Op], Reason]:
+    """The reason, unless the first operand's elements provably are at most ``limit`` in magnitude."""
+    return lambda op: None if _magnitude(op.operands[0]) <= limit else reason
+
+
+def _magnitude(value: Value) -> float:
+    low, high = limits(value)
+    return max(-low, high)
+
+
+def _square(op: Op) -> Reason:
+    return None if _magnitude(op.results[0]) <= LARGEST else "a square overflows f16 from 256 on"
+
+
+def _product(op: Op) -> Reason:
+    assert isinstance(op, math.Mul)
+    return _square(op) if op.x is op.y else None
+
+
+def _power(op: Op) -> Reason:
+    assert isinstance(op, math.Pow)
+    exponent = number(op.y)
+    if exponent is not None and 0.5 <= exponent <= 1:
+        return None
+    return None if exponent == 2 and _magnitude(op.x) < 255 else "a power overflows f16"
+
+
+def _exp(op: Op) -> Reason:
+    return None if limits(op.operands[0])[1] <= _LARGEST_EXPONENT else "exp overflows f16 above 11"
+
+
+def _unless_above_zero(reason: str) -> Callable[[Op], Reason]:
+    return lambda op: None if limits(op.operands[0])[0] >= SMALLEST_NORMAL else reason
+
+
+def _matrix_product(op: Op) -> Reason:
+    assert isinstance(op, math.MatMul)
+    if not _is_of_activations(op):
+        return None
+    is_fed = any(_is_of_activations(before) for v in (op.x, op.y) if (before := _moved_from(v)) is not None)
+    feeds = any(_is_of_activations(after) for after in _moved_to(op.result))
+    return "a product of products overflows f16" if is_fed or feeds else None
+
+
+def _is_of_activations(op: Op) -> bool:
+    """Whether it is a product of two computed matrices, unlike a layer's, of which none is a softmax or the like."""
+    return isinstance(op, math.MatMul) and not any(
+        constant_array(v) is not None or _magnitude(v) <= 1 for v in (op.x, op.y)
+    )
+
+
+def _moved_from(value: Value) -> Op | None:
+    """The op that computes what is moved into ``value``, or scaled."""
+    op = value.owner
+    while op is not None and isinstance(op, (*MOVING, math.Mul, math.Div)):
+        op = op.operands[0].owner
+    return op
+
+
+def _moved_to(value: Value) -> Iterator[Op]:
+    """The ops that use ``value`` as it is, or moved."""
+    seen: set[Op] = set()
+    waiting = [value]
+    while waiting:
+        for user in waiting.pop().users:
+            if user not in seen:
+                seen.add(user)
+                yield user
+                waiting += user.results if isinstance(user, MOVING) else ()
+
+
+def _sum(op: Op) -> Reason:
+    assert isinstance(op, math.ReduceSum)
+    sizes = [op.x.type.shape[a] for a in op.axes]
+    term = min(_magnitude(op.x), _LARGEST_TERM)
+    if not all(isinstance(d, int) for d in sizes):
+        return "a sum of so many elements overflows f16" if _magnitude(op.results[0]) > LARGEST else None
+    count = prod(d for d in sizes if isinstance(d, int))
+    return "a sum of so many elements overflows f16" if term * count > LARGEST else None
+
+
+def _running_sum(op: Op) -> Reason:
+    assert isinstance(op, math.CumSum)
+    size = op.x.type.shape[op.axis]
+    return None if isinstance(size, int) and size <= _SHORT_SUM else "the error of a running sum grows along it"
+
+
+def _cast(op: Op) -> Reason:
+    assert isinstance(op, tensor.Cast)
+    if op.x.type.dtype.is_integer and op.dtype.is_float:
+        return None if _magnitude(op.x) <= LARGEST_EXACT else "integers above 2048 are not exact in f16"
+    if op.x.type.dtype.is_float and op.dtype.is_integer:
+        return "a number that is rounded before becomes another integer"
+    return None
+
+
+def _clamp(op: Op) -> Reason:
+    assert isinstance(op, math.Clamp)
+    is_lost = any(0 < abs(bound) < 1e-6 for bound in (op.minimum, op.maximum))
+    return "its bound is too small for f16" if is_lost else None
+
+
+def _variance(op: Op) -> Reason:
+    assert isinstance(op, nn.BatchNorm)
+    array = constant_array(op.variance)
+    is_small = array is not None and array.size and float(array.min()) < SMALLEST_NORMAL
+    return "its variance is too small for f16" if is_small else None
+
+
+_JUMP = "a number that is rounded before becomes another integer"
+_STEEP = "f16 is too coarse where it is steep"
+
+_CONDITIONS: Mapping[type[Op], Callable[[Op], Reason]] = {
+    math.Square: _square,
+    math.Mul: _product,
+    math.Pow: _power,
+    math.MatMul: _matrix_product,
+    math.Exp: _exp,
+    math.Log: _unless_above_zero("small numbers, which f16 loses, have large logarithms"),
+    **dict.fromkeys(_INVERSES, _unless_above_zero("small numbers, which f16 loses, have large inverses")),
+    **dict.fromkeys((math.Sin, math.Cos), _unless_within(_LARGEST_ANGLE, "f16 is too coarse for large angles")),
+    **dict.fromkeys(
+        (math.Tan, math.Asin, math.Acos, math.Sinh, math.Cosh, math.Asinh, math.Acosh, math.Atanh), _always(_STEEP)
+    ),
+    **dict.fromkeys((math.Floor, math.Ceil, math.Round, math.FloorMod, math.Fmod), _always(_JUMP)),
+    math.ReduceSum: _sum,
+    math.ReduceProd: _always("a product overflows f16"),
+    math.CumSum: _running_sum,
+    math.Clamp: _clamp,
+    tensor.Cast: _cast,
+    tensor.Range: _always("the error of steps grows along them"),
+    nn.RmsNorm: _always("a sum of squares overflows f16"),
+    nn.LocalResponseNorm: _always("a sum of squares overflows f16"),
+    nn.BatchNorm: _variance,
+    nn.Recurrent: _always("its state passes through every step's rounding"),
+}
+"""Op class -> why an op of it must be computed in single precision, if it must."""
+
+_SENSITIVE: Mapping[type[Op], int] = {
+    **dict.fromkeys((math.Sin, math.Cos), 1),
+    **dict.fromkeys((math.Floor, math.Ceil, math.Round, math.FloorMod, math.Fmod, tensor.Cast), 0),
+    math.Log: 2,
+}
+"""Ops whose island takes in what computes their operands, over how many layers. Of a logarithm those of a spectrum:
+the layer that sums bands, and the transform before it."""
+
+
+def describe_islands(islands: Mapping[Op, str]) -> Sequence[str]:
+    """A line for each op that stays in single precision, by the source's node names."""
+    return [f"{_name(op)} stays f32: {reason}" for op, reason in islands.items()]
+
+
+def _name(op: Op) -> str:
+    nodes = ", ".join(op.location) or next((r.name for r in op.results if r.name), "")
+    return f"node {nodes} ({op.definition.name})" if nodes else op.definition.name

@@ -1,0 +1,177 @@
+"""lower-precision: close to what f32 computes, finite where f16 alone is not, with few casts and a reason for each."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from glmir.errors import InputError
+from glmir.interpreter import bind_inputs, execute, run
+from glmir.ir import Array, Module, Op
+from glmir.ops import math, tensor
+from glmir.parser import parse_module
+from glmir.pass_manager import PassManager
+from glmir.passes.precision.lower_precision import IslandReport, lower_precision
+from glmir.types import DType
+from glmir.verifier import verify
+from tests.golden import clone
+from tests.random_graphs import modules
+
+HALVES = (DType.F16, DType.F32)
+DISCONTINUOUS = (math.Comparison, math.ArgReduction, math.TopK, math.Sign, math.IsInf, math.IsNan)
+"""Ops, besides those that stay in single precision, that may give another result when an operand is rounded."""
+
+
+def lowered(module: Module) -> Module:
+    after = clone(module)
+    lower_precision(after)
+    verify(after)
+    return after
+
+
+def casts(module: Module) -> list[Op]:
+    ops = module.main.ops
+    return [op for op in ops if isinstance(op, tensor.Cast) and {op.x.type.dtype, op.dtype} == set(HALVES)]
+
+
+def largest_magnitude(module: Module, inputs: dict[str, Array]) -> float:
+    """Of all values that are computed on the way."""
+    environment: dict[str, int] = {}
+    arrays = bind_inputs(module.main, inputs, environment)
+    largest = max((float(np.abs(a).max()) for a in arrays.values() if a.size and a.dtype == np.float32), default=0.0)
+    for op, results in execute(module.main, arrays, environment):
+        arrays.update(zip(op.results, results, strict=True))
+        largest = max([largest, *(float(np.abs(a).max()) for a in results if a.size and a.dtype == np.float32)])
+    return largest
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(modules())
+def test_random_modules_come_close(case: tuple[Module, dict[str, Array]]) -> None:
+    module, inputs = case
+    after = lowered(module)
+    assert [(v.name, v.type) for v in after.main.inputs] == [(v.name, v.type) for v in module.main.inputs]
+    assert [v.type for v in after.main.outputs] == [v.type for v in module.main.outputs]
+    for cast in casts(after):
+        assert not isinstance(cast.operands[0].owner, tensor.Cast) or cast.operands[0].owner not in casts(after)
+    assume(not any(isinstance(op, DISCONTINUOUS) for op in module.main.ops))
+    expected, actual = run(module, inputs), run(after, inputs)
+    bound = 2e-2 * largest_magnitude(module, inputs) + 1e-3
+    for name, array in expected.items():
+        if array.dtype == np.float32:
+            np.testing.assert_allclose(actual[name], array, rtol=0, atol=bound, err_msg=str(after))
+
+
+def test_every_island_has_a_reason_and_a_node() -> None:
+    module = parse_module("""
+        func @main(%x: f32[4, 6]) -> (%y: f32[4, 6]) {
+          %w = tensor.constant() {value = weight<w>} : f32[6, 6]
+          %0 = nn.linear(%x, %w, none) : f32[4, 6] loc("fc")
+          %1 = math.square(%0) : f32[4, 6] loc("energy")
+          %2 = math.reduce_sum(%1) {axes = [1], keep_dims = true} : f32[4, 1]
+          %3 = math.sqrt(%2) : f32[4, 1] loc("length")
+          %y = math.div(%0, %3) : f32[4, 6] loc("unit")
+          return %y
+        }""", {"w": np.eye(6, dtype=np.float32)})  # fmt: skip
+    report = IslandReport()
+    PassManager((lower_precision.with_options(),), (report,)).run(module)
+    assert report.lines == [
+        "node energy (math.square) stays f32: a square overflows f16 from 256 on",
+        "math.reduce_sum stays f32: the result of math.square before it may be out of f16's range",
+        "node length (math.sqrt) stays f32: the result of math.square before it may be out of f16's range",
+        "node unit (math.div) stays f32: the result of math.square before it may be out of f16's range",
+    ]
+    assert len(casts(module)) == 2
+
+
+NORM = """
+    func @main(%x: f32[2, 8]) -> (%y: f32[2, 8]) {
+      %w = tensor.constant() {value = weight<w>} : f32[8, 8]
+      %0 = nn.linear(%x, %w, none) : f32[2, 8]
+      %1 = math.mul(%0, %0) : f32[2, 8]
+      %2 = math.reduce_mean(%1) {axes = [1], keep_dims = true} : f32[2, 1]
+      %epsilon = tensor.constant() {value = dense<1e-12>} : f32[]
+      %3 = math.add(%2, %epsilon) : f32[2, 1]
+      %4 = math.rsqrt(%3) : f32[2, 1]
+      %5 = math.mul(%0, %4) : f32[2, 8]
+      %y = nn.linear(%5, %w, none) : f32[2, 8]
+      return %y
+    }"""
+
+
+def test_large_and_vanishing_rows_of_a_norm() -> None:
+    module = parse_module(NORM, {"w": np.eye(8, dtype=np.float32)})
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.standard_normal(8) * 3000, np.zeros(8)]).astype(np.float32)
+    np.testing.assert_allclose(run(lowered(module), {"x": x})["y"], run(module, {"x": x})["y"], rtol=2e-3, atol=1e-3)
+
+
+def test_doubly_masked_attention_is_finite() -> None:
+    module = parse_module("""
+        func @main(%q: f32[2, 4], %k: f32[3, 4], %keep: f32[2, 3], %mask: bool[2, 3]) -> (%y: f32[2, 4]) {
+          %0 = math.mat_mul(%q, %k) {transpose_y = true} : f32[2, 3]
+          %one = tensor.constant() {value = dense<1.0>} : f32[]
+          %1 = math.sub(%one, %keep) : f32[2, 3]
+          %lowest = tensor.constant() {value = dense<-3.4028235e+38>} : f32[]
+          %2 = math.mul(%1, %lowest) : f32[2, 3]
+          %never = tensor.constant() {value = dense<-1000000000.0>} : f32[]
+          %3 = math.select(%mask, %0, %never) : f32[2, 3]
+          %4 = math.add(%3, %2) : f32[2, 3]
+          %5 = nn.softmax(%4) {axis = 1} : f32[2, 3]
+          %y = math.mat_mul(%5, %k) : f32[2, 4]
+          return %y
+        }""")
+    after = lowered(module)
+    assert not [op for op in after.main.ops if op.results[0].type.dtype is DType.F32 and op not in casts(after)]
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in (("q", (2, 4)), ("k", (3, 4)))}
+    inputs |= {"keep": np.array([[1, 0, 1], [0, 0, 1]], np.float32), "mask": np.array([[1, 0, 1], [1, 0, 1]], bool)}
+    np.testing.assert_allclose(run(after, inputs)["y"], run(module, inputs)["y"], atol=1e-2)
+
+
+def test_an_island_grows_over_what_costs_nothing() -> None:
+    """Between two exponentials no value is cast to half and back."""
+    module = parse_module("""
+        func @main(%x: f32[64, 64]) -> (%y: f32[64, 64]) {
+          %w = tensor.constant() {value = weight<w>} : f32[64, 64]
+          %0 = nn.linear(%x, %w, none) : f32[64, 64]
+          %1 = math.exp(%0) : f32[64, 64]
+          %2 = tensor.transpose(%1) {permutation = [1, 0]} : f32[64, 64]
+          %3 = math.log(%2) : f32[64, 64]
+          %4 = nn.relu(%3) : f32[64, 64]
+          %5 = math.exp(%4) : f32[64, 64]
+          %6 = math.log(%5) : f32[64, 64]
+          %y = nn.linear(%6, %w, none) : f32[64, 64]
+          return %y
+        }""", {"w": np.eye(64, dtype=np.float32)})  # fmt: skip
+    # The logarithms draw the layer before them into their island; casts: before the last layer, and behind it.
+    assert len(casts(lowered(module))) == 2
+
+
+def test_functions_that_are_called_stay() -> None:
+    module = parse_module("""
+        func @is_small(%x: f32[4]) -> (%small: bool[]) {
+          %0 = math.reduce_max(%x) {axes = [0]} : f32[]
+          %limit = tensor.constant() {value = dense<3.0>} : f32[]
+          %small = math.less(%0, %limit) : bool[]
+          return %small
+        }
+        func @double(%x: f32[4]) -> (%y: f32[4]) {
+          %y = math.add(%x, %x) : f32[4]
+          return %y
+        }
+        func @main(%x: f32[4]) -> (%y: f32[4]) {
+          %w = tensor.constant() {value = weight<w>} : f32[4, 4]
+          %0 = nn.linear(%x, %w, none) : f32[4]
+          %1 = control.while([%0]) {condition = @is_small, body = @double} : f32[4]
+          %y = nn.linear(%1, %w, none) : f32[4]
+          return %y
+        }""", {"w": np.eye(4, dtype=np.float32)})  # fmt: skip
+    after = lowered(module)
+    assert after.functions["double"] == module.functions["double"]
+    x = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+    np.testing.assert_allclose(run(after, {"x": x})["y"], run(module, {"x": x})["y"], rtol=2e-3)
+
+
+def test_only_half_precision_is_offered() -> None:
+    with pytest.raises(InputError, match="not bf16"):
+        lower_precision(parse_module("func @main(%x: f32[1]) -> (%x: f32[1]) { return %x }"), dtype=DType.BF16)
