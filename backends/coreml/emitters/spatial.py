@@ -1,0 +1,272 @@
+"""Convolutions, pools, resampling, and channels to space and back, over data whose channels come first."""
+
+from collections.abc import Sequence
+
+from ....dims import Dim
+from ....ops import nn, tensor
+from ....ops.enums import Activation, ChannelOrder, Layout, ResizeMode
+from ....passes.lowering.resize import is_identity
+from ....passes.patterns import constant_array
+from ..program import CoremlTable, Parameter, Program
+from ..resampling import Convention, convention, integer_factor
+from .conditions import is_float
+from .elementwise import scalar
+
+TABLE = CoremlTable()
+
+Spatial = nn.Convolution | nn.Pool | nn.LocalResponseNorm | tensor.DepthToSpace | tensor.SpaceToDepth
+
+
+def has_channels_first(op: Spatial) -> bool:
+    """channels first"""
+    return op.layout is Layout.NCHW
+
+
+def is_plain(op: nn.Conv | nn.ConvTranspose) -> bool:
+    """no activation"""
+    return op.activation is Activation.NONE
+
+
+def knows_padding(op: nn.Convolution | nn.Pool) -> bool:
+    """known padding"""
+    return all(isinstance(p, int) for p in op.padding)
+
+
+def has_constant_weight(op: nn.Convolution) -> bool:
+    """a constant weight"""
+    return constant_array(op.weight) is not None
+
+
+def has_constant_bias(op: nn.Convolution) -> bool:
+    """a constant bias, or none"""
+    return op.bias is None or constant_array(op.bias) is not None
+
+
+def has_dense_kernel(op: nn.Conv) -> bool:
+    """a kernel without gaps, if the weight is computed"""
+    return all(d == 1 for d in op.dilations)
+
+
+_CONVOLUTION = (has_channels_first, is_float, is_plain, knows_padding, has_constant_bias)
+
+
+def _alternating(padding: Sequence[Dim]) -> tuple[int, ...]:
+    """[low..., high...] as low and high of each axis in turn."""
+    rank = len(padding) // 2
+    pairs = zip(padding[:rank], padding[rank:], strict=True)
+    return tuple(d for pair in pairs for d in pair if isinstance(d, int))
+
+
+def convolution(op: nn.Conv | nn.ConvTranspose, program: Program) -> None:
+    optional: dict[str, Parameter] = {} if op.bias is None else {"bias": op.bias}
+    program.add(
+        "conv" if isinstance(op, nn.Conv) else "conv_transpose",
+        op.result,
+        x=op.x,
+        weight=op.weight,
+        strides=op.strides,
+        pad_type="custom",
+        pad=_alternating(op.padding),
+        dilations=op.dilations,
+        groups=op.groups,
+        **optional,
+    )
+
+
+TABLE.emits(nn.Conv, when=(*_CONVOLUTION, has_constant_weight))(convolution)
+TABLE.emits(nn.Conv, when=(*_CONVOLUTION, has_dense_kernel))(convolution)
+
+
+def adds_no_padding(op: nn.ConvTranspose) -> bool:
+    """no output padding"""
+    return not any(op.output_padding)
+
+
+_TRANSPOSED = (*_CONVOLUTION, adds_no_padding)
+TABLE.emits(nn.ConvTranspose, when=(*_TRANSPOSED, has_constant_weight))(convolution)
+TABLE.emits(nn.ConvTranspose, when=_TRANSPOSED, since=17)(convolution)
+
+
+def has_no_gaps(op: nn.Pool) -> bool:
+    """windows without gaps"""
+    return all(d == 1 for d in op.dilations)
+
+
+def rounds_down(op: nn.Pool) -> bool:
+    """windows within the padded data"""
+    return not op.ceil_mode
+
+
+_POOL = (has_channels_first, is_float, knows_padding, has_no_gaps, rounds_down)
+
+
+def _windows(op: nn.Pool) -> dict[str, Parameter]:
+    return {
+        "x": op.x,
+        "kernel_sizes": op.kernel,
+        "strides": op.strides,
+        "pad_type": "custom",
+        "pad": _alternating(op.padding),
+        "ceil_mode": False,
+    }
+
+
+@TABLE.emits(nn.MaxPool, when=_POOL)
+def max_pool(op: nn.MaxPool, program: Program) -> None:
+    program.add("max_pool", op.result, **_windows(op))
+
+
+@TABLE.emits(nn.AveragePool, when=_POOL)
+def average_pool(op: nn.AveragePool, program: Program) -> None:
+    program.add("avg_pool", op.result, exclude_padding_from_average=not op.count_include_pad, **_windows(op))
+
+
+def resizes_height_and_width(op: nn.Resize) -> bool:
+    """data [N, C, H, W] whose H and W alone are resized"""
+    return op.x.type.rank == 4 and is_identity(op, 0) and is_identity(op, 1)
+
+
+def is_linear(op: nn.Resize) -> bool:
+    """linear interpolation"""
+    return op.mode is ResizeMode.LINEAR
+
+
+def is_nearest(op: nn.Resize) -> bool:
+    """nearest neighbours"""
+    return op.mode is ResizeMode.NEAREST
+
+
+def has_known_coordinates(op: nn.Resize) -> bool:
+    """coordinates of one of three conventions"""
+    return convention(op) is not None
+
+
+def has_centred_coordinates(op: nn.Resize) -> bool:
+    """coordinates that are the pixels' centres"""
+    return convention(op) is Convention.HALF_PIXEL
+
+
+def knows_sizes(op: nn.Resize) -> bool:
+    """known sizes"""
+    return all(isinstance(d, int) for d in op.shape[2:])
+
+
+def enlarges_by_integers(op: nn.Resize) -> bool:
+    """integer factors"""
+    return all(integer_factor(op, axis) is not None for axis in (2, 3))
+
+
+def repeats_elements(op: nn.Resize) -> bool:
+    """every element repeated"""
+    return enlarges_by_integers(op) and convention(op) in (Convention.HALF_PIXEL, Convention.LEGACY)
+
+
+_IMAGE = (resizes_height_and_width, is_float)
+
+
+@TABLE.emits(nn.Resize, when=(*_IMAGE, is_nearest, repeats_elements))
+def upsample_nearest_neighbor(op: nn.Resize, program: Program) -> None:
+    height, width = _factors(op)
+    program.add("upsample_nearest_neighbor", op.result, x=op.x, scale_factor_height=height, scale_factor_width=width)
+
+
+def _factors(op: nn.Resize) -> tuple[int, int]:
+    height, width = integer_factor(op, 2), integer_factor(op, 3)
+    assert height is not None and width is not None
+    return height, width
+
+
+def _sizes(op: nn.Resize) -> dict[str, int]:
+    height, width = op.shape[2:]
+    assert isinstance(height, int) and isinstance(width, int)
+    return {"target_size_height": height, "target_size_width": width}
+
+
+@TABLE.emits(nn.Resize, when=(*_IMAGE, is_nearest, knows_sizes, has_centred_coordinates))
+def resize_nearest_neighbor(op: nn.Resize, program: Program) -> None:
+    program.add("resize_nearest_neighbor", op.result, x=op.x, **_sizes(op))
+
+
+_SAMPLING = {
+    Convention.HALF_PIXEL: "UNALIGN_CORNERS",
+    Convention.LEGACY: "DEFAULT",
+    Convention.ALIGN_CORNERS: "STRICT_ALIGN_CORNERS",
+}
+
+
+@TABLE.emits(nn.Resize, when=(*_IMAGE, is_linear, knows_sizes, has_known_coordinates))
+def resize_bilinear(op: nn.Resize, program: Program) -> None:
+    found = convention(op)
+    assert found is not None
+    program.add("resize_bilinear", op.result, x=op.x, sampling_mode=_SAMPLING[found], **_sizes(op))
+
+
+def aligns_corners_or_centres(op: nn.Resize) -> bool:
+    """corners that stay corners, or coordinates that are the pixels' centres"""
+    return convention(op) in (Convention.ALIGN_CORNERS, Convention.HALF_PIXEL)
+
+
+@TABLE.emits(nn.Resize, when=(*_IMAGE, is_linear, enlarges_by_integers, aligns_corners_or_centres), since=16)
+def upsample_bilinear(op: nn.Resize, program: Program) -> None:
+    height, width = _factors(op)
+    aligns_corners = convention(op) is Convention.ALIGN_CORNERS
+    program.add(
+        "upsample_bilinear",
+        op.result,
+        x=op.x,
+        scale_factor_height=height,
+        scale_factor_width=width,
+        align_corners=aligns_corners,
+        half_pixel_centers=not aligns_corners,
+    )
+
+
+_DEPTH_TO_SPACE = (has_channels_first, is_float)
+
+
+def is_block_major(op: tensor.DepthToSpace) -> bool:
+    """channels ordered [block, block, C]"""
+    return op.order is ChannelOrder.DCR
+
+
+def is_channel_major(op: tensor.DepthToSpace) -> bool:
+    """channels ordered [C, block, block]"""
+    return op.order is ChannelOrder.CRD
+
+
+@TABLE.emits(tensor.DepthToSpace, when=(*_DEPTH_TO_SPACE, is_block_major))
+def depth_to_space(op: tensor.DepthToSpace, program: Program) -> None:
+    program.add("depth_to_space", op.result, x=op.x, block_size=op.block)
+
+
+@TABLE.emits(tensor.DepthToSpace, when=(*_DEPTH_TO_SPACE, is_channel_major))
+def pixel_shuffle(op: tensor.DepthToSpace, program: Program) -> None:
+    program.add("pixel_shuffle", op.result, x=op.x, upscale_factor=op.block)
+
+
+@TABLE.emits(tensor.SpaceToDepth, when=_DEPTH_TO_SPACE)
+def space_to_depth(op: tensor.SpaceToDepth, program: Program) -> None:
+    program.add("space_to_depth", op.result, x=op.x, block_size=op.block)
+
+
+def has_four_axes(op: nn.LocalResponseNorm) -> bool:
+    """four axes"""
+    return op.x.type.rank == 4
+
+
+def is_centred(op: nn.LocalResponseNorm) -> bool:
+    """an odd number of channels to sum over"""
+    return op.size % 2 == 1
+
+
+@TABLE.emits(nn.LocalResponseNorm, when=(has_channels_first, is_float, has_four_axes, is_centred))
+def local_response_norm(op: nn.LocalResponseNorm, program: Program) -> None:
+    program.add(
+        "local_response_norm",
+        op.result,
+        x=op.x,
+        size=op.size,
+        alpha=scalar(op.alpha, op.x),
+        beta=scalar(op.beta, op.x),
+        k=scalar(op.bias, op.x),
+    )

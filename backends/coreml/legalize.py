@@ -1,0 +1,78 @@
+"""Rewrites what Core ML cannot express into what it can."""
+
+from functools import cache
+
+from ...ir import Module
+from ...pass_manager import module_pass
+from ...passes.lowering import (
+    activations,
+    elementwise,
+    indexing,
+    materialize_shapes,
+    normalization,
+    recurrent,
+    resize,
+    resize_at_run_time,
+    spatial,
+    structure,
+)
+from ...passes.lowering.rank import rank_rules
+from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
+from ...passes.precision.narrow_types import narrow_types
+from ...rewriter import RuleSet, apply_rules
+from . import (
+    legalize_bits,
+    legalize_elementwise,
+    legalize_neural,
+    legalize_recurrent,
+    legalize_spatial,
+    legalize_structure,
+)
+from .emitters import TABLE
+from .opsets import DEFAULT_VERSION, MAX_RANK
+
+
+@cache
+def rules_for(version: int) -> RuleSet:
+    """The rules, tried in this order, and only on ops that no emitter of the version takes."""
+    table = TABLE.at(version)
+    return RuleSet(
+        rank_rules(MAX_RANK),
+        legalize_structure.RULES,
+        legalize_spatial.RULES,
+        legalize_neural.RULES,
+        legalize_recurrent.RULES,
+        legalize_elementwise.RULES,
+        legalize_bits.RULES,
+        recurrent.RULES,
+        spatial.RULES,
+        normalization.RULES,
+        resize.RULES,
+        activations.RULES,
+        elementwise.RULES,
+        indexing.RULES,
+        materialize_shapes.RULES,
+        # Only what an op cannot do although it is given the sizes.
+        resize_at_run_time.RULES,
+        structure.RULES,
+        only=lambda op: not table.is_legal(op),
+    )
+
+
+@module_pass()
+def legalize_coreml(module: Module, *, version: int = DEFAULT_VERSION) -> bool:
+    """Rewrites the ops that Core ML of an iOS release lacks into those that it has."""
+    changed = False
+    # What makes an op legal may stand some ops before it, and be rewritten later on.
+    while _legalize_once(module, version):
+        changed = True
+    return changed
+
+
+def _legalize_once(module: Module, version: int) -> bool:
+    if apply_rules(module, rules_for(version)):
+        return True
+    # Sizes that rules compute at run time are i64, as all targets read them.
+    if narrow_types(module, types="i64:i32"):
+        return True
+    return loops_of_recurrent_layers(module, TABLE.at(version).is_legal)

@@ -1,0 +1,127 @@
+"""Elementwise ops, reductions and dtypes that Core ML lacks."""
+
+from ...ir import Op, Value
+from ...opdef import ConstraintError, replace
+from ...ops import math, tensor
+from ...ops.enums import Activation
+from ...ops.inference import broadcast
+from ...passes.lowering.building import expanded, scalar
+from ...rewriter import RuleSet
+from ...types import DType
+from .emitters import TABLE
+
+RULES = RuleSet()
+
+
+@RULES.on(tensor.Cast)
+def cast_to_bool_as_comparison(op: tensor.Cast) -> Op | Value | None:
+    """cast(x, bool) -> x != 0"""
+    if op.dtype is not DType.BOOL:
+        return None
+    return op.x if op.x.type.dtype is DType.BOOL else math.NotEqual(op.x, scalar(0, op.x))
+
+
+@RULES.on(math.NotEqual)
+def bool_difference_as_xor(op: math.NotEqual) -> Op | None:
+    """x != y -> logical_xor(x, y) for truth values"""
+    return math.LogicalXor(op.x, op.y) if op.x.type.dtype is DType.BOOL else None
+
+
+@RULES.on(math.Equal)
+def bool_equality_as_xor(op: math.Equal) -> Op | None:
+    """x == y -> logical_not(logical_xor(x, y)) for truth values"""
+    return math.LogicalNot(math.LogicalXor(op.x, op.y).result) if op.x.type.dtype is DType.BOOL else None
+
+
+@RULES.on(math.ReduceAny)
+def any_as_maximum(op: math.ReduceAny) -> Op:
+    """reduce_any(x) -> reduce_max(cast(x, i32)) != 0"""
+    return tensor.Cast(math.ReduceMax(_as_i32(op.x), op.axes, op.keep_dims).result, DType.BOOL)
+
+
+@RULES.on(math.ReduceAll)
+def all_as_minimum(op: math.ReduceAll) -> Op:
+    """reduce_all(x) -> reduce_min(cast(x, i32)) != 0"""
+    return tensor.Cast(math.ReduceMin(_as_i32(op.x), op.axes, op.keep_dims).result, DType.BOOL)
+
+
+@RULES.on(math.Div)
+def division_of_magnitudes(op: math.Div) -> Op | None:
+    """x / y -> sign(x) * sign(y) * (|x| / |y|) for integers"""
+    if op.x.type.dtype is not DType.I32 or op.activation is not Activation.NONE:
+        return None
+    quotient = math.Div(math.Abs(op.x).result, math.Abs(op.y).result).result
+    return math.Mul(math.Mul(math.Sign(op.x).result, math.Sign(op.y).result).result, quotient)
+
+
+@RULES.on(math.ArgReduction)
+def last_as_first_of_reversed(op: math.ArgReduction) -> Op | None:
+    """arg_max(x, select_last) -> dim - 1 - arg_max(reverse(x))"""
+    size = op.x.type.shape[op.axis]
+    if not op.select_last or not isinstance(size, int):
+        return None
+    first = replace(op, x=tensor.Reverse(op.x, (op.axis,)).result, select_last=False).result
+    return math.Sub(scalar(size - 1, first), first)
+
+
+@RULES.on(math.Select)
+def bool_select_as_logic(op: math.Select) -> Op | None:
+    """select(c, x, y) -> (c and x) or (not c and y) for truth values"""
+    if op.x.type.dtype is not DType.BOOL:
+        return None
+    first = math.LogicalAnd(op.condition, op.x).result
+    return math.LogicalOr(first, math.LogicalAnd(math.LogicalNot(op.condition).result, op.y).result)
+
+
+@RULES.on(math.Select)
+def select_among_expanded(op: math.Select) -> Op | None:
+    """select(c, x, y) -> select(c, expand(x), y) where c has more elements; with x + 0 * cast(c) where sizes vary"""
+    shape = op.result.type.shape
+    if broadcast(op.x.type.shape, op.y.type.shape) == shape:
+        return None
+    if op.result.type.is_static:
+        return math.Select(op.condition, expanded(op.x, shape), op.y)
+    zeros = math.Mul(tensor.Cast(op.condition, op.x.type.dtype).result, scalar(0, op.x)).result
+    return math.Select(op.condition, math.Add(zeros, op.x).result, op.y)
+
+
+@RULES.on(Op)
+def compute_truth_values_in_integers(op: Op) -> tuple[Value, ...] | None:
+    """op(x) -> cast(op(cast(x, i32)), bool), where that is legal"""
+    return _computed_in(op, DType.BOOL, DType.I32)
+
+
+@RULES.on(Op)
+def compute_integers_in_single_precision(op: Op) -> tuple[Value, ...] | None:
+    """op(x) -> cast(op(cast(x, f32)), i32), where that is legal and only moves elements"""
+    return _computed_in(op, DType.I32, DType.F32) if isinstance(op, _MOVING) else None
+
+
+_MOVING = (tensor.Pad, tensor.DepthToSpace, tensor.SpaceToDepth)
+
+
+def _computed_in(op: Op, dtype: DType, other: DType) -> tuple[Value, ...] | None:
+    """The results of the op on operands of another dtype, cast back; None where that is no legal op."""
+    if isinstance(op, tensor.Cast | tensor.Constant) or all(v.type.dtype is not dtype for v in op.operands):
+        return None
+    fields = {f.name: _cast(getattr(op, f.name), dtype, other) for f in op.definition.operand_fields}
+    try:
+        computed = replace(op, **fields)
+    except ConstraintError:
+        return None
+    if not TABLE.is_legal(computed):
+        return None
+    pairs = zip(op.results, computed.results, strict=True)
+    return tuple(new if new.type == old.type else tensor.Cast(new, old.type.dtype).result for old, new in pairs)
+
+
+def _cast(operand: object, dtype: DType, other: DType) -> object:
+    if isinstance(operand, tuple):
+        return tuple(_cast(v, dtype, other) for v in operand)
+    if isinstance(operand, Value) and operand.type.dtype is dtype:
+        return tensor.Cast(operand, other).result
+    return operand
+
+
+def _as_i32(x: Value) -> Value:
+    return tensor.Cast(x, DType.I32).result

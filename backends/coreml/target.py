@@ -1,0 +1,69 @@
+"""Core ML as a target of the driver."""
+
+from functools import partial
+
+from ...errors import InputError
+from ...ops.enums import Layout
+from ...pass_manager import Pipeline
+from ...passes.precision.lower_precision import lower_precision
+from ...passes.precision.narrow_types import encode_types, narrow_types
+from ...types import DType
+from ..target import Precision, Target, TargetOptions
+from . import runtime
+from .border import adapt_coreml_border, border_dtype, encode_images, take_images
+from .emitters import TABLE
+from .legalize import legalize_coreml, rules_for
+from .opsets import DEFAULT_VERSION, OPSETS, version_flag
+from .serializer import serialize
+from .validation import problems
+
+REPRESENTED = {
+    **dict.fromkeys((DType.I64, DType.U64, DType.U32, DType.I16, DType.U16, DType.I8, DType.U8), DType.I32),
+    **dict.fromkeys((DType.F64, DType.BF16), DType.F32),
+}
+"""What stands for the dtypes that programs lack."""
+
+TOLERANCES = {Precision.FP16: 1e-2, Precision.FP32: 1e-4}
+
+
+def make_target(options: TargetOptions) -> Target:
+    """Core ML of the iOS release asked for, in fp16 unless asked otherwise; raises InputError for another release."""
+    version = options.coreml_target
+    if version is None:
+        return _target(options, DEFAULT_VERSION, may_be_newer=True)
+    if version not in OPSETS:
+        raise InputError(f"there is no {version_flag(version)}; there are ios{', ios'.join(map(str, OPSETS))}")
+    return _target(options, version, may_be_newer=False)
+
+
+def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
+    precision = options.precision or Precision.FP16
+    newer = partial(_target, options, version + 1, may_be_newer=True)
+    return Target(
+        name="coreml",
+        suffix=".mlpackage",
+        spatial_layout=Layout.NCHW,
+        legalize=_pipeline(options, precision, version),
+        rules=rules_for(version),
+        table=TABLE.at(version),
+        serialize=partial(serialize, version=version, options=options),
+        run=runtime.run,
+        input_types=runtime.input_types,
+        problems=problems,
+        border=partial(border_dtype, version=version),
+        tolerance=TOLERANCES[precision],
+        is_folder=True,
+        newer=newer if may_be_newer and version + 1 in OPSETS else None,
+    )
+
+
+def _pipeline(options: TargetOptions, precision: Precision, version: int) -> Pipeline:
+    halves = (lower_precision.with_options(dtype=DType.F16),) if precision is Precision.FP16 else ()
+    return (
+        # Pixels are f32 whatever the model computes in.
+        take_images.with_options(images=encode_images(options.image_inputs)),
+        narrow_types.with_options(types=encode_types(REPRESENTED)),
+        *halves,
+        adapt_coreml_border.with_options(version=version),
+        legalize_coreml.with_options(version=version),
+    )
