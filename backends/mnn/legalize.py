@@ -1,0 +1,83 @@
+"""Rewrites what MNN cannot express into what it can."""
+
+from ...ir import Module
+from ...pass_manager import Pipeline, module_pass
+from ...passes.lowering import (
+    activations,
+    elementwise,
+    indexing,
+    materialize_shapes,
+    normalization,
+    recurrent,
+    resize,
+    resize_at_run_time,
+    spatial,
+    structure,
+)
+from ...passes.lowering.rank import rank_rules
+from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
+from ...passes.precision.narrow_types import encode_types, narrow_types
+from ...rewriter import RuleSet, apply_rules
+from ...types import DType
+from . import (
+    legalize_elementwise,
+    legalize_indexing,
+    legalize_neural,
+    legalize_normalization,
+    legalize_resize,
+    legalize_spatial,
+    legalize_structure,
+)
+from .emitters import TABLE
+from .emitters.operands import MAX_RANK
+from .keep_matrices import keep_matrices
+
+RULES = RuleSet(
+    rank_rules(MAX_RANK),
+    legalize_elementwise.RULES,
+    legalize_neural.RULES,
+    legalize_normalization.RULES,
+    legalize_spatial.RULES,
+    legalize_structure.RULES,
+    legalize_indexing.RULES,
+    legalize_resize.RULES,
+    spatial.RULES,
+    normalization.RULES,
+    recurrent.RULES,
+    resize.RULES,
+    activations.RULES,
+    elementwise.RULES,
+    indexing.RULES,
+    materialize_shapes.RULES,
+    # Only what a kernel cannot do although it is given the sizes.
+    resize_at_run_time.RULES,
+    structure.RULES,
+    only=lambda op: not TABLE.is_legal(op),
+)
+"""Tried in this order, and only on ops that no emitter takes."""
+
+
+@module_pass()
+def legalize_mnn(module: Module) -> bool:
+    """Rewrites the ops that MNN lacks into those that it has."""
+    changed = False
+    # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
+    while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
+        changed = True
+    return changed
+
+
+REPRESENTED = encode_types(
+    {d: DType.I32 for d in DType if d.is_integer and d is not DType.I32}
+    | {d: DType.F32 for d in DType if d.is_float and d is not DType.F32}
+)
+"""MNN computes with i32 and f32; truth values are integers to it anyway."""
+
+LEGALIZE: Pipeline = (
+    narrow_types.with_options(types=REPRESENTED),
+    legalize_mnn.with_options(),
+    # Rules compute sizes at run time in i64, which the net has not either.
+    narrow_types.with_options(types=REPRESENTED),
+    legalize_mnn.with_options(),
+    keep_matrices.with_options(),
+)

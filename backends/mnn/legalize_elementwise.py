@@ -1,0 +1,119 @@
+"""Elementwise ops around what the runtime computes differently, or wrongly."""
+
+import numpy as np
+
+from ...ir import Op, Value
+from ...opdef import replace
+from ...ops import math, nn, tensor
+from ...ops.enums import Activation, GeluForm
+from ...ops.inference import broadcast
+from ...ops.math.logic import Comparison
+from ...passes.lowering.building import expanded, folded, scalar
+from ...passes.patterns import constant
+from ...rewriter import RuleSet
+from ...types import DType, Shape
+from .emitters.elementwise import PIECE_BITS
+
+RULES = RuleSet()
+
+
+@RULES.on(math.Round)
+def round_half_to_even(op: math.Round) -> Value:
+    """round(x) -> floor(x) + 1 where x - floor(x) is over 1/2, or 1/2 and floor(x) is odd, else floor(x)"""
+    below = math.Floor(op.x).result
+    rest = math.Sub(op.x, below).result
+    half = scalar(0.5, op.x)
+    pairs = math.Floor(math.Mul(below, half).result).result
+    is_odd = math.NotEqual(math.Add(pairs, pairs).result, below).result
+    is_tie = math.Equal(rest, half).result
+    goes_up = math.LogicalOr(math.Greater(rest, half).result, math.LogicalAnd(is_tie, is_odd).result).result
+    return math.Add(below, tensor.Cast(goes_up, DType.F32).result).result
+
+
+# Phi(x) as sigmoid(x * p(x**2)) for |x| <= 4, lowest power first: by iterated least squares for the least error of
+# x * Phi(x), 2.5e-5. Beyond, where the sigmoid is 0 or 1 to as many digits, x**2 is limited.
+_PHI = {GeluForm.ERF: (1.595015705, 0.0740113374, -7.03040419e-04), GeluForm.TANH: (1.5957691216, 0.0713548163)}
+_PHI_LIMIT = 16.0
+
+
+@RULES.on(nn.Gelu)
+def gelu_as_logistic(op: nn.Gelu) -> Op:
+    """gelu(x) -> x * sigmoid(x * p(min(x**2, 16))) with a polynomial p"""
+    square = math.Clamp(math.Square(op.x).result, 0.0, _PHI_LIMIT).result
+    highest, *others = reversed(_PHI[op.form])
+    total = scalar(highest, op.x)
+    for coefficient in others:
+        total = math.Add(math.Mul(square, total).result, scalar(coefficient, op.x)).result
+    return math.Mul(op.x, nn.Sigmoid(math.Mul(total, op.x).result).result)
+
+
+@RULES.on(math.Select)
+def select_of_one_shape(op: math.Select) -> Op | None:
+    """select(c, x, y) -> select(c, x, expand(y))"""
+    return _with_shape(op, op.result.type.shape, "y")
+
+
+@RULES.on(Comparison)
+def comparison_of_one_shape(op: Comparison) -> Op | None:
+    """x < y -> expand(x) < expand(y)"""
+    return _with_shape(op, broadcast(op.x.type.shape, op.y.type.shape), "x", "y")
+
+
+def _with_shape(op: Op, shape: Shape, *names: str) -> Op | None:
+    operands: dict[str, Value] = {name: getattr(op, name) for name in names}
+    if all(v.type.shape == shape for v in operands.values()):
+        return None
+    return replace(op, **{n: v if v.type.shape == shape else expanded(v, shape) for n, v in operands.items()})
+
+
+def _is_integer(op: Op) -> bool:
+    return op.operands[0].type.dtype is DType.I32
+
+
+@RULES.on(math.Maximum)
+def maximum_as_select(op: math.Maximum) -> Op | None:
+    """max(x, y) -> select(x > y, x, y) for integers, of which the runtime finds the larger in single precision"""
+    return math.Select(math.Greater(op.x, op.y).result, op.x, op.y) if _is_integer(op) else None
+
+
+@RULES.on(math.Minimum)
+def minimum_as_select(op: math.Minimum) -> Op | None:
+    """min(x, y) -> select(x < y, x, y) for integers"""
+    return math.Select(math.Less(op.x, op.y).result, op.x, op.y) if _is_integer(op) else None
+
+
+@RULES.on(math.Abs)
+def abs_as_select(op: math.Abs) -> Op | None:
+    """abs(x) -> select(x > 0, x, -x) for integers"""
+    if not _is_integer(op):
+        return None
+    return math.Select(math.Greater(op.x, scalar(0, op.x)).result, op.x, math.Neg(op.x).result)
+
+
+@RULES.on(math.Mul)
+def product_of_pieces(op: math.Mul) -> Value | None:
+    """x * y -> the sum of x_i * y_j << 11 * (i + j), their pieces of 11 bits, for integers, multiplied as floats"""
+    if not _is_integer(op) or op.activation is not Activation.NONE:
+        return None
+    xs, ys = _pieces(op.x), _pieces(op.y)
+    total = None
+    for place in reversed(range(len(xs))):
+        # What is shifted beyond 32 bits is lost, as it should be.
+        for i in range(place + 1):
+            product = math.Mul(xs[i], ys[place - i]).result
+            total = product if total is None else math.Add(total, product).result
+        assert total is not None
+        if place:
+            total = math.ShiftLeft(total, scalar(PIECE_BITS, total)).result
+    return total
+
+
+def _pieces(x: Value) -> list[Value]:
+    """The lowest 11 bits, the next ones, the rest with the sign."""
+    mask = constant(np.array(2**PIECE_BITS - 1, np.int32))
+    middle = folded(math.ShiftRight(x, scalar(PIECE_BITS, x)))
+    return [
+        folded(math.BitwiseAnd(x, mask)),
+        folded(math.BitwiseAnd(middle, mask)),
+        folded(math.ShiftRight(x, scalar(2 * PIECE_BITS, x))),
+    ]

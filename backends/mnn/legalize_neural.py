@@ -1,0 +1,69 @@
+"""Linear layers as convolutions of 1 x 1, pools over whole images."""
+
+import numpy as np
+
+from ...dims import product
+from ...ir import Op, Value
+from ...opdef import replace
+from ...ops import math, nn
+from ...ops.enums import Activation
+from ...passes.patterns import constant, constant_array, reshape
+from ...rewriter import RuleSet
+
+RULES = RuleSet()
+
+
+@RULES.on(nn.Linear)
+def linear_of_computed_weight(op: nn.Linear) -> Value | None:
+    """linear(x, w) -> matmul(x, transpose(w)) + bias, w not constant"""
+    if constant_array(op.weight) is not None:
+        return None
+    x = op.x if op.x.type.rank > 1 else reshape(op.x, (1, *op.x.type.shape))
+    bias = constant(np.zeros(1, np.float32)) if op.bias is None else op.bias
+    biased = math.Add(math.MatMul(x, op.weight, transpose_y=True).result, bias, op.activation).result
+    return reshape(biased, op.result.type.shape)
+
+
+@RULES.on(nn.Linear)
+def linear_of_computed_bias(op: nn.Linear) -> Op | None:
+    """linear(x, w, b) -> linear(x, w) + b, b not constant"""
+    if op.bias is None or constant_array(op.bias) is not None:
+        return None
+    unbiased = replace(op, bias=None, activation=Activation.NONE)
+    return math.Add(unbiased.results[0], op.bias, op.activation)
+
+
+@RULES.on(nn.LogSoftmax)
+def log_softmax_as_difference(op: nn.LogSoftmax) -> Op:
+    """log_softmax(x) -> z - log(sum(exp(z))) with z = x - max(x)"""
+    shifted = math.Sub(op.x, math.ReduceMax(op.x, (op.axis,), keep_dims=True).result).result
+    total = math.ReduceSum(math.Exp(shifted).result, (op.axis,), keep_dims=True).result
+    return math.Sub(shifted, math.Log(total).result)
+
+
+@RULES.on(nn.Linear)
+def linear_on_matrix(op: nn.Linear) -> Value | None:
+    """linear(x) -> reshape(linear(reshape(x, [rows, features])))"""
+    shape = op.x.type.shape
+    if len(shape) == 2:
+        return None
+    rows = reshape(op.x, (product(shape[:-1]), shape[-1]))
+    return reshape(replace(op, x=rows).results[0], op.result.type.shape)
+
+
+@RULES.on(math.MatMul)
+def product_with_constant_as_linear(op: math.MatMul) -> Op | None:
+    """matmul(x, constant) -> linear(x, constant)"""
+    matrix = constant_array(op.y)
+    if matrix is None or matrix.ndim != 2 or op.transpose_x:
+        return None
+    weight = op.y if op.transpose_y else constant(np.transpose(matrix), op.y)
+    return nn.Linear(op.x, weight, None)
+
+
+@RULES.on(math.Reduction)
+def global_pool_keeps_axes(op: math.Reduction) -> Value | None:
+    """reduce(x, [2, 3]) -> reshape(reduce(x, [2, 3], keep_dims = true)) for a mean or maximum over images"""
+    if op.keep_dims or op.x.type.rank != 4 or op.axes != (2, 3):
+        return None
+    return reshape(replace(op, keep_dims=True).results[0], op.result.type.shape)

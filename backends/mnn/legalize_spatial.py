@@ -1,0 +1,92 @@
+"""Convolutions over three spatial axes in terms of those over two."""
+
+import numpy as np
+
+from ...dims import Dim
+from ...ir import Op, Value
+from ...opdef import replace
+from ...ops import math, nn, tensor
+from ...ops.enums import Activation, Layout
+from ...passes.layout.channels_last import to_channels_first, to_channels_last
+from ...passes.lowering.building import folded, folded_reshape, pad_axes, slice_axes
+from ...passes.patterns import constant, constant_array
+from ...rewriter import RuleSet
+
+RULES = RuleSet()
+
+_DEPTH_FIRST = (0, 2, 1, 3, 4)
+
+
+@RULES.on(nn.Conv)
+def conv_3d_in_2d(op: nn.Conv) -> Value | None:
+    """conv_3d(x, w) -> conv_2d(planes of x, w[:, :, 0]) + conv_2d(later planes of x, w[:, :, 1]) + ..."""
+    if op.spatial_rank != 3 or op.layout is not Layout.NCHW or not op.weight.type.is_static:
+        return None
+    low, high = op.padding[:3], op.padding[3:]
+    planes = folded(tensor.Transpose(pad_axes(op.x, [2], low[:1], high[:1]), _DEPTH_FIRST))
+    batch, _, channels, height, width = planes.type.shape
+    outputs, _, depth, *kernel = op.weight.type.static_shape
+    count = op.result.type.shape[2]
+    total: Value | None = None
+    for position in range(depth):
+        taken = slice_axes(planes, [1], [position * op.dilations[0]], [count], op.strides[:1])
+        image = folded_reshape(taken, (batch * count, channels, height, width))
+        tap = slice_axes(op.weight, [2], [position], [1])
+        part = replace(
+            op,
+            x=image,
+            weight=folded_reshape(_folded(tap), (outputs, op.weight.type.shape[1], *kernel)),
+            bias=op.bias if position == 0 else None,
+            strides=op.strides[1:],
+            padding=(*low[1:], *high[1:]),
+            dilations=op.dilations[1:],
+            activation=op.activation if depth == 1 else Activation.NONE,
+        ).result
+        is_last = position == depth - 1
+        total = part if total is None else math.Add(total, part, op.activation if is_last else Activation.NONE).result
+    assert total is not None
+    shape: tuple[Dim, ...] = (batch, count, *total.type.shape[1:])
+    return tensor.Transpose(folded_reshape(total, shape), _DEPTH_FIRST).result
+
+
+def _folded(x: Value) -> Value:
+    return x if x.owner is None else folded(x.owner)
+
+
+@RULES.on(nn.ConvTranspose)
+def conv_transpose_of_few_channels(op: nn.ConvTranspose) -> Op | None:
+    """conv_transpose(x, w, groups) -> conv_transpose(x, w with zeros between the groups), for one channel a group"""
+    weight = constant_array(op.weight)
+    if weight is None or op.groups == 1 or weight.shape[0] != op.groups:
+        return None
+    outputs = weight.shape[1]
+    dense = np.zeros((op.groups, op.groups * outputs, *weight.shape[2:]), weight.dtype)
+    for group in range(op.groups):
+        dense[group, group * outputs : (group + 1) * outputs] = weight[group]
+    return replace(op, weight=constant(dense), groups=1)
+
+
+def _becomes_conv(op: nn.ConvTranspose) -> bool:
+    """Whether it is a convolution of stuffed data that MNN can compute instead."""
+    return op.spatial_rank == 3 or constant_array(op.weight) is None
+
+
+@RULES.on(nn.ConvTranspose)
+def conv_transpose_channels_last(op: nn.ConvTranspose) -> Value | None:
+    """conv_transpose(x) -> transpose(conv_transpose(transpose(x))), which becomes a conv"""
+    if not _becomes_conv(op) or op.layout is not Layout.NCHW:
+        return None
+    rank = op.x.type.rank
+    last = replace(op, x=tensor.Transpose(op.x, to_channels_last(rank)).result, layout=Layout.NHWC)
+    return tensor.Transpose(last.result, to_channels_first(rank)).result
+
+
+@RULES.on(Op)
+def channels_first(op: Op) -> Value | None:
+    """op(x, layout = nhwc) -> transpose(op(transpose(x), layout = nchw))"""
+    if getattr(op, "layout", None) is not Layout.NHWC or (isinstance(op, nn.ConvTranspose) and _becomes_conv(op)):
+        return None
+    x = op.operands[0]
+    rank = x.type.rank
+    first = replace(op, x=tensor.Transpose(x, to_channels_first(rank)).result, layout=Layout.NCHW)
+    return tensor.Transpose(first.results[0], to_channels_last(rank)).result
