@@ -107,7 +107,7 @@ class Target:
     newer: Callable[[], Target] | None = None
 
 
-TARGETS: tuple[str, ...] = ("tflite",)
+TARGETS: tuple[str, ...] = ("tflite", "coreml", "mnn", "onnx")
 """The targets' names; each is a package beside this file whose ``target.py`` has ``make_target``."""
 
 

@@ -1,0 +1,1 @@
+"""ONNX, written through onnx-graphsurgeon and run in onnxruntime."""

@@ -1,0 +1,16 @@
+"""What ONNX, and onnxruntime, can express: one emitter an op (or several, under conditions), by family."""
+
+from ..graph import OnnxTable
+from . import elementwise, indexing, neural, recurrent, reduction, resize, spatial, structure
+
+TABLE: OnnxTable = OnnxTable(
+    elementwise.TABLE,
+    indexing.TABLE,
+    neural.TABLE,
+    recurrent.TABLE,
+    reduction.TABLE,
+    resize.TABLE,
+    spatial.TABLE,
+    structure.TABLE,
+    version="--opset {}",
+)

@@ -1,0 +1,134 @@
+"""Matrix products, normalisations, softmax, resampling."""
+
+from ....dims import known_equal
+from ....ops import math, nn
+from ....ops.enums import Activation, Layout
+from ....ops.nn.activation import SoftmaxFamily
+from ..graph import Graph, OnnxTable, Operand
+from .operands import emits
+
+TABLE = OnnxTable()
+
+
+def is_not_transposed(op: math.MatMul) -> bool:
+    """operands that are not transposed"""
+    return not op.transpose_x and not op.transpose_y
+
+
+@emits(TABLE, "MatMul", math.MatMul, when=(is_not_transposed,))
+def matmul(op: math.MatMul, graph: Graph) -> None:
+    graph.add("MatMul", [op.x, op.y], [op.result])
+
+
+def has_matrices(op: math.MatMul) -> bool:
+    """two matrices"""
+    return op.x.type.rank == op.y.type.rank == 2
+
+
+@emits(TABLE, "Gemm", math.MatMul, when=(has_matrices,))
+def gemm(op: math.MatMul, graph: Graph) -> None:
+    graph.add("Gemm", [op.x, op.y], [op.result], transA=int(op.transpose_x), transB=int(op.transpose_y))
+
+
+def has_matrix(op: nn.Linear) -> bool:
+    """a matrix"""
+    return op.x.type.rank == 2
+
+
+def has_no_activation(op: nn.Linear) -> bool:
+    """no fused activation"""
+    return op.activation is Activation.NONE
+
+
+@emits(TABLE, "Gemm", nn.Linear, when=(has_matrix, has_no_activation))
+def linear(op: nn.Linear, graph: Graph) -> None:
+    graph.add("Gemm", [op.x, op.weight, op.bias], [op.result], transB=1)
+
+
+def has_second_axis(op: nn.BatchNorm) -> bool:
+    """channels along the second axis"""
+    return op.axis == 1
+
+
+@emits(TABLE, "BatchNormalization", nn.BatchNorm, when=(has_second_axis,))
+def batch_norm(op: nn.BatchNorm, graph: Graph) -> None:
+    operands: list[Operand] = [op.x, op.scale, op.bias, op.mean, op.variance]
+    graph.add("BatchNormalization", operands, [op.result], epsilon=op.epsilon)
+
+
+def has_full_scale(op: nn.LayerNorm | nn.RmsNorm) -> bool:
+    """a scale, and a bias if any, as large as what is normalised"""
+    sizes = op.x.type.shape[op.axis :]
+    parameters = (op.scale, op.bias) if isinstance(op, nn.LayerNorm) else (op.scale,)
+    return op.scale is not None and all(
+        p is None
+        or (p.type.rank == len(sizes) and all(known_equal(a, b) for a, b in zip(p.type.shape, sizes, strict=True)))
+        for p in parameters
+    )
+
+
+@emits(TABLE, "LayerNormalization", nn.LayerNorm, when=(has_full_scale,))
+def layer_norm(op: nn.LayerNorm, graph: Graph) -> None:
+    graph.add("LayerNormalization", [op.x, op.scale, op.bias], [op.result], axis=op.axis, epsilon=op.epsilon)
+
+
+@emits(TABLE, "RMSNormalization", nn.RmsNorm, when=(has_full_scale,))
+def rms_norm(op: nn.RmsNorm, graph: Graph) -> None:
+    graph.add("RMSNormalization", [op.x, op.scale], [op.result], axis=op.axis, epsilon=op.epsilon)
+
+
+def is_channels_first(op: nn.InstanceNorm | nn.GroupNorm | nn.LocalResponseNorm) -> bool:
+    """channels before the image's axes"""
+    return op.layout is Layout.NCHW
+
+
+def has_image(op: nn.InstanceNorm | nn.GroupNorm) -> bool:
+    """at least one axis behind the channels"""
+    return op.x.type.rank > 2
+
+
+@emits(TABLE, "InstanceNormalization", nn.InstanceNorm, when=(is_channels_first, has_image))
+def instance_norm(op: nn.InstanceNorm, graph: Graph) -> None:
+    graph.add("InstanceNormalization", [op.x, op.scale, op.bias], [op.result], epsilon=op.epsilon)
+
+
+@emits(TABLE, "GroupNormalization", nn.GroupNorm, when=(is_channels_first, has_image))
+def group_norm(op: nn.GroupNorm, graph: Graph) -> None:
+    operands: list[Operand] = [op.x, op.scale, op.bias]
+    graph.add("GroupNormalization", operands, [op.result], num_groups=op.groups, epsilon=op.epsilon)
+
+
+def has_images(op: nn.LocalResponseNorm) -> bool:
+    """four axes"""
+    return op.x.type.rank == 4
+
+
+def has_odd_size(op: nn.LocalResponseNorm) -> bool:
+    """an odd number of channels to sum"""
+    return op.size % 2 == 1
+
+
+@emits(TABLE, "LRN", nn.LocalResponseNorm, when=(is_channels_first, has_images, has_odd_size))
+def local_response_norm(op: nn.LocalResponseNorm, graph: Graph) -> None:
+    graph.add("LRN", [op.x], [op.result], size=op.size, alpha=op.alpha, beta=op.beta, bias=op.bias)
+
+
+SOFTMAX_OF_ANY_AXIS = 13
+"""Before this opset a softmax took all axes from its own on as one."""
+
+
+def is_along_last_axis(op: SoftmaxFamily) -> bool:
+    """the last axis"""
+    return op.axis == op.x.type.rank - 1
+
+
+@emits(TABLE, "Softmax", nn.Softmax, since=SOFTMAX_OF_ANY_AXIS)
+@emits(TABLE, "Softmax", nn.Softmax, when=(is_along_last_axis,))
+def softmax(op: nn.Softmax, graph: Graph) -> None:
+    graph.add("Softmax", [op.x], [op.result], axis=op.axis)
+
+
+@emits(TABLE, "LogSoftmax", nn.LogSoftmax, since=SOFTMAX_OF_ANY_AXIS)
+@emits(TABLE, "LogSoftmax", nn.LogSoftmax, when=(is_along_last_axis,))
+def log_softmax(op: nn.LogSoftmax, graph: Graph) -> None:
+    graph.add("LogSoftmax", [op.x], [op.result], axis=op.axis)

@@ -1,0 +1,55 @@
+"""Rewrites what ONNX of an opset cannot express, or onnxruntime not run, into what they can."""
+
+from functools import cache
+
+from ...ir import Module
+from ...pass_manager import module_pass
+from ...passes.lowering import (
+    activations,
+    elementwise,
+    indexing,
+    materialize_shapes,
+    normalization,
+    resize,
+    resize_at_run_time,
+    spatial,
+    structure,
+)
+from ...rewriter import RuleSet, apply_rules
+from . import legalize_dtypes, legalize_elementwise, legalize_neural, legalize_spatial, legalize_structure
+from .emitters import TABLE
+from .opsets import NEWEST_OPSET
+
+
+@cache
+def rules_for(opset: int) -> RuleSet:
+    """The rules, tried in this order, and only on ops that no emitter of that opset takes."""
+    table = TABLE.at(opset)
+    return RuleSet(
+        legalize_spatial.RULES,
+        legalize_structure.RULES,
+        legalize_neural.RULES,
+        legalize_elementwise.RULES,
+        legalize_dtypes.half_precision_rules(table.is_legal),
+        activations.RULES,
+        normalization.RULES,
+        legalize_dtypes.rules(table.is_legal),
+        legalize_elementwise.FALLBACKS,
+        resize.RULES,
+        elementwise.RULES,
+        materialize_shapes.RULES,
+        indexing.RULES,
+        resize_at_run_time.RULES,
+        spatial.RULES,
+        structure.RULES,
+        only=lambda op: not table.is_legal(op),
+    )
+
+
+@module_pass()
+def legalize_onnx(module: Module, *, opset: int = NEWEST_OPSET) -> bool:
+    """Rewrites the ops that ONNX of an opset lacks, or onnxruntime, into those that they have."""
+    changed = False
+    while apply_rules(module, rules_for(opset)):
+        changed = True
+    return changed

@@ -1,0 +1,90 @@
+"""Rules for slices, blocks of channels and indices."""
+
+import numpy as np
+
+from ...dims import Dim
+from ...ir import Op, Value
+from ...opdef import replace
+from ...ops import math, tensor
+from ...ops.enums import ChannelOrder, Layout
+from ...passes.lowering.building import drop_axis, folded, folded_reshape, slice_axes
+from ...passes.patterns import constant
+from ...rewriter import RuleSet
+from ...types import DType
+
+RULES = RuleSet()
+
+
+@RULES.on(tensor.Slice)
+def slice_of_everything(op: tensor.Slice) -> Value | None:
+    """slice(x) -> x, where no axis is cut"""
+    is_whole = op.sizes == op.x.type.shape and all(s == 0 for s in op.starts) and all(s == 1 for s in op.strides)
+    return op.x if is_whole else None
+
+
+@RULES.on(tensor.DepthToSpace)
+def depth_to_space_as_transpose(op: tensor.DepthToSpace) -> Value | None:
+    """depth_to_space(x) -> reshape(transpose(reshape(x, [n, b, b, c, h, w])))"""
+    if op.layout is not Layout.NCHW:
+        return None
+    (n, channels, h, w), b = op.x.type.shape, op.block
+    inner = channels // (b * b)
+    is_outer = op.order is ChannelOrder.DCR
+    split: tuple[Dim, ...] = (n, b, b, inner, h, w) if is_outer else (n, inner, b, b, h, w)
+    order = (0, 3, 4, 1, 5, 2) if is_outer else (0, 1, 4, 2, 5, 3)
+    moved = tensor.Transpose(folded_reshape(op.x, split), order).result
+    return folded_reshape(moved, op.result.type.shape)
+
+
+@RULES.on(tensor.SpaceToDepth)
+def space_to_depth_as_transpose(op: tensor.SpaceToDepth) -> Value | None:
+    """space_to_depth(x) -> reshape(transpose(reshape(x, [n, c, h, b, w, b])))"""
+    if op.layout is not Layout.NCHW:
+        return None
+    (n, c, _, _), b = op.x.type.shape, op.block
+    _, _, h, w = op.result.type.shape
+    moved = tensor.Transpose(folded_reshape(op.x, (n, c, h, b, w, b)), (0, 3, 5, 1, 2, 4)).result
+    return folded_reshape(moved, op.result.type.shape)
+
+
+@RULES.on(tensor.GatherNd)
+def gather_nd_by_i64(op: tensor.GatherNd) -> Op | None:
+    """gather_nd(x, i) -> gather_nd(x, cast(i, i64))"""
+    return _by_i64(op)
+
+
+@RULES.on(tensor.ScatterNd)
+def scatter_nd_by_i64(op: tensor.ScatterNd) -> Op | None:
+    """scatter_nd(x, i, u) -> scatter_nd(x, cast(i, i64), u)"""
+    return _by_i64(op)
+
+
+@RULES.on(tensor.OneHot)
+def one_hot_by_i64(op: tensor.OneHot) -> Op | None:
+    """one_hot(i) -> one_hot(cast(i, i64))"""
+    return _by_i64(op)
+
+
+def _by_i64(op: tensor.GatherNd | tensor.ScatterNd | tensor.OneHot) -> Op | None:
+    if op.indices.type.dtype is DType.I64:
+        return None
+    return replace(op, indices=folded(tensor.Cast(op.indices, DType.I64)))
+
+
+@RULES.on(tensor.OneHot)
+def one_hot_as_selection(op: tensor.OneHot) -> Op | None:
+    """one_hot(i, [off, on]) -> select(one_hot(i, [0, 1]), on, off), where the target has no such values"""
+    if op.values.type.dtype in (DType.I64, DType.F16, DType.F32):
+        return None
+    is_on = tensor.Cast(replace(op, values=constant(np.array([0, 1], np.int64))).result, DType.BOOL).result
+    off, on = (drop_axis(folded(slice_axes(op.values, [0], [i], [1]).owner), 0) for i in (0, 1))  # type: ignore[arg-type]
+    return math.Select(is_on, on, off)
+
+
+@RULES.on(math.TopK)
+def top_k_of_scalar_count(op: math.TopK) -> tuple[Value, ...] | None:
+    """top_k(x, count) -> top_k(x, count as i64[1])"""
+    if op.count is None or (op.count.type.dtype is DType.I64 and op.count.type.rank == 1):
+        return None
+    count = folded_reshape(op.count, (1,))
+    return replace(op, count=folded(tensor.Cast(count, DType.I64))).results
