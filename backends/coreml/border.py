@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...dims import Dim
-from ...errors import InputError
+from ...errors import CompileError, InputError
 from ...ir import Function, Module, Value
 from ...ops import math, tensor
 from ...ops.enums import Layout
@@ -17,7 +17,7 @@ from ...passes.patterns import constant, reshape
 from ...rewriter import insert_new_ops
 from ...types import DType, TensorType
 from ..target import ImageInput
-from .opsets import DEFAULT_VERSION
+from .opsets import DEFAULT_VERSION, MAX_RANK
 
 FIRST_WITH_HALVES = 16
 """The iOS release whose programs take and give f16."""
@@ -34,8 +34,12 @@ def border_dtype(dtype: DType, version: int) -> DType:
 
 @module_pass()
 def adapt_coreml_border(module: Module, *, version: int = DEFAULT_VERSION) -> bool:
-    """Gives inputs and outputs the dtypes that Core ML has for them, and inputs without axes one axis."""
+    """Gives inputs and outputs the dtypes that Core ML has for them, and inputs without axes one axis.
+
+    Raises CompileError for inputs with more axes than Core ML has, or without elements.
+    """
     function = module.main
+    _check(function.inputs)
     changed = False
     for index, old in enumerate(function.inputs):
         type_ = TensorType(border_dtype(old.type.dtype, version), old.type.shape or (1,))
@@ -47,6 +51,18 @@ def adapt_coreml_border(module: Module, *, version: int = DEFAULT_VERSION) -> bo
     changed |= list(function.outputs) != outputs
     function.set_outputs(outputs, function.output_names)
     return changed
+
+
+def _check(inputs: Iterable[Value]) -> None:
+    reasons: list[str] = []
+    for value in inputs:
+        where = f"input {value.name}, {value.type}"
+        if value.type.rank > MAX_RANK:
+            reasons.append(f"{where}: Core ML has tensors of at most {MAX_RANK} axes; merge some outside the model")
+        if 0 in value.type.shape:
+            reasons.append(f"{where}: Core ML has no tensors without elements")
+    if reasons:
+        raise CompileError(reasons)
 
 
 def _as(x: Value, type_: TensorType) -> Value:

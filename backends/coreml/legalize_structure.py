@@ -21,6 +21,24 @@ RULES = RuleSet()
 RULES.on(tensor.GatherElements)(gather_elements_of_part)
 
 
+@RULES.on(Op)
+def nothing_moved_in_scalar(op: Op) -> Value | None:
+    """op(x) -> x, for ops that move elements, or repeat or add some along axes, and scalars that stay such"""
+    if not isinstance(op, tensor.Reshape | tensor.Pad | tensor.Expand | tensor.Tile) or op.result.type.rank > 0:
+        return None
+    return op.x if op.x.type.rank == 0 else None
+
+
+@RULES.on(tensor.Reshape)
+def reshape_of_scalar(op: tensor.Reshape) -> Op | None:
+    """reshape(x) -> reshape(reshape(x, [1])), to or from a scalar, where the other shape is known at run time only"""
+    if op.x.type.rank > 0 and op.result.type.rank > 0:
+        return None
+    if (op.x.type if op.x.type.rank else op.result.type).is_static:
+        return None
+    return tensor.Reshape(tensor.Reshape(op.x, None, (1,)).result, op.dims, op.shape)
+
+
 @RULES.on(tensor.Expand)
 def expand_of_fewer_axes(op: tensor.Expand) -> Op | None:
     """expand(x) -> expand(reshape(x, [1, ..., x]))"""

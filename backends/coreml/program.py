@@ -44,7 +44,8 @@ class Program:
         self._emit = emit
         self._names = Names()
         self._by_value: dict[Value, str] = {}
-        self._constants: dict[tuple[object, ...], str] = {}
+        # With the arrays themselves: as long as they live, no other can be at their address.
+        self._constants: dict[tuple[object, ...], tuple[str, Array]] = {}
         # Constants stand outside all blocks, before the operation in whose block they are used.
         self._outermost: list[schema.Operation] = []
         self._operations = self._outermost
@@ -165,8 +166,8 @@ class Program:
         if array.size <= _ALWAYS_COMPARED:
             key = (array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
         if key not in self._constants:
-            self._constants[key] = self._append_constant(array, self._names.unique(wish))
-        return self._constants[key]
+            self._constants[key] = self._append_constant(array, self._names.unique(wish)), array
+        return self._constants[key][0]
 
     def _append_constant(self, array: Array, name: str) -> str:
         if is_for_file(array, self.version):

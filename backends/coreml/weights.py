@@ -41,7 +41,8 @@ class WeightFile:
     def __init__(self) -> None:
         self._arrays: list[tuple[Array, int]] = []
         self._end = _HEADER.size
-        self._by_address: dict[tuple[object, ...], int] = {}
+        # With the arrays themselves: as long as they live, no other can be at their address.
+        self._by_address: dict[tuple[object, ...], tuple[int, Array]] = {}
         self._by_sample: dict[tuple[object, ...], list[tuple[Array, int]]] = {}
 
     def offset(self, array: Array) -> int:
@@ -50,8 +51,8 @@ class WeightFile:
         address = array.__array_interface__["data"][0]
         key = (address, array.dtype.str, array.shape, array.strides)
         if key not in self._by_address:
-            self._by_address[key] = self._find(array) or self._append(array)
-        return self._by_address[key]
+            self._by_address[key] = self._find(array) or self._append(array), array
+        return self._by_address[key][0]
 
     def _find(self, array: Array) -> int | None:
         """The offset of equal elements. Only arrays of one dtype, size, beginning and end are compared."""

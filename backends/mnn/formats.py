@@ -12,6 +12,7 @@ from ...dims import SymInt, evaluate, free_symbols
 from ...ir import Function, Op, Value
 from ...ops import math, nn, tensor
 from ...ops.math import Binary, Unary
+from ...ops.nn.activation import SoftmaxFamily
 from ...passes.layout.minimum_cut import ONE, ZERO, LabelProblem, Node
 from ...types import DType, Shape
 
@@ -61,10 +62,7 @@ def assign_formats(function: Function) -> dict[Value, Format]:
         _add_cost(problem, value, free, value in function.outputs)
     labels, _ = problem.solve()
     return {
-        result: Format.PACKED
-        for op in function.ops
-        if _is_native(op) or labels.get(op) == 1
-        for result in op.results
+        result: Format.PACKED for op in function.ops if _is_native(op) or labels.get(op) == 1 for result in op.results
     }
 
 
@@ -72,7 +70,7 @@ def _is_free(op: Op) -> bool:
     """Whether an op that is not native to either format takes both."""
     if not op.results or any(v.type.rank < 2 or v.type.dtype is not DType.F32 for v in op.results):
         return False
-    if isinstance(op, _EITHER):
+    if isinstance(op, _EITHER) and not isinstance(op, SoftmaxFamily):
         return True
     if isinstance(op, Binary):
         return all(_spreads_cheaply(v, op.results[0].type.shape) for v in op.operands)
@@ -80,7 +78,7 @@ def _is_free(op: Op) -> bool:
 
 
 def _spreads_cheaply(operand: Value, shape: Shape) -> bool:
-    """Whether an operand is broadcast to ``shape`` in the packed format at little cost: as a whole, by channels, or not.
+    """Whether broadcasting an operand to ``shape`` costs little in the packed format: of numbers a channel, or none.
 
     Of one channel the packed format has some more, all of which would be spread out.
     """
@@ -117,4 +115,3 @@ def _cost(value: Value) -> int:
     if isinstance(elements, SymInt):
         elements = evaluate(elements, dict.fromkeys(free_symbols(elements), NOMINAL_SIZE))
     return elements + CONVERSION_OVERHEAD
-

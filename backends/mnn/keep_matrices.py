@@ -10,6 +10,7 @@ from ...ir import Module, Op, Value
 from ...opdef import replace
 from ...ops import nn, tensor
 from ...ops.math import Binary, Unary
+from ...ops.nn.activation import SoftmaxFamily
 from ...pass_manager import module_pass
 from ...passes.lowering.building import folded_reshape
 from ...passes.patterns import constant_array
@@ -53,7 +54,12 @@ def reshape_of_reshape(op: tensor.Reshape) -> Op | Value | None:
 def unary_of_matrix(op: Unary) -> Op | None:
     """f(reshape(x)) -> reshape(f(x))"""
     shaping = _shaping(op.x)
-    return None if shaping is None else replace(shaping, x=replace(op, x=shaping.x).results[0])
+    if shaping is None:
+        return None
+    if not isinstance(op, SoftmaxFamily):
+        return replace(shaping, x=replace(op, x=shaping.x).results[0])
+    along_rows = op.axis == op.x.type.rank - 1
+    return replace(shaping, x=replace(op, x=shaping.x, axis=1).results[0]) if along_rows else None
 
 
 @RULES.on(nn.LayerNorm)

@@ -9,9 +9,9 @@ from ...ops.enums import Activation, GeluForm
 from ...ops.inference import broadcast
 from ...ops.math.logic import Comparison
 from ...passes.lowering.building import expanded, folded, scalar
-from ...passes.patterns import constant
+from ...passes.patterns import constant, either_order
 from ...rewriter import RuleSet
-from ...types import DType, Shape
+from ...types import DType, Shape, TensorType
 from .emitters.elementwise import PIECE_BITS
 
 RULES = RuleSet()
@@ -88,6 +88,18 @@ def abs_as_select(op: math.Abs) -> Op | None:
     if not _is_integer(op):
         return None
     return math.Select(math.Greater(op.x, scalar(0, op.x)).result, op.x, math.Neg(op.x).result)
+
+
+@RULES.on(math.Mul)
+def product_with_truths(op: math.Mul) -> Op | None:
+    """x * cast(truths) -> select(truths, x, 0) for integers"""
+    if not _is_integer(op) or op.activation is not Activation.NONE:
+        return None
+    for x, y in either_order(op):
+        match y.owner:
+            case tensor.Cast(x=Value(type=TensorType(dtype=DType.BOOL)) as truths):
+                return math.Select(truths, x, scalar(0, x))
+    return None
 
 
 @RULES.on(math.Mul)

@@ -8,7 +8,6 @@ from .emitters import TABLE
 from .legalize import LEGALIZE, RULES
 from .serializer import serialize
 
-
 GELU_ERROR = 1e-3
 """What networks may be off, as a part of an output's largest magnitude, with GELU approximated in every layer."""
 

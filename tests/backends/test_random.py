@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import glmir
 from glmir import interpreter
-from glmir.backends.target import TARGETS
+from glmir.backends.target import TARGETS, load_target
 from glmir.dims import evaluate
 from glmir.errors import CompileError
 from glmir.ir import Array, Module
@@ -46,6 +46,21 @@ def test_the_runtime_computes_what_the_interpreter_does(target: str) -> None:
     search()
     print(f"{outcomes.total()} modules, of which {outcomes['refused']} were refused")
     assert outcomes["refused"] <= REFUSED_AT_MOST * outcomes.total()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_any_op_has_reasons_or_an_emitter(target: str) -> None:
+    table = load_target(target).table
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(modules(LARGEST))
+    def search(case: tuple[Module, dict[str, Array]]) -> None:
+        module, _ = case
+        for op in module.main.ops:
+            # Each condition is asked, also of an op that breaks the others.
+            assert table.is_legal(op) or table.why_illegal(op)
+
+    search()
 
 
 def _has_elements_everywhere(module: Module) -> bool:

@@ -131,7 +131,7 @@ VISION_MODELS: tuple[RealModel, ...] = (
         "rapidocr-onnxruntime==1.4.4",
         "rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx",
         "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
-        tuple({"x": RandomInput(shape)} for shape in [(1, 3, 48, 192), (4, 3, 48, 192), (1, 3, 32, 100)]),
+        tuple({"x": RandomInput(shape)} for shape in [(1, 3, 48, 192), (4, 3, 48, 192), (1, 3, 48, 100)]),
     ),
     RealModel(
         "mtcnn_pnet",

@@ -169,11 +169,13 @@ def opened_member(archive_path: Path, member: str) -> Iterator[IO[bytes]]:
     raise FetchError(f"{archive_path.name} has no {member}")
 
 
-def onnxruntime_outputs(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Every output of the ONNX model at `path`, by name in the model's order, computed by onnxruntime on one thread."""
+def onnxruntime_outputs(model: Path | bytes, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Every output of an ONNX model, a path or its bytes, by name in its order, from onnxruntime on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors; the warnings are about initializers that nothing reads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+    )
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))

@@ -1,34 +1,82 @@
 """Real models: compiled for every target, run in its runtime, compared with onnxruntime on the source."""
 
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
+from numpy.typing import NDArray
 
 import glmir
+from glmir import Artifact
 from glmir.backends.target import TARGETS
-from tests.backends.workers import at_border, run_artifact
+from tests.backends.coreml.mil_loader import assert_loads
+from tests.backends.workers import at_border, worker
 from tests.models.catalogue import MODELS, RealModel
 from tests.models.fetch import onnxruntime_outputs, require_model
-from tests.tolerances import assert_close
+from tests.tolerances import TOLERANCES, assert_close
 
+Array = NDArray[np.generic]
+Inputs = Mapping[str, Array]
+
+CASES = [(target, "fp32", level) for target in TARGETS for level in ("0", "2")] + [("coreml", "fp16", "2")]
 MODEL_TOLERANCES = {("mnn", "fp32"): "model-winograd", ("coreml", "fp16"): "model-f16"}
 """Where "model" is not what a target's arithmetic allows."""
-
-
-CASES = [(target, "fp32", level) for target in TARGETS for level in ("0", "2")]
-CASES += [("coreml", "fp16", "2")] if "coreml" in TARGETS else []
 
 
 @pytest.mark.models
 @pytest.mark.parametrize(("target", "precision", "level"), CASES)
 @pytest.mark.parametrize("model", [m for m in MODELS if not m.needs], ids=lambda m: m.name)
-def test_every_target_agrees_with_onnxruntime(model: RealModel, target: str, precision: str, level: str) -> None:
+def test_every_target_agrees_with_onnxruntime(
+    model: RealModel, target: str, precision: str, level: str, tmp_path: Path
+) -> None:
     path = require_model(model.name)
     artifact = glmir.compile(path, target=target, opt_level=level, precision=precision)
+    written = artifact.save(tmp_path / f"model{artifact.target.suffix}")
+    assert not artifact.target.problems(written)
+    if target == "coreml":
+        assert_loads(written)
     tolerance = MODEL_TOLERANCES.get((target, precision), "model")
     for index, inputs in enumerate(model.inputs(np.random.default_rng(0))):
-        expected = onnxruntime_outputs(path, inputs)
-        actual = run_artifact(artifact, inputs)
+        expected = {name: at_border(artifact.target, a) for name, a in onnxruntime_outputs(path, inputs).items()}
+        actual = _run(artifact, written, inputs)
         assert set(actual) == set(expected)
         for name, array in expected.items():
-            wanted = at_border(artifact.target, array)
-            assert_close(actual[name], wanted, tolerance, f"{model.name} [{index}] {name}")
+            if precision == "fp16" and _is_beyond_half_weights(path, inputs, name, actual[name], array):
+                continue
+            assert_close(actual[name], array, tolerance, f"{model.name} [{index}] {name}")
+
+
+def _run(artifact: Artifact, written: Path, inputs: Inputs) -> dict[str, Array]:
+    given = {name: at_border(artifact.target, array) for name, array in inputs.items()}
+    return {name: np.asarray(array) for name, array in worker(artifact.target.name).run(written, given).items()}
+
+
+def _is_beyond_half_weights(path: Path, inputs: Inputs, name: str, actual: Array, expected: Array) -> bool:
+    """Whether an output is closer to onnxruntime than twice what it is itself with weights of half precision.
+
+    In some networks the rounding of the weights alone changes the outputs by more than the tolerance; then no artifact
+    in half precision can do better, and doing about as well is right.
+    """
+    if actual.dtype.kind != "f":
+        return False
+    bound = TOLERANCES["model-f16"].relative * np.abs(expected).max(initial=0)
+    halved = np.abs(onnxruntime_outputs(_half_weights(path), inputs)[name] - expected).max(initial=0)
+    return bool(halved > bound and np.abs(actual - expected).max(initial=0) <= 2 * halved)
+
+
+@functools.lru_cache(maxsize=1)
+def _half_weights(path: Path) -> bytes:
+    """The source with weights rounded to half precision, stored in single precision."""
+    model = onnx.load(path)
+    tensors = [
+        *model.graph.initializer,
+        *(a.t for n in model.graph.node if n.op_type == "Constant" for a in n.attribute),
+    ]
+    for tensor in tensors:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            array = onnx.numpy_helper.to_array(tensor)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype(np.float16).astype(np.float32), tensor.name))
+    return model.SerializeToString()

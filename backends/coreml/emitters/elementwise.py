@@ -119,9 +119,11 @@ def rsqrt(op: math.Rsqrt, program: Program) -> None:
 
 
 def has_finite_limits(op: math.Clamp) -> bool:
-    """two limits that the dtype can hold"""
+    """two different limits, in order, that the dtype can hold"""
     dtype = op.x.type.dtype
-    return dtype.is_float and max(abs(op.minimum), abs(op.maximum)) <= dtype.largest
+    if not dtype.is_float or max(abs(op.minimum), abs(op.maximum)) > dtype.largest:
+        return False
+    return bool(scalar(op.minimum, op.x) < scalar(op.maximum, op.x))
 
 
 @TABLE.emits(math.Clamp, when=(is_float, has_finite_limits))

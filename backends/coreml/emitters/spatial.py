@@ -153,7 +153,7 @@ def knows_sizes(op: nn.Resize) -> bool:
 
 def enlarges_by_integers(op: nn.Resize) -> bool:
     """integer factors"""
-    return all(integer_factor(op, axis) is not None for axis in (2, 3))
+    return op.x.type.rank == 4 and all(integer_factor(op, axis) is not None for axis in (2, 3))
 
 
 def repeats_elements(op: nn.Resize) -> bool:

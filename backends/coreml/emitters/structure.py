@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ....dims import Dim, SymInt, ceil_div, known_equal
-from ....ir import Array, Value
+from ....ir import Array, Op, Value
 from ....ops import tensor
 from ....ops.enums import PadMode
 from ....passes.patterns import constant_array
@@ -16,6 +16,8 @@ from .conditions import BOOL, I32, is_float, is_number, is_number_or_bool
 from .elementwise import scalar
 
 TABLE = CoremlTable()
+
+_INT32 = np.iinfo(np.int32)
 
 
 def drops_ones(op: tensor.Reshape) -> bool:
@@ -107,13 +109,12 @@ def reshape(op: tensor.Reshape, program: Program) -> None:
 def _int32(value: Value) -> Value | Array:
     """An integer operand; a constant of any width as int32."""
     array = constant_array(value)
-    limits = np.iinfo(np.int32)
-    return value if array is None else np.clip(array, limits.min, limits.max).astype(np.int32)
+    return value if array is None else np.clip(array, _INT32.min, _INT32.max).astype(np.int32)
 
 
-def has_axes(op: tensor.Transpose | tensor.Slice | tensor.Shape) -> bool:
+def has_axes(op: Op) -> bool:
     """at least one axis"""
-    return op.x.type.rank > 0
+    return op.operands[0].type.rank > 0
 
 
 @TABLE.emits(tensor.Transpose, when=(is_number_or_bool, has_axes))
@@ -220,7 +221,7 @@ def has_i32_bounds(op: tensor.DynamicSlice) -> bool:
 
 @TABLE.emits(tensor.DynamicSlice, when=(is_number_or_bool, covers_all_axes, runs_forwards, has_i32_bounds))
 def dynamic_slice(op: tensor.DynamicSlice, program: Program) -> None:
-    nothing = (False,) * op.x.type.rank
+    starts, ends = _elements(op.starts), _elements(op.ends)
     program.add(
         "slice_by_index",
         op.result,
@@ -228,10 +229,22 @@ def dynamic_slice(op: tensor.DynamicSlice, program: Program) -> None:
         begin=_int32(op.starts),
         end=_int32(op.ends),
         stride=op.strides,
-        begin_mask=nothing,
-        end_mask=nothing,
-        squeeze_mask=nothing,
+        begin_mask=tuple(start == 0 for start in starts),
+        # An end behind all axes is said so: what the runtime makes of large numbers is written nowhere.
+        end_mask=tuple(end is not None and end >= _INT32.max for end in ends),
+        squeeze_mask=(False,) * op.x.type.rank,
     )
+
+
+def _elements(vector: Value) -> list[int | None]:
+    """A vector's elements; None for those that are known at run time only."""
+    array = constant_array(vector)
+    if array is not None:
+        return [int(number) for number in array]
+    if isinstance(vector.owner, tensor.Concat):
+        return [element for part in vector.owner.xs for element in _elements(part)]
+    (count,) = vector.type.static_shape
+    return [None] * count
 
 
 def knows_amounts(op: tensor.Pad) -> bool:
@@ -268,7 +281,7 @@ def _amounts(op: tensor.Pad, axes: int) -> tuple[int, ...]:
     return tuple(d for pair in pairs for d in pair if isinstance(d, int))
 
 
-@TABLE.emits(tensor.Pad, when=(is_float, pads_with_constant, knows_amounts))
+@TABLE.emits(tensor.Pad, when=(is_float, has_axes, pads_with_constant, knows_amounts))
 def pad(op: tensor.Pad, program: Program) -> None:
     value = constant_array(op.value)
     filler = scalar(0, op.x) if value is None else value.reshape(())
@@ -279,7 +292,7 @@ def pad(op: tensor.Pad, program: Program) -> None:
 _PAD_MODES = {PadMode.REFLECT: "reflect", PadMode.EDGE: "replicate"}
 
 
-@TABLE.emits(tensor.Pad, when=(is_float, mirrors_last_axes, mirrors_within, knows_amounts))
+@TABLE.emits(tensor.Pad, when=(is_float, has_axes, mirrors_last_axes, mirrors_within, knows_amounts))
 def mirror_pad(op: tensor.Pad, program: Program) -> None:
     amounts = _amounts(op, min(op.x.type.rank, 2))
     program.add("pad", op.result, x=op.x, pad=amounts, mode=_PAD_MODES[op.mode], constant_val=scalar(0, op.x))
@@ -299,7 +312,7 @@ def _repeats(op: tensor.Expand) -> tuple[Dim, ...]:
     return tuple(1 if known_equal(d, r) else r for d, r in zip(op.x.type.shape, op.result.type.shape, strict=False))
 
 
-@TABLE.emits(tensor.Expand, when=(is_number_or_bool, keeps_rank, repeats_known))
+@TABLE.emits(tensor.Expand, when=(is_number_or_bool, has_axes, keeps_rank, repeats_known))
 def expand(op: tensor.Expand, program: Program) -> None:
     program.add("tile", op.result, x=op.x, reps=tuple(r for r in _repeats(op) if isinstance(r, int)))
 
@@ -309,7 +322,7 @@ def has_run_time_shape(op: tensor.Expand) -> bool:
     return _has_i32_dims(op.dims)
 
 
-@TABLE.emits(tensor.Expand, when=(is_number_or_bool, has_run_time_shape))
+@TABLE.emits(tensor.Expand, when=(is_number_or_bool, has_axes, has_run_time_shape))
 def expand_at_run_time(op: tensor.Expand, program: Program) -> None:
     assert op.dims is not None
     dtype = op.x.type.dtype
@@ -324,7 +337,7 @@ def knows_repeats(op: tensor.Tile) -> bool:
     return all(isinstance(r, int) for r in op.repeats)
 
 
-@TABLE.emits(tensor.Tile, when=(is_number_or_bool, knows_repeats))
+@TABLE.emits(tensor.Tile, when=(is_number_or_bool, has_axes, knows_repeats))
 def tile(op: tensor.Tile, program: Program) -> None:
     program.add("tile", op.result, x=op.x, reps=tuple(r for r in op.repeats if isinstance(r, int)))
 

@@ -67,7 +67,7 @@ _BINARY: Mapping[type[Op], tuple[BinaryOperation, tuple[DType, ...]]] = {
     math.Equal: (BinaryOperation.EQUAL, (*INTEGERS, _BOOL)),
     math.NotEqual: (BinaryOperation.NOTEQUAL, (*INTEGERS, _BOOL)),
 }
-_COMPARISONS: Mapping[type[Op], BinaryOperation] = {
+_COMPARISONS: Mapping[type[Comparison], BinaryOperation] = {
     math.Equal: BinaryOperation.EQUAL,
     math.NotEqual: BinaryOperation.NOTEQUAL,
     math.LessEqual: BinaryOperation.LESS_EQUAL,
@@ -103,8 +103,8 @@ def binary(op: Binary, graph: Graph) -> None:
 
 for _op_class, (_, _dtypes) in _UNARY.items():
     TABLE.emits(_op_class, when=(takes(*_dtypes),))(unary)  # type: ignore[arg-type]
-for _op_class, (_, _dtypes) in _BINARY.items():
-    TABLE.emits(_op_class, when=(takes(*_dtypes), _SMALL_ENOUGH))(binary)  # type: ignore[arg-type]
+for _op_class, _binary in _BINARY.items():
+    TABLE.emits(_op_class, when=(takes(*_binary[1]), _SMALL_ENOUGH))(binary)  # type: ignore[arg-type]
 
 
 def is_single_or_size(op: Op) -> bool:
@@ -131,7 +131,7 @@ def abs_(op: math.Abs, graph: Graph) -> None:
 
 
 @TABLE.emits(math.Maximum, math.Minimum, when=(takes(*_BOTH), is_single_or_size, _SMALL_ENOUGH))
-def extremum(op: math.Maximum | math.Minimum, graph: Graph) -> None:
+def extremum(op: Binary, graph: Graph) -> None:
     graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], BinaryOp(op_type=_EXTREMA[type(op)]))
 
 
@@ -142,7 +142,7 @@ def compares_as_typed(op: Comparison) -> bool:
     return op.x.type.dtype is not _F32 or len(shapes) == 1 or any(v.type.elements == 1 for v in op.operands)
 
 
-@TABLE.emits(*_COMPARISONS, when=(takes(*_BOTH), compares_as_typed, _SMALL_ENOUGH))
+@TABLE.emits(*_COMPARISONS, when=(takes(*_BOTH, _BOOL), compares_as_typed, _SMALL_ENOUGH))
 def comparison(op: Comparison, graph: Graph) -> None:
     graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], BinaryOp(op_type=_COMPARISONS[type(op)]))
 
@@ -170,7 +170,8 @@ def _affine(op: math.ActivatedArithmetic) -> Scale | None:
     if constant is None or len(shape) < 3 or op.activation is not Activation.NONE or isinstance(op, math.Div):
         return None
     channels = constant.size
-    if channels == 1 or constant.shape[-len(shape) + 1 :] != (channels, *(1,) * (len(shape) - 2)) or shape[1] != channels:
+    column = (channels, *(1,) * (len(shape) - 2))
+    if channels == 1 or shape[1] != channels or constant.shape[-len(column) :] != column:
         return None
     numbers = constant.reshape(-1)
     if isinstance(op, math.Mul):
@@ -180,12 +181,12 @@ def _affine(op: math.ActivatedArithmetic) -> Scale | None:
 
 
 @TABLE.emits(math.FloorMod, math.Fmod, when=(takes(*_BOTH), _SMALL_ENOUGH))
-def remainder(op: math.FloorMod | math.Fmod, graph: Graph) -> None:
+def remainder(op: Binary, graph: Graph) -> None:
     parameter = BinaryOp(op_type=_REMAINDERS[type(op), op.x.type.dtype is _F32])
     graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], parameter)
 
 
-@TABLE.emits(math.Less, when=(takes(*_BOTH), compares_as_typed, _SMALL_ENOUGH))
+@TABLE.emits(math.Less, when=(takes(*_BOTH, _BOOL), compares_as_typed, _SMALL_ENOUGH))
 def less(op: math.Less, graph: Graph) -> None:
     """As its mirror image: the runtime's own is wrong where both operands are negative floats."""
     graph.add(OpType.BINARY_OP, [op.y, op.x], [op.result], BinaryOp(op_type=BinaryOperation.GREATER))

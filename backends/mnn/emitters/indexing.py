@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ....dims import upper_bound
+from ....dims import SymInt, upper_bound
 from ....ir import Value
 from ....ops import math, tensor
 from ....ops.enums import ScatterReduction
@@ -122,9 +122,9 @@ POSITION_BITS = 20
 def may_take_any_of_equals(op: math.TopK) -> bool:
     """no use of the positions, or more than 1024 elements"""
     # Of equal elements the runtime finds any, and in any order.
-    size = upper_bound(op.x.type.shape[op.axis])
-    known = [n for n in (upper_bound(op.k), size) if n is not None]
-    is_small = bool(known) and min(known) <= ORDERED and (size is None or size <= 2**POSITION_BITS)
+    size = op.x.type.shape[op.axis]
+    known = [n for n in (upper_bound(op.k), upper_bound(size)) if n is not None]
+    is_small = bool(known) and min(known) <= ORDERED and (isinstance(size, SymInt) or size <= 2**POSITION_BITS)
     return not op.results[1].is_used or not is_small
 
 

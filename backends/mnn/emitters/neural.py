@@ -29,29 +29,39 @@ def softmax(op: nn.Softmax, graph: Graph) -> None:
     graph.add(OpType.SOFTMAX, [op.x], [op.result], Axis(axis=op.axis))
 
 
-def has_constant_parameters(op: nn.LayerNorm | nn.RmsNorm) -> bool:
+def has_constant_parameters(op: nn.LayerNorm) -> bool:
     """no scale and bias, or constant ones of one number an element"""
     sizes = op.x.type.shape[op.axis :]
-    return all(array is not None and array.shape == sizes for array in _parameters(op))
+    arrays = [constant_array(v) for v in (op.scale, op.bias) if v is not None]
+    return all(array is not None and array.shape == sizes for array in arrays)
 
 
-def _parameters(op: nn.LayerNorm | nn.RmsNorm) -> list[Array | None]:
-    given = (op.scale, op.bias) if isinstance(op, nn.LayerNorm) else (op.scale,)
-    return [constant_array(v) for v in given if v is not None]
+@TABLE.emits(nn.LayerNorm, when=(is_f32, has_constant_parameters))
+def layer_norm(op: nn.LayerNorm, graph: Graph) -> None:
+    parameter = _norm(op, constant_array(op.scale), constant_array(op.bias))
+    graph.add(OpType.LAYER_NORM, [op.x], [op.result], parameter)
 
 
-@TABLE.emits(nn.LayerNorm, nn.RmsNorm, when=(is_f32, has_constant_parameters))
-def layer_norm(op: nn.LayerNorm | nn.RmsNorm, graph: Graph) -> None:
-    """Both the scale and the bias, or neither: the runtime ignores one alone."""
-    is_root = isinstance(op, nn.RmsNorm)
-    axes = list(range(op.axis - op.x.type.rank, 0))
-    parameter = LayerNorm(axis=axes, epsilon=op.epsilon, use_rms_norm=is_root)
-    bias = None if isinstance(op, nn.RmsNorm) else constant_array(op.bias)
-    scale = constant_array(op.scale)
+def has_constant_scale(op: nn.RmsNorm) -> bool:
+    """no scale, or a constant one of one number an element"""
+    array = constant_array(op.scale)
+    return op.scale is None or (array is not None and array.shape == op.x.type.shape[op.axis :])
+
+
+@TABLE.emits(nn.RmsNorm, when=(is_f32, has_constant_scale))
+def rms_norm(op: nn.RmsNorm, graph: Graph) -> None:
+    parameter = _norm(op, constant_array(op.scale), None)
+    parameter.use_rms_norm = True
+    graph.add(OpType.LAYER_NORM, [op.x], [op.result], parameter)
+
+
+def _norm(op: nn.LayerNorm | nn.RmsNorm, scale: Array | None, bias: Array | None) -> LayerNorm:
+    """With both a scale and a bias, or neither: the runtime ignores one alone."""
+    parameter = LayerNorm(axis=list(range(op.axis - op.x.type.rank, 0)), epsilon=op.epsilon)
     if scale is not None or bias is not None:
         parameter.gamma = np.ones_like(bias) if scale is None else scale
         parameter.beta = np.zeros_like(scale) if bias is None else bias
-    graph.add(OpType.LAYER_NORM, [op.x], [op.result], parameter)
+    return parameter
 
 
 def has_constant_statistics(op: nn.BatchNorm) -> bool:

@@ -4,7 +4,7 @@ from ....dims import SymInt
 from ....ops import nn
 from ....passes.lowering.resize import is_identity
 from ....types import DType
-from ..graph import Graph, MnnTable
+from ..graph import Graph, MnnTable, Operand
 from ..resampling import sampling
 from ..schema_enums import OpType
 from ..schema_parameters import Interp, StridedSliceParam
@@ -43,7 +43,7 @@ def interp(op: nn.Resize, graph: Graph) -> None:
         parameter.output_height, parameter.output_width = height, width
         graph.add(OpType.INTERP, [op.x], [op.result], parameter)
     else:
-        operands = [graph.plain(op.dims), int32([2]), int32([4]), int32([0]), int32([1])]
+        operands: list[Operand] = [graph.plain(op.dims), int32([2]), int32([4]), int32([0]), int32([1])]
         sizes = graph.temporary()
         graph.add(OpType.STRIDED_SLICE, operands, [sizes], StridedSliceParam(from_type=1))
         graph.add(OpType.INTERP, [op.x, sizes], [op.result], parameter)

@@ -120,9 +120,7 @@ def has_static_weight(op: nn.Conv) -> bool:
     return op.weight.type.is_static
 
 
-@TABLE.emits(
-    nn.Conv, when=(has_channels_first, is_image, is_f32, is_ungrouped, has_static_weight, knows_padding)
-)
+@TABLE.emits(nn.Conv, when=(has_channels_first, is_image, is_f32, is_ungrouped, has_static_weight, knows_padding))
 def convolution_of_computed_weight(op: nn.Conv, graph: Graph) -> None:
     outputs, inputs = op.weight.type.static_shape[:2]
     bias = graph.constant(np.zeros(outputs, np.float32)) if op.bias is None else graph.plain(op.bias)

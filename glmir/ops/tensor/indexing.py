@@ -78,8 +78,8 @@ def _python_slice(start: int, size: int, stride: int) -> slice:
 class DynamicSlice(Op):
     """A regular part of x whose ``starts`` and ``ends`` along ``axes`` are known at run time (ONNX Slice)
 
-    ``starts`` and ``ends`` are integers, one for each of ``axes``; negative ones count from the end, and those outside x
-    are clamped to it. ``shape`` is the result's shape.
+    ``starts`` and ``ends`` are integers, one for each of ``axes``; negative ones count from the end, and those outside
+    x are clamped to it. ``shape`` is the result's shape.
 
     ```
     %y = tensor.dynamic_slice(%x: f32[8], %s: i64[1], %e: i64[1]) {axes = [0], strides = [2], shape = [u0]} : f32[u0]

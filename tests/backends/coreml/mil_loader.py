@@ -52,7 +52,7 @@ def predict(package: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _python() -> str | None:
-    named = os.environ.get(VARIABLE) or os.environ.get("COREMLTOOLS_PYTHON")
+    named = os.environ.get(VARIABLE)
     if named is None and importlib.util.find_spec("coremltools") is not None:
         return sys.executable
     return named

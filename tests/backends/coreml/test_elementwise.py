@@ -90,6 +90,7 @@ LIMITS = {
     "above": (-np.inf, 1.0),
     "none": (-np.inf, np.inf),
     "beyond halves": (0.0, 1e5),
+    "one": (2.0, 2.0),
 }
 
 
@@ -146,6 +147,8 @@ def test_all_shifts(function: type[Op]) -> None:
     for constants in ([], [1]):
         check_with(function, [EXTREMES[:, None], np.arange(32, dtype=np.int32)], constants)
         check_with(function, [EXTREMES[:, None], np.arange(8, dtype=np.int32)], constants)
+        # What is no number of places leaves no bits.
+        check_with(function, [EXTREMES[:, None], np.array([-(2**31), -33, -1, 32, 33, 2**31 - 1], np.int32)], constants)
 
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=lambda d: d.value)

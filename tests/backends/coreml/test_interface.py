@@ -14,7 +14,7 @@ from glmir.backends.coreml.protobuf import has, which
 from glmir.backends.coreml.schema import ArrayDataType, ColorSpace
 from glmir.backends.coreml.serializer import serialize
 from glmir.backends.target import ImageInput, SizeRange, Sizes, TargetOptions
-from glmir.errors import InputError
+from glmir.errors import CompileError, InputError
 from glmir.ir import Module
 from glmir.parser import parse_module
 from tests.backends.coreml.mil_loader import assert_loads
@@ -52,6 +52,14 @@ def test_static_shapes_are_fixed(tmp_path: Path) -> None:
         type_ = array_type(feature)
         assert list(type_.shape) == [1, 3, 8, 8] and type_.data_type == ArrayDataType.FLOAT32
         assert which(type_, "flexibility") is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"), [(("2", "0", "3"), "no tensors without elements"), (("2",) * 6, "at most 5 axes")]
+)
+def test_inputs_that_core_ml_has_not_are_refused(shape: tuple[str, ...], reason: str, tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match=f"^input x, .*{reason}"):
+        write(exp_of(*shape), tmp_path)
 
 
 def test_symbolic_dims_are_ranges(tmp_path: Path) -> None:

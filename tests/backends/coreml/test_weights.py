@@ -99,3 +99,13 @@ def test_long_strided_arrays_are_compared_in_blocks(monkeypatch: pytest.MonkeyPa
     changed[20, 20] = 0
     assert file.offset(array.T) == file.offset(np.ascontiguousarray(array.T))
     assert file.offset(array) not in (file.offset(changed), file.offset(array.T))
+
+
+def test_arrays_that_are_gone_are_not_taken_for_others() -> None:
+    file = WeightFile()
+    zeros = np.zeros(5000, np.float32)
+    first = file.offset(zeros)
+    for value in range(1, 20):
+        # Each may be made where the one before it was.
+        assert file.offset(np.zeros(5000, np.float32)) == first
+        assert file.offset(np.full(5000, value, np.float32)) != first

@@ -56,11 +56,15 @@ def test_exponential_of_large_numbers() -> None:
 
 @pytest.mark.parametrize("op", [math.Floor, math.Ceil, math.Round, math.Sign], ids=lambda c: c.__name__)
 def test_rounding_is_exact(op: type[math.Unary]) -> None:
-    ties = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, -0.49999997, 8388609, 2.0**24 + 2, 1e20, -7, 0], np.float32)
+    ties = np.array(
+        [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, -0.49999997, 8388609, 2.0**24 + 2, 1e20, -7, 0], np.float32
+    )
     run_on(op(argument(ties.size)), ties, tolerance="exact")
 
 
-@pytest.mark.parametrize("op", [math.Abs, math.Neg, math.Sign, math.Square, nn.Relu, nn.Relu6], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "op", [math.Abs, math.Neg, math.Sign, math.Square, nn.Relu, nn.Relu6], ids=lambda c: c.__name__
+)
 def test_integer_unary(op: type[math.Unary]) -> None:
     run_on(op(argument(3, 50, dtype=DType.I32)), sample(DType.I32, (3, 50), -9, 9))
 
@@ -89,7 +93,9 @@ def test_gelu(form: GeluForm) -> None:
 @pytest.mark.parametrize("form", list(GeluForm))
 def test_gelu_of_linear_layer(form: GeluForm) -> None:
     linear = nn.Linear(argument(20, 30), weight(40, 30), weight(40)).result
-    check_op(nn.Gelu(linear, form), tolerance="native-gelu", writes="CONVERT_TENSOR CONVOLUTION CONVERT_TENSOR UNARY_OP")
+    check_op(
+        nn.Gelu(linear, form), tolerance="native-gelu", writes="CONVERT_TENSOR CONVOLUTION CONVERT_TENSOR UNARY_OP"
+    )
 
 
 def test_integer_clamp() -> None:

@@ -153,6 +153,12 @@ def test_top_k(name: str, largest: bool) -> None:
     check_with(lambda x, n: math.TopK(x, n, U0, 2, largest), [x, count], tolerance="exact")
 
 
+def test_top_k_of_equals_of_unknown_size() -> None:
+    x = Value(TensorType(F32, (3, parse_dim("n"))), "x0")
+    module = module_of(math.TopK(x, None, 2, 1), [x])
+    check_module(module, [{"x0": sample(I32, (3, n), 0, 2).astype(np.float32)} for n in (3, 9)], "exact")
+
+
 def test_top_k_of_many_equals() -> None:
     x = sample(I32, (3, 2000)).astype(np.float32)
     for k in (300, 1024):

@@ -35,7 +35,9 @@ def test_mat_mul_of_constant_matrix(shape: Shape) -> None:
     check_op(math.MatMul(argument(*shape), weight(1, 5, 6)), {"n": 3})
 
 
-@pytest.mark.parametrize(("shape", "axis"), [((5,), 0), ((2, 5), 0), (("n", 3, "m"), 1), ((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1)])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((5,), 0), ((2, 5), 0), (("n", 3, "m"), 1), ((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1)]
+)
 @pytest.mark.parametrize("op", [nn.Softmax, nn.LogSoftmax])
 def test_softmax(op: type[nn.Softmax | nn.LogSoftmax], shape: Shape, axis: int) -> None:
     check_op(op(argument(*shape), axis), {"n": 2, "m": 7}, {"n": 3, "m": 4}, tolerance="elementwise")
@@ -46,7 +48,9 @@ def test_softmax_of_large_numbers() -> None:
 
 
 @pytest.mark.parametrize("parameters", ["none", "scale", "bias", "both"])
-@pytest.mark.parametrize(("shape", "axis"), [((4, 6), 1), (("n", 5, 6), 2), ((2, 3, 4), 1), (("n", 3, 4, 5), 2), ((3, 4), 0)])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((4, 6), 1), (("n", 5, 6), 2), ((2, 3, 4), 1), (("n", 3, 4, 5), 2), ((3, 4), 0)]
+)
 def test_layer_norm(shape: Shape, axis: int, parameters: str) -> None:
     sizes = [d for d in shape[axis:] if isinstance(d, int)]
     scale = weight(*sizes) if parameters in ("scale", "both") else None
@@ -70,27 +74,30 @@ def test_rms_norm(shape: Shape, axis: int) -> None:
 SPATIAL: list[Shape] = [("n", 6, 5, "w"), (2, 6, 7), (1, 6, 3, 4, 5)]
 
 
-def vectors(count: int) -> list[Value]:
-    return [weight(6, seed=seed) for seed in range(count)]
+def vectors() -> tuple[Value, Value]:
+    return weight(6), weight(6, seed=1)
+
+
+def statistics() -> tuple[Value, Value]:
+    """A mean and a variance."""
+    return weight(6, seed=2), constant(np.arange(1, 7, dtype=np.float32))
 
 
 @pytest.mark.parametrize("shape", [*SPATIAL, (4, 6)], ids=str)
 def test_batch_norm(shape: Shape) -> None:
-    variance = constant(np.arange(1, 7, dtype=np.float32))
-    op = nn.BatchNorm(argument(*shape), *vectors(3), variance, 1e-5)
+    op = nn.BatchNorm(argument(*shape), *vectors(), *statistics(), 1e-5)
     check_op(op, {"n": 2, "w": 3}, writes="CONVERT_TENSOR SCALE CONVERT_TENSOR")
 
 
 def test_batch_norm_along_last_axis_or_of_computed_parameters() -> None:
-    variance = constant(np.arange(1, 7, dtype=np.float32))
-    check_op(nn.BatchNorm(argument(2, 3, 6), *vectors(3), variance, 1e-5, 2))
-    check_op(nn.BatchNorm(argument(2, 6, 3), argument(6), *vectors(2), variance, 1e-5))
+    check_op(nn.BatchNorm(argument(2, 3, 6), *vectors(), *statistics(), 1e-5, 2))
+    check_op(nn.BatchNorm(argument(2, 6, 3), argument(6), weight(6), *statistics(), 1e-5))
 
 
 @pytest.mark.parametrize("shape", SPATIAL, ids=str)
 def test_instance_and_group_norm(shape: Shape) -> None:
-    check_op(nn.InstanceNorm(argument(*shape), *vectors(2), 1e-5), {"n": 2, "w": 3})
-    check_op(nn.GroupNorm(argument(*shape), *vectors(2), 3, 1e-5), {"n": 2, "w": 3})
+    check_op(nn.InstanceNorm(argument(*shape), *vectors(), 1e-5), {"n": 2, "w": 3})
+    check_op(nn.GroupNorm(argument(*shape), *vectors(), 3, 1e-5), {"n": 2, "w": 3})
 
 
 @pytest.mark.parametrize("size", [3, 4])

@@ -16,9 +16,9 @@ from glmir.ir import Array, Module
 from glmir.ops import math, nn
 from glmir.parser import parse_module
 from glmir.passes.canonicalization.eliminate_common_subexpressions import eliminate_common_subexpressions
+from glmir.types import DType
 from tests.backends.tflite.building import argument, constant, weight
 from tests.backends.tflite.harness import module_of, sample
-from glmir.types import DType
 
 from .harness import WORKER, check, legalise, written_ops
 
@@ -73,7 +73,9 @@ def test_weights_beside_the_model(tmp_path: Path, largest: int) -> None:
     beside = tmp_path / "model.mnn.weight"
     assert beside.exists() == (largest == 0)
     if largest == 0:
-        sizes = [op.main.external for op in read(Net, path.read_bytes()).oplists or () if isinstance(op.main, Convolution2D)]
+        sizes = [
+            op.main.external for op in read(Net, path.read_bytes()).oplists or () if isinstance(op.main, Convolution2D)
+        ]
         assert sizes == [[0, 30 * 4 * 9 * 4, 30 * 4]]
         assert path.stat().st_size < 3000
     actual = WORKER.run(path, inputs)["y0"]
@@ -82,7 +84,7 @@ def test_weights_beside_the_model(tmp_path: Path, largest: int) -> None:
 
 def test_illegal_ops_are_named(tmp_path: Path) -> None:
     module = module_of(nn.Softplus(argument(3)))
-    with pytest.raises(CompileError, match="nn.softplus"):
+    with pytest.raises(CompileError, match=r"nn\.softplus"):
         serialize(module, tmp_path / "m.mnn")
     assert not list(tmp_path.iterdir())
 
@@ -140,9 +142,8 @@ def test_matrices_stay_matrices_between_linear_layers() -> None:
     module = module_of(nn.LayerNorm(math.Add(second, x).result, weight(8), weight(8, seed=2), 2, 1e-5))
     legalise(module)
     eliminate_common_subexpressions(module)
-    assert written_ops(module) == (
-        "RESHAPE CONVERT_TENSOR CONVOLUTION UNARY_OP CONVOLUTION CONVERT_TENSOR BINARY_OP LAYER_NORM RESHAPE".split()
-    )
+    between = ["CONVERT_TENSOR", "CONVOLUTION", "UNARY_OP", "CONVOLUTION", "CONVERT_TENSOR"]
+    assert written_ops(module) == ["RESHAPE", *between, "BINARY_OP", "LAYER_NORM", "RESHAPE"]
 
 
 def test_constants_are_shared() -> None:

@@ -42,9 +42,11 @@ def conv_transpose(
     return nn.ConvTranspose(x, w, offsets, *sizes, per_axis(output_padding, rank), **options)
 
 
-def max_pool(x: Value, kernel: Any, strides: Any = 1, padding: Any = 0, dilations: Any = 1, **options: Any) -> nn.MaxPool:
+def max_pool(
+    x: Value, kernel: Any, strides: Any = 1, padding: Any = 0, dilations: Any = 1, **options: Any
+) -> nn.MaxPool:
     rank = x.type.rank - 2
-    sizes = [per_axis(v, n) for v, n in ((kernel, rank), (strides, rank), (padding, 2 * rank), (dilations, rank))]
+    sizes = (per_axis(kernel, rank), per_axis(strides, rank), per_axis(padding, 2 * rank), per_axis(dilations, rank))
     return nn.MaxPool(x, *sizes, **options)
 
 
@@ -52,7 +54,7 @@ def average_pool(
     x: Value, kernel: Any, strides: Any = 1, padding: Any = 0, dilations: Any = 1, **options: Any
 ) -> nn.AveragePool:
     rank = x.type.rank - 2
-    sizes = [per_axis(v, n) for v, n in ((kernel, rank), (strides, rank), (padding, 2 * rank), (dilations, rank))]
+    sizes = (per_axis(kernel, rank), per_axis(strides, rank), per_axis(padding, 2 * rank), per_axis(dilations, rank))
     return nn.AveragePool(x, *sizes, **options)
 
 
@@ -83,7 +85,9 @@ def test_conv(shape: tuple[Dim | str, ...], options: dict[str, Any]) -> None:
 
 
 @SHAPES
-@pytest.mark.parametrize("options", [{"padding": 1}, {"strides": 2}, {"dilations": 2, "activation": Activation.RELU}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"padding": 1}, {"strides": 2}, {"dilations": 2, "activation": Activation.RELU}], ids=str
+)
 def test_depthwise_conv(shape: tuple[Dim | str, ...], options: dict[str, Any]) -> None:
     op = conv(argument(*shape), weight(4, 1, 3, 3), groups=4, **options)
     check_op(op, *sizes_of(shape), writes=_PACKED.format("CONVOLUTION_DEPTHWISE"))
