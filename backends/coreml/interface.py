@@ -22,7 +22,7 @@ COLOR_SPACES = {"rgb": ColorSpace.RGB, "bgr": ColorSpace.BGR, "gray": ColorSpace
 def describe(module: Module, program: Program, options: TargetOptions) -> schema.ModelDescription:
     """The description of the function ``main``; raises InputError for sizes that Core ML has no words for."""
     function = module.main
-    shapes = BorderShapes(function, options.sizes, program.version)
+    shapes = BorderShapes(module, options.sizes, program.version)
     images = {image.name: image for image in options.image_inputs}
     inputs = [
         _described(name, _input_type(value, shapes.of(value.type), images.get(value.name)))

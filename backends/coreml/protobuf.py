@@ -12,8 +12,8 @@ from enum import Enum
 from functools import cache
 from typing import Self, TypeVar, cast, dataclass_transform
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 _PACKAGE = "glmc"
 

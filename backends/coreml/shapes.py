@@ -1,14 +1,15 @@
 """Flexible shapes at the border: what the symbols of the inputs' shapes may be, and what Core ML is told of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...dims import Dim, SymInt, evaluate, free_symbols
+from ...dims import Dim, evaluate
 from ...errors import InputError
-from ...ir import Function, Value
+from ...ir import Module, Value
 from ...types import TensorType
 from ..target import SizeRange, Sizes
+from .default_sizes import default_sizes
 from .opsets import version_flag
 
 LARGEST_OF_FEW_AXES = 2**20
@@ -21,7 +22,6 @@ MOST_SHAPES = 128
 """Core ML takes no more enumerated shapes of one input."""
 
 Environment = Mapping[str, int]
-_DEFAULT_SIZES = tuple(2**k for k in range(12))
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ class Flexibility:
 
 
 class BorderShapes:
-    """The flexibility of each input of a function. ``sizes`` bounds symbols by name; others get bounds of ours."""
+    """The flexibility of each input of ``main``. ``sizes`` bounds symbols by name; others get bounds of ours."""
 
-    def __init__(self, function: Function, sizes: Mapping[str, Sizes], version: int) -> None:
-        self._function = function
-        self._sizes = {s: sizes.get(s) or _own_range(s, function.inputs) for s in function.symbols}
+    def __init__(self, module: Module, sizes: Mapping[str, Sizes], version: int) -> None:
+        self._module = module
+        inputs = module.main.inputs
+        self._sizes = {s: sizes.get(s) or _own_range(s, inputs) for s in module.main.symbols}
         self._check(version)
 
     def _check(self, version: int) -> None:
@@ -51,7 +52,7 @@ class BorderShapes:
         listed = {s: sizes for s, sizes in self._sizes.items() if isinstance(sizes, tuple)}
         if any(len(sizes) > MOST_SHAPES for sizes in listed.values()):
             raise InputError(f"Core ML takes up to {MOST_SHAPES} shapes of an input")
-        flexible = [v for v in self._function.inputs if not listed.keys().isdisjoint(v.type.symbols)]
+        flexible = [v for v in self._module.main.inputs if not listed.keys().isdisjoint(v.type.symbols)]
         for value in flexible:
             if others := [s for s in value.type.symbols if s not in listed]:
                 wish = f"fix {', '.join(others)}, or list its sizes"
@@ -87,20 +88,7 @@ class BorderShapes:
 
     @cached_property
     def _default(self) -> Environment:
-        """The sizes that the runtime prepares for: the least powers of two that leave no tensor empty."""
-        candidates = list(self._default_candidates())
-        dims = _symbolic_dims(self._function)
-        return next((c for c in candidates if _all_positive(dims, c)), candidates[0])
-
-    def _default_candidates(self) -> Iterator[Environment]:
-        batch = {s for v in self._function.inputs for d in v.type.shape[:1] for s in free_symbols(d)}
-        for size in _DEFAULT_SIZES:
-            yield {
-                s: sizes[0]
-                if isinstance(sizes, tuple)
-                else min(max(sizes.low, 1 if s in batch and len(self._sizes) > 1 else size), sizes.high)
-                for s, sizes in self._sizes.items()
-            }
+        return default_sizes(self._module, self._sizes)
 
 
 def _own_range(symbol: str, inputs: Iterable[Value]) -> SizeRange:
@@ -110,14 +98,3 @@ def _own_range(symbol: str, inputs: Iterable[Value]) -> SizeRange:
 
 def _evaluated(shape: Sequence[Dim], environment: Environment) -> tuple[int, ...]:
     return tuple(d if isinstance(d, int) else evaluate(d, environment) for d in shape)
-
-
-def _symbolic_dims(function: Function) -> list[Dim]:
-    """The symbolic dims of all values that the inputs' symbols determine."""
-    known = frozenset(function.symbols)
-    dims = dict.fromkeys(d for v in function.values() for d in v.type.shape if isinstance(d, SymInt))
-    return [d for d in dims if known.issuperset(free_symbols(d))]
-
-
-def _all_positive(dims: Iterable[Dim], environment: Environment) -> bool:
-    return all(evaluate(d, environment) >= 1 for d in dims)

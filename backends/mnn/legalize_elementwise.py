@@ -90,6 +90,39 @@ def abs_as_select(op: math.Abs) -> Op | None:
     return math.Select(math.Greater(op.x, scalar(0, op.x)).result, op.x, math.Neg(op.x).result)
 
 
+@RULES.on(math.FloorMod)
+def floor_mod_as_fmod(op: math.FloorMod) -> Op | None:
+    """floor_mod(x, y) -> r + y where r = fmod(x, y) is not 0 and the signs of r and y differ, else r, for floats"""
+    if not op.x.type.dtype.is_float:
+        return None
+    rest = math.Fmod(op.x, op.y).result
+    zero = scalar(0, rest)
+    differs = math.NotEqual(math.Less(rest, zero).result, math.Less(op.y, zero).result).result
+    is_off = math.LogicalAnd(math.NotEqual(rest, zero).result, differs).result
+    return math.Select(is_off, math.Add(rest, op.y).result, rest)
+
+
+@RULES.on(math.ShiftLeft)
+def shift_left_within_width(op: math.ShiftLeft) -> Op:
+    """x << y -> select(y & ~31 == 0, x << (y & 31), 0)"""
+    return math.Select(_is_within_width(op.y), replace(op, y=_within_width(op.y)).result, scalar(0, op.x))
+
+
+@RULES.on(math.ShiftRight)
+def shift_right_within_width(op: math.ShiftRight) -> Op:
+    """x >> y -> select(y & ~31 == 0, x >> (y & 31), x >> 31)"""
+    sign = replace(op, y=scalar(31, op.y)).result
+    return math.Select(_is_within_width(op.y), replace(op, y=_within_width(op.y)).result, sign)
+
+
+def _within_width(places: Value) -> Value:
+    return math.BitwiseAnd(places, scalar(31, places)).result
+
+
+def _is_within_width(places: Value) -> Value:
+    return math.Equal(math.BitwiseAnd(places, scalar(-32, places)).result, scalar(0, places)).result
+
+
 @RULES.on(math.Mul)
 def product_with_truths(op: math.Mul) -> Op | None:
     """x * cast(truths) -> select(truths, x, 0) for integers"""

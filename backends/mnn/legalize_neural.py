@@ -7,8 +7,10 @@ from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn
 from ...ops.enums import Activation
+from ...passes.lowering.building import expanded
 from ...passes.patterns import constant, constant_array, reshape
 from ...rewriter import RuleSet
+from .emitters.neural import has_plain_batches
 
 RULES = RuleSet()
 
@@ -59,6 +61,17 @@ def product_with_constant_as_linear(op: math.MatMul) -> Op | None:
         return None
     weight = op.y if op.transpose_y else constant(np.transpose(matrix), op.y)
     return nn.Linear(op.x, weight, None)
+
+
+@RULES.on(math.MatMul)
+def product_of_equal_batches(op: math.MatMul) -> Op | None:
+    """matmul(x, y) -> matmul(expand(x), expand(y)) to the same leading dims"""
+    if has_plain_batches(op):
+        return None
+    batch = op.result.type.shape[:-2]
+    shapes = {"x": (*batch, *op.x.type.shape[-2:]), "y": (*batch, *op.y.type.shape[-2:])}
+    spread = {name: expanded(v, shapes[name]) for name, v in (("x", op.x), ("y", op.y)) if v.type.shape != shapes[name]}
+    return replace(op, **spread)
 
 
 @RULES.on(math.Reduction)

@@ -3,10 +3,13 @@
 import numpy as np
 
 from ...dims import Dim, known_equal
-from ...ir import Module, Op, Value
-from ...ops import tensor
+from ...ir import Array, Module, Op, Value
+from ...opdef import replace
+from ...ops import nn, tensor
+from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
 from ...pass_manager import module_pass
-from ...passes.patterns import constant
+from ...passes.lowering.resize import constant_positions, is_crop, knows_axis, resized_axes
+from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet, apply_rules
 
 RULES = RuleSet()
@@ -23,6 +26,27 @@ def element_of_axis(op: tensor.Reshape) -> Op | None:
             position = _position(part.starts[axis], part.x.type.shape[axis])
             return None if position is None else tensor.Gather(part.x, constant(np.array(position, np.int64)), axis)
     return None
+
+
+@RULES.on(nn.Resize)
+def nearest_by_whole_factor(op: nn.Resize) -> Op | None:
+    """resize(x, nearest) -> resize(x, nearest, asymmetric, rounded down), where that takes the same elements"""
+    # The spelling for which the runtime has its fast kernel.
+    plain = (CoordinateTransform.ASYMMETRIC, NearestRounding.FLOOR)
+    if op.mode is not ResizeMode.NEAREST or (op.transform, op.rounding) == plain or is_crop(op):
+        return None
+    other = replace(op, transform=plain[0], rounding=plain[1])
+    takes_same = all(
+        knows_axis(op, axis) and np.array_equal(_positions(op, axis), _positions(other, axis))
+        for axis in resized_axes(op)
+    )
+    return other if takes_same else None
+
+
+def _positions(op: nn.Resize, axis: int) -> Array:
+    array = constant_array(constant_positions(op, axis))
+    assert array is not None
+    return array
 
 
 def _axis_of_one(part: tensor.Slice) -> int | None:

@@ -88,11 +88,17 @@ def dynamic_slice_of_all_axes(op: tensor.DynamicSlice) -> Op | None:
     axes = tuple(range(op.x.type.rank))
     if op.axes == axes:
         return None
-    zero, most = (constant(np.array([n], op.starts.type.dtype.numpy)) for n in (0, np.iinfo(np.int32).max))
-    starts = [_element(op.starts, op.axes.index(a)) if a in op.axes else zero for a in axes]
-    ends = [_element(op.ends, op.axes.index(a)) if a in op.axes else most for a in axes]
+    starts = [_element(op.starts, op.axes.index(a)) if a in op.axes else _bound(op, 0) for a in axes]
+    ends = [_element(op.ends, op.axes.index(a)) if a in op.axes else _bound(op, _LARGEST) for a in axes]
     strides = tuple(op.strides[op.axes.index(a)] if a in op.axes else 1 for a in axes)
     return tensor.DynamicSlice(op.x, concat(starts, 0), concat(ends, 0), axes, strides, op.shape)
+
+
+_LARGEST = np.iinfo(np.int32).max
+
+
+def _bound(op: tensor.DynamicSlice, number: int) -> Value:
+    return constant(np.array([number], op.starts.type.dtype.numpy))
 
 
 def _element(vector: Value, index: int) -> Value:

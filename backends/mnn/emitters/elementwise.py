@@ -59,8 +59,6 @@ _BINARY: Mapping[type[Op], tuple[BinaryOperation, tuple[DType, ...]]] = {
     math.BitwiseAnd: (BinaryOperation.BITWISE_AND, INTEGERS),
     math.BitwiseOr: (BinaryOperation.BITWISE_OR, INTEGERS),
     math.BitwiseXor: (BinaryOperation.BITWISE_XOR, INTEGERS),
-    math.ShiftLeft: (BinaryOperation.LEFTSHIFT, INTEGERS),
-    math.ShiftRight: (BinaryOperation.RIGHTSHIFT, INTEGERS),
     math.LogicalAnd: (BinaryOperation.MUL, (_BOOL,)),
     math.LogicalOr: (BinaryOperation.LOGICALOR, (_BOOL,)),
     math.LogicalXor: (BinaryOperation.LOGICALXOR, (_BOOL,)),
@@ -84,12 +82,9 @@ _ACTIVATED: Mapping[type[Op], BinaryOperation] = {
     math.Mul: BinaryOperation.MUL,
     math.Div: BinaryOperation.REALDIV,
 }
-_REMAINDERS: Mapping[tuple[type[Op], bool], BinaryOperation] = {
-    # (op, whether it is on floats): the names mean one thing for these, the other for integers.
-    (math.FloorMod, True): BinaryOperation.FLOORMOD,
-    (math.FloorMod, False): BinaryOperation.MOD,
-    (math.Fmod, True): BinaryOperation.MOD,
-    (math.Fmod, False): BinaryOperation.FLOORMOD,
+_SHIFTS: Mapping[type[Op], BinaryOperation] = {
+    math.ShiftLeft: BinaryOperation.LEFTSHIFT,
+    math.ShiftRight: BinaryOperation.RIGHTSHIFT,
 }
 
 
@@ -180,10 +175,32 @@ def _affine(op: math.ActivatedArithmetic) -> Scale | None:
     return Scale(channels=channels, scale_data=np.ones(channels, np.float32), bias_data=bias)
 
 
-@TABLE.emits(math.FloorMod, math.Fmod, when=(takes(*_BOTH), _SMALL_ENOUGH))
-def remainder(op: Binary, graph: Graph) -> None:
-    parameter = BinaryOp(op_type=_REMAINDERS[type(op), op.x.type.dtype is _F32])
+# The names of remainders mean one thing for floats, the other for integers.
+
+
+@TABLE.emits(math.Fmod, when=(takes(*_BOTH), _SMALL_ENOUGH))
+def fmod(op: math.Fmod, graph: Graph) -> None:
+    parameter = BinaryOp(op_type=BinaryOperation.MOD if op.x.type.dtype is _F32 else BinaryOperation.FLOORMOD)
     graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], parameter)
+
+
+@TABLE.emits(math.FloorMod, when=(takes(*INTEGERS), _SMALL_ENOUGH))
+def floor_mod(op: math.FloorMod, graph: Graph) -> None:
+    graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], BinaryOp(op_type=BinaryOperation.MOD))
+
+
+def shifts_within_width(op: Binary) -> bool:
+    """shifts by 0 to 31 places"""
+    places = constant_array(op.y)
+    match op.y.owner:
+        case math.BitwiseAnd(y=mask):
+            places = constant_array(mask)
+    return places is not None and bool(np.all((places >= 0) & (places < 32)))
+
+
+@TABLE.emits(*_SHIFTS, when=(takes(*INTEGERS), shifts_within_width, _SMALL_ENOUGH))  # type: ignore[arg-type]
+def shift(op: Binary, graph: Graph) -> None:
+    graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], BinaryOp(op_type=_SHIFTS[type(op)]))
 
 
 @TABLE.emits(math.Less, when=(takes(*_BOTH, _BOOL), compares_as_typed, _SMALL_ENOUGH))

@@ -1,10 +1,14 @@
 """Matrix products, softmax, normalisations."""
 
+from itertools import dropwhile
+
 import numpy as np
 
-from ....ir import Array
+from ....dims import Dim, product
+from ....ir import Array, Value
 from ....ops import math, nn
 from ....passes.patterns import constant_array
+from ....types import Shape
 from ..graph import Graph, MnnTable
 from ..schema_enums import OpType
 from ..schema_parameters import Axis, LayerNorm, MatMul, Scale
@@ -18,7 +22,25 @@ def multiplies_computed(op: math.MatMul) -> bool:
     return constant_array(op.y) is None or op.y.type.rank != 2 or op.transpose_x
 
 
-@TABLE.emits(math.MatMul, when=(is_f32, multiplies_computed, up_to_rank(MAX_RANK)))
+def has_plain_batches(op: math.MatMul) -> bool:
+    """leading dims that are equal, or all 1 on one side, or known and of another product"""
+    # Of as many matrices on both sides the runtime takes one of each in turn, although they are broadcast, and what it
+    # does at the first sizes it does at all others.
+    x, y = map(_batch, (op.x, op.y))
+    return x == y or not x or not y or (_is_known(*x, *y) and product(x) != product(y))
+
+
+def _batch(matrices: Value) -> Shape:
+    """The leading dims from the first that is not 1."""
+    *dims, _, _ = matrices.type.shape
+    return tuple(dropwhile(lambda d: d == 1, dims))
+
+
+def _is_known(*dims: Dim) -> bool:
+    return all(isinstance(d, int) for d in dims)
+
+
+@TABLE.emits(math.MatMul, when=(is_f32, multiplies_computed, has_plain_batches, up_to_rank(MAX_RANK)))
 def mat_mul(op: math.MatMul, graph: Graph) -> None:
     parameter = MatMul(transpose_a=op.transpose_x, transpose_b=op.transpose_y)
     graph.add(OpType.MAT_MUL, [op.x, op.y], [op.result], parameter)

@@ -77,12 +77,12 @@ def rms_norm(op: nn.RmsNorm, graph: Graph) -> None:
     graph.add("RMSNormalization", [op.x, op.scale], [op.result], axis=op.axis, epsilon=op.epsilon)
 
 
-def is_channels_first(op: nn.InstanceNorm | nn.GroupNorm | nn.LocalResponseNorm) -> bool:
+def is_channels_first(op: nn.InstanceNorm | nn.LocalResponseNorm) -> bool:
     """channels before the image's axes"""
     return op.layout is Layout.NCHW
 
 
-def has_image(op: nn.InstanceNorm | nn.GroupNorm) -> bool:
+def has_image(op: nn.InstanceNorm) -> bool:
     """at least one axis behind the channels"""
     return op.x.type.rank > 2
 
@@ -90,12 +90,6 @@ def has_image(op: nn.InstanceNorm | nn.GroupNorm) -> bool:
 @emits(TABLE, "InstanceNormalization", nn.InstanceNorm, when=(is_channels_first, has_image))
 def instance_norm(op: nn.InstanceNorm, graph: Graph) -> None:
     graph.add("InstanceNormalization", [op.x, op.scale, op.bias], [op.result], epsilon=op.epsilon)
-
-
-@emits(TABLE, "GroupNormalization", nn.GroupNorm, when=(is_channels_first, has_image))
-def group_norm(op: nn.GroupNorm, graph: Graph) -> None:
-    operands: list[Operand] = [op.x, op.scale, op.bias]
-    graph.add("GroupNormalization", operands, [op.result], num_groups=op.groups, epsilon=op.epsilon)
 
 
 def has_images(op: nn.LocalResponseNorm) -> bool:

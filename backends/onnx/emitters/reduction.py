@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ....ir import Op
-from ....ops import math
+from ....ops import math, nn
 from ....ops.math import ArgReduction, Reduction
+from ....ops.nn.activation import FloatActivation
 from ....types import DType
 from ..graph import Graph, OnnxTable
 from .operands import emits, i64
@@ -46,6 +47,21 @@ def reduction(op: Reduction, graph: Graph) -> None:
         graph.add(operator, [op.x, i64(*op.axes)], [op.result], keepdims=keepdims)
     else:
         graph.add(operator, [op.x], [op.result], axes=list(op.axes), keepdims=keepdims)
+
+
+_IMAGE_OPS = (nn.Conv, nn.ConvTranspose, nn.Pool, nn.BatchNorm, FloatActivation, nn.Relu, nn.Relu6, math.Clamp)
+
+
+def averages_images(op: math.ReduceMean) -> bool:
+    """the mean over all axes behind the channels, kept, of what a convolution gives"""
+    # The runtime keeps images blocked by channels between such operators, which only this one can average.
+    rank = op.x.type.rank
+    return op.keep_dims and rank > 2 and op.axes == tuple(range(2, rank)) and isinstance(op.x.owner, _IMAGE_OPS)
+
+
+@emits(TABLE, "GlobalAveragePool", math.ReduceMean, when=(averages_images,))
+def global_average_pool(op: math.ReduceMean, graph: Graph) -> None:
+    graph.add("GlobalAveragePool", [op.x], [op.result])
 
 
 for _class, _operator in _REDUCTIONS.items():

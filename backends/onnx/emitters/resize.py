@@ -86,15 +86,6 @@ def changes_an_axis(op: nn.Resize) -> bool:
 _CONDITIONS = (is_resampled_along_image, changes_an_axis)
 
 
-@emits(
-    TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_common_coordinates, knows_sizes_of_some), since=AXES_ARE_NAMED
-)
-@emits(TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_newer_coordinates, knows_sizes_of_some), since=19)
-def resize_some(op: nn.Resize, graph: Graph) -> None:
-    axes = resized_axes(op)
-    _add(op, graph, [None, None, i64(*ints([op.shape[a] for a in axes]))], {"axes": list(axes)})
-
-
 @emits(TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_newer_coordinates, knows_scales_or_sizes), since=19)
 @emits(TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_common_coordinates, knows_scales_or_sizes), since=18)
 @emits(TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_common_coordinates, knows_scales_or_sizes, is_plain))
@@ -104,6 +95,16 @@ def resize(op: nn.Resize, graph: Graph) -> None:
     if not op.scales:
         sizes = i64(*ints(op.shape)) if are_known(op.shape) else op.dims
     _add(op, graph, [_region(op, graph), scales, sizes], {})
+
+
+@emits(
+    TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_common_coordinates, knows_sizes_of_some), since=AXES_ARE_NAMED
+)
+@emits(TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_newer_coordinates, knows_sizes_of_some), since=19)
+def resize_some(op: nn.Resize, graph: Graph) -> None:
+    """The last resort: onnxruntime has its fast kernels, blocked by channels, for sizes of all axes only."""
+    axes = resized_axes(op)
+    _add(op, graph, [None, None, i64(*ints([op.shape[a] for a in axes]))], {"axes": list(axes)})
 
 
 def _region(op: nn.Resize, graph: Graph) -> Array | None:

@@ -116,6 +116,11 @@ class DynamicSlice(Op):
         dims = zip(self.x.type.shape, self.shape, strict=True)
         return not any(i not in self.axes and known_different(a, b) for i, (a, b) in enumerate(dims))
 
+    @constraint
+    def slice_is_no_larger(self) -> bool:
+        """the shape is larger than the operand's along no axis"""
+        return not any(is_positive(b - a) for a, b in zip(self.x.type.shape, self.shape, strict=True))
+
     def infer(self) -> TensorType:
         return TensorType(self.x.type.dtype, self.shape)
 

@@ -1,6 +1,6 @@
 """What applications see: flexible shapes, images, class labels, dtypes of inputs and outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,20 @@ from glmir.backends.coreml.protobuf import has, which
 from glmir.backends.coreml.schema import ArrayDataType, ColorSpace
 from glmir.backends.coreml.serializer import serialize
 from glmir.backends.target import ImageInput, SizeRange, Sizes, TargetOptions
+from glmir.dims import symbol
 from glmir.errors import CompileError, InputError
-from glmir.ir import Module
+from glmir.ir import Module, Op
+from glmir.ops import math, nn, tensor
 from glmir.parser import parse_module
+from tests.backends.coreml.building import argument, weight
 from tests.backends.coreml.mil_loader import assert_loads
 from tests.backends.coreml.packages import read_model, written_operations
+from tests.backends.tflite.harness import module_of
 
 
-def write(text: str, folder: Path, options: TargetOptions | None = None, version: int = 16) -> schema.Model:
+def write(source: str | Module, folder: Path, options: TargetOptions | None = None, version: int = 16) -> schema.Model:
     options = options or TargetOptions()
-    module = parse_module(text)
+    module = parse_module(source) if isinstance(source, str) else source
     take_images(module, images=encode_images(options.image_inputs))
     adapt_coreml_border(module, version=version)
     legalize_coreml(module, version=version)
@@ -66,7 +70,7 @@ def test_symbolic_dims_are_ranges(tmp_path: Path) -> None:
     model = write(exp_of("n", "3", "2*h", "8"), tmp_path)
     type_ = array_type(model.description.input[0])
     assert ranges(type_) == [(1, 4096), (3, 3), (2, 8192), (8, 8)]
-    assert list(type_.shape) == [1, 3, 2, 8]
+    assert list(type_.shape) == [1, 3, 448, 8]
     assert list(array_type(model.description.output[0]).shape) == []
     (value,) = model.ml_program.functions["main"].inputs
     assert [which(d, "dimension") for d in value.type.tensor_type.dimensions] == [
@@ -79,22 +83,30 @@ def test_sequences_may_be_longer_than_images(tmp_path: Path) -> None:
     assert ranges(type_) == [(1, 1), (1, 2**20)]
 
 
-def test_the_default_size_leaves_no_tensor_empty(tmp_path: Path) -> None:
-    text = """
-    func @main(%x: f32[n, 3, h, w]) -> (%y: f32[n, 3, h//16, w//16]) {
-      %y = nn.max_pool(%x) {kernel = [16, 16], strides = [16, 16], padding = [0, 0, 0, 0], dilations = [1, 1]}
-        : f32[n, 3, h//16, w//16]
-      return %y
-    }
-    """
-    assert list(array_type(write(text, tmp_path).description.input[0]).shape) == [1, 3, 16, 16]
+S = symbol("s")
+DEFAULTS: dict[str, tuple[Callable[[], Op], list[int]]] = {
+    "an image": (lambda: math.Exp(argument("n", 3, "h", "w")), [1, 3, 224, 224]),
+    "a sequence": (lambda: math.Exp(argument("n", "s")), [1, 64]),
+    "what stands first is no batch": (lambda: tensor.Reshape(argument("s", 8), None, (S // 16, 128)), [64, 8]),
+    "a table of positions": (
+        lambda: math.Add(argument("n", "s"), tensor.Slice(weight(1, 50), (0, 0), (1, S), (1, 1)).result),
+        [1, 32],
+    ),
+    "a large window": (lambda: nn.MaxPool(argument("n", 1, "s"), (400,), (160,), (0, 0), (1,)), [1, 1, 512]),
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_the_model_can_have_its_default_sizes(name: str, tmp_path: Path) -> None:
+    make, shape = DEFAULTS[name]
+    assert list(array_type(write(module_of(make()), tmp_path).description.input[0]).shape) == shape
 
 
 def test_ranges_are_the_users(tmp_path: Path) -> None:
     sizes: Mapping[str, Sizes] = {"n": SizeRange(2, 9), "h": SizeRange(32, 64)}
     type_ = array_type(write(exp_of("n", "h", "w", "4"), tmp_path, TargetOptions(sizes=sizes)).description.input[0])
     assert ranges(type_) == [(2, 9), (32, 64), (1, 4096), (4, 4)]
-    assert list(type_.shape) == [2, 32, 1, 4]
+    assert list(type_.shape) == [2, 64, 224, 4]
 
 
 def test_listed_sizes_are_enumerated_shapes(tmp_path: Path) -> None:

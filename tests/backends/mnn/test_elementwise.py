@@ -138,6 +138,20 @@ def test_shifts(op: type[math.Binary]) -> None:
     run_on(op(argument(3, 40, dtype=DType.I32), argument(40, dtype=DType.I32)), x, y)
 
 
+@pytest.mark.parametrize("op", [math.ShiftLeft, math.ShiftRight], ids=lambda c: c.__name__)
+def test_shifts_beyond_the_width(op: type[math.Binary]) -> None:
+    x, y = np.array([-8, 8, -16, 5, 7], np.int32), np.array([32, 33, 31, -1, 0], np.int32)
+    run_on(op(argument(5, dtype=DType.I32), argument(5, dtype=DType.I32)), x, y)
+    run_on(op(argument(5, dtype=DType.I32), constant(np.array(40, np.int32))), x)
+
+
+@pytest.mark.parametrize("op", [math.FloorMod, math.Fmod])
+def test_remainders_of_infinities_and_large_numbers(op: type[math.Binary]) -> None:
+    x = np.array([1, -1, 1, -1, np.inf, 3e10, -3e10, 0, -0.0], np.float32)
+    y = np.array([np.inf, np.inf, -np.inf, -np.inf, 2, 7, 7, 3, 3], np.float32)
+    run_on(op(argument(9), argument(9)), x, y)
+
+
 def test_bitwise_not() -> None:
     run_on(math.BitwiseNot(argument(40, dtype=DType.I32)), sample(DType.I32, (40,), -1000, 1000))
 

@@ -27,6 +27,21 @@ def test_mat_mul_broadcasts(x: Shape, y: Shape) -> None:
     check_op(math.MatMul(argument(*x), argument(*y)))
 
 
+@pytest.mark.parametrize("transpose_x", [False, True])
+@pytest.mark.parametrize(
+    ("batch_x", "batch_y", "writes"),
+    [
+        ((4, 1), (4,), None), ((4, 1), (1, 4), None), ((2, 1, 2), (2, 2, 1), None), (("n", 1), (3,), None),
+        (("n", 3), (3,), None), ((1, 3), ("n", 1), None), ((2, 3), (3,), "MAT_MUL"), (("n", 3), (1,), "MAT_MUL"),
+        (("n", 3), (1, "n", 3), "MAT_MUL"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_mat_mul_broadcasts_batches(batch_x: Shape, batch_y: Shape, transpose_x: bool, writes: str | None) -> None:
+    x, y = argument(*batch_x, *((5, 4) if transpose_x else (4, 5))), argument(*batch_y, 5, 6)
+    check_op(math.MatMul(x, y, transpose_x), {"n": 1}, {"n": 3}, {"n": 2}, writes=writes)
+
+
 @pytest.mark.parametrize("shape", [(4, 5), ("n", 4, 5), (2, "n", 3, 5)], ids=str)
 def test_mat_mul_of_constant_matrix(shape: Shape) -> None:
     check_op(math.MatMul(argument(*shape), weight(5, 6)), {"n": 3})
