@@ -36,7 +36,11 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
         help="print the IR after every pass, after those that change it, or where one fails",
     )
     group.add_argument("--timing", action="store_true", help="print the time that each pass takes")
-    group.add_argument("--statistics", action="store_true", help="print the ops after each pass and which rules fired")
+    group.add_argument(
+        "--statistics",
+        action="store_true",
+        help="print the ops after each pass, which rules fired, and what --precision fp16 leaves in fp32",
+    )
     group.add_argument("--fuel", type=_count, metavar="N", help="stop rewriting after N rewrites, to find a bad one")
     group.add_argument("--disable-rule", action="append", default=[], metavar="RULE", help="leave a rule out")
     group.add_argument(

@@ -5,12 +5,16 @@ import difflib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..instrumentation import PrintAfter, PrintWhen, Statistics, Timing, VerifyEach
 from ..pass_manager import Instrument
 from ..rewriter import RewriteSession
 from .compilation import Watch
+
+if TYPE_CHECKING:
+    from ..passes.precision.lower_precision import IslandReport
 
 
 class Watching:
@@ -20,7 +24,8 @@ class Watching:
         self._session = RewriteSession(arguments.fuel, frozenset(arguments.disable_rule))
         self._timing = Timing() if arguments.timing else None
         self._statistics = Statistics(self._session) if arguments.statistics else None
-        instruments = [*others, *(i for i in (self._timing, self._statistics) if i is not None)]
+        self._islands = _island_report() if arguments.statistics else None
+        instruments = [*others, *(i for i in (self._timing, self._statistics, self._islands) if i is not None)]
         if arguments.print_ir_after:
             instruments.append(PrintAfter(PrintWhen(arguments.print_ir_after)))
         if arguments.verify_each:
@@ -39,7 +44,16 @@ class Watching:
             for part in (self._timing, self._statistics):
                 if part is not None:
                     print(part.report(), file=sys.stderr)
+            for line in self._islands.lines if self._islands else ():
+                print(line, file=sys.stderr)
         for name in sorted(self._session.disabled - self._session.known):
             close = difflib.get_close_matches(name, self._session.known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise InputError(f"--disable-rule {name}: the passes that ran have no such rule{hint}")
+
+
+def _island_report() -> "IslandReport":
+    # Few commands ask for it, and it brings the machinery of minimum cuts.
+    from ..passes.precision.lower_precision import IslandReport
+
+    return IslandReport()

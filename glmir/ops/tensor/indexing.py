@@ -119,7 +119,9 @@ class DynamicSlice(Op):
     @constraint
     def slice_is_no_larger(self) -> bool:
         """the shape is larger than the operand's along no axis"""
-        return not any(is_positive(b - a) for a, b in zip(self.x.type.shape, self.shape, strict=True))
+        dims = zip(self.x.type.shape, self.shape, strict=True)
+        # Symbols of sizes that depend on data may be 0: nothing is known of them.
+        return not any(isinstance(b, int) and is_positive(b - a) for a, b in dims)
 
     def infer(self) -> TensorType:
         return TensorType(self.x.type.dtype, self.shape)

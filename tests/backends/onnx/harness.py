@@ -15,13 +15,15 @@ from glmir.backends.onnx.opsets import NEWEST_OPSET
 from glmir.backends.onnx.runtime import run
 from glmir.backends.onnx.serializer import serializer
 from glmir.ir import Array, Module
+from glmir.pass_manager import PassManager
+from glmir.passes import pipelines
 from glmir.verifier import verify
 from tests.tolerances import assert_close
 
 
 def to_onnx(module: Module, opset: int = NEWEST_OPSET) -> bytes:
     """The module as an ONNX file; raises CompileError. The module is legalised in place."""
-    legalize_onnx(module, opset=opset)
+    PassManager((legalize_onnx.with_options(opset=opset), *pipelines.cleanup())).run(module)
     verify(module)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -57,7 +59,7 @@ def check_model(
     model = to_onnx(module, opset)
     onnx.checker.check_model(model, full_check=True)
     if writes is not None:
-        assert operators(model) == writes.split()
+        assert operators(model) == writes.split(), f"written as {' '.join(operators(model))}"
     for inputs, wanted in zip(cases, expected, strict=True):
         legal, actual = interpreter.run(module, inputs), run_bytes(model, inputs)
         assert list(actual) == list(module.main.output_names)

@@ -197,3 +197,13 @@ def test_digits_compiles_for_two_targets_as_for_each(monkeypatch: pytest.MonkeyP
     assert glmc(DIGITS, "--target", "twin", "--target", "tflite").code == 0
     assert glmc(DIGITS, "--target", "tflite", "-o", "alone").code == 0
     assert Path("digits.twin").read_bytes() == Path("digits.tflite").read_bytes() == Path("alone").read_bytes()
+
+
+def test_what_stays_in_single_precision_is_said() -> None:
+    square = helper.make_node("Mul", ["x", "x"], ["s"], "squaring")
+    mean = helper.make_node("ReduceMean", ["s"], ["y"], "averaging", axes=[1])
+    path = saved(Path("m.onnx"), model([square, mean], [tensor("x", 2, 300)], ["y"]))
+    outcome = glmc(path, "--target", "coreml", "--statistics", "--verify")
+    assert outcome.code == 0, outcome.err
+    assert "node squaring (math.square) stays f32: a square overflows f16" in outcome.err
+    assert "stays f32" not in glmc(path, "--target", "coreml", "--precision", "fp32", "--statistics").err

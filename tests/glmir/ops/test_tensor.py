@@ -346,6 +346,7 @@ def test_dynamic_slice_constraints() -> None:
     violates(2, lambda: tensor.DynamicSlice(f32(8), i64(1), i64(1), (0,), (0,), (u,)))
     violates(3, lambda: tensor.DynamicSlice(f32(8), i64(2), i64(1), (0,), (1,), (u,)))
     violates(4, lambda: tensor.DynamicSlice(f32(8, 3), i64(1), i64(1), (0,), (1,), (u, 4)))
+    violates(5, lambda: tensor.DynamicSlice(f32(8, 3), i64(1), i64(1), (0,), (1,), (9, 3)))
 
 
 # Gather*
