@@ -74,6 +74,10 @@ def _same(dtype: DType) -> DType:
     return dtype
 
 
+def _unchanged(name: str, array: Array) -> Array:
+    return array
+
+
 def _no_problems(artifact: Path) -> Sequence[str]:
     return ()
 
@@ -86,7 +90,8 @@ class Target:
     ``serialize`` writes the artifact to a fresh path: a file, a folder, or a file and others beside it.
     ``run`` takes an artifact and named arrays, and returns the outputs by name; ``input_types`` reads what its inputs
     are; ``problems`` are sentences on what the target's own tools would refuse in it.
-    ``border`` is the dtype that an input or output of a dtype has in the artifact. ``tolerance`` is the largest error
+    ``border`` is the dtype that an input or output of a dtype has in the artifact, and ``adapt_input`` makes the
+    artifact's input of the source's of that name, where more than the dtype differs. ``tolerance`` is the largest error
     that its arithmetic explains, as a part of an output's largest magnitude.
     ``newer`` is a later version of the target, to be tried on modules that this one refuses.
     """
@@ -101,6 +106,7 @@ class Target:
     run: Callable[[Path, Mapping[str, Array]], dict[str, Array]]
     input_types: Callable[[Path], dict[str, TensorType]]
     border: Callable[[DType], DType] = _same
+    adapt_input: Callable[[str, Array], Array] = _unchanged
     tolerance: float = 1e-4
     problems: Callable[[Path], Sequence[str]] = _no_problems
     is_folder: bool = False

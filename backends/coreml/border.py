@@ -15,7 +15,7 @@ from ...pass_manager import module_pass
 from ...passes.layout.channels_last import permuted, to_channels_first, to_channels_last
 from ...passes.patterns import constant, reshape
 from ...rewriter import insert_new_ops
-from ...types import DType, TensorType
+from ...types import Array, DType, TensorType
 from ..target import ImageInput
 from .opsets import DEFAULT_VERSION, MAX_RANK
 
@@ -132,6 +132,20 @@ def _take_image(function: Function, index: int, image: ImageInput) -> None:
         return x if old.dtype is DType.F32 else tensor.Cast(x, old.dtype).result
 
     _change_input(function, index, TensorType(DType.F32, shape), restore)
+
+
+def image_of_input(name: str, array: Array, images: Iterable[ImageInput]) -> Array:
+    """The pixels, f32 [1, channels, height, width], that become the source's input ``array``; other inputs as they are.
+
+    They may lie outside 0 to 255 and between integers, which images of a camera do not.
+    """
+    image = next((i for i in images if i.name == name), None)
+    if image is None:
+        return array
+    if _image_layout(array.shape, _CHANNELS[image.color]) is Layout.NHWC:
+        array = array.transpose(to_channels_first(4))
+    bias = np.asarray(image.bias, np.float32).reshape(1, -1, 1, 1)
+    return np.asarray((array.astype(np.float32) - bias) / np.float32(image.scale), np.float32)
 
 
 def _image_layout(shape: tuple[Dim, ...], channels: int) -> Layout | None:

@@ -10,7 +10,7 @@ from ...passes.precision.narrow_types import encode_types, narrow_types
 from ...types import DType
 from ..target import Precision, Target, TargetOptions
 from . import runtime
-from .border import adapt_coreml_border, border_dtype, encode_images, take_images
+from .border import adapt_coreml_border, border_dtype, encode_images, image_of_input, take_images
 from .emitters import TABLE
 from .legalize import legalize_coreml, rules_for
 from .opsets import DEFAULT_VERSION, OPSETS, version_flag
@@ -51,6 +51,7 @@ def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
         input_types=runtime.input_types,
         problems=problems,
         border=partial(border_dtype, version=version),
+        adapt_input=partial(image_of_input, images=options.image_inputs),
         tolerance=TOLERANCES[precision],
         is_folder=True,
         newer=newer if may_be_newer and version + 1 in OPSETS else None,

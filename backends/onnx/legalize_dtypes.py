@@ -24,7 +24,7 @@ _WIDER: Mapping[DType, tuple[DType, ...]] = {
 
 _ANY_SIGN = (
     math.Add, math.Sub, math.Mul, math.Equal, math.NotEqual, math.Select, math.BitwiseAnd, math.BitwiseOr,
-    math.BitwiseXor, math.BitwiseNot, math.ReduceSum, math.ReduceProd, math.CumSum, math.Square, math.MatMul,
+    math.BitwiseXor, math.BitwiseNot, math.ReduceSum, math.ReduceProd, math.CumSum, math.Square, math.Pow, math.MatMul,
     tensor.Trilu, tensor.Pad, tensor.DepthToSpace, tensor.SpaceToDepth,
 )  # fmt: skip
 """Ops that treat u64 and i64 alike, bit by bit."""

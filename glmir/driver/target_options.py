@@ -1,8 +1,8 @@
 """What the user says of targets: ``--precision``, ``--coreml-target``, ``--opset``, ``--image-input`` and so on."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 from ..backends.target import ImageInput, Precision, Sizes, TargetOptions
@@ -66,11 +66,13 @@ _IMAGE_FORM = "NAME=rgb|bgr|gray[:scale=NUMBER][:bias=NUMBER[,NUMBER,NUMBER]]"
 
 
 def _image_input(text: str) -> ImageInput:
-    """``NAME=COLOR:scale=S:bias=B``; numbers may be fractions, ``1/255``."""
+    """``NAME=COLOR:scale=S:bias=B``; numbers may be fractions, ``1/127.5``."""
     match = re.fullmatch(r"(.+)=(\w+)(?::scale=([^:=]+))?(?::bias=([^:=]+))?", text)
     if match is None or match[2] not in COLORS:
         raise InputError(f"--image-input takes {_IMAGE_FORM}, not {text!r}")
     name, color, scale, bias = match.groups()
+    if _number(scale or "1", text) == 0:
+        raise InputError(f"--image-input {text}: with a scale of 0 all images are the same")
     values = tuple(_number(part, text) for part in (bias or "0").split(","))
     if len(values) not in (1, 1 if color == "gray" else 3):
         raise InputError(f"--image-input {text}: {color} takes one bias{'' if color == 'gray' else ' or three'}")
@@ -78,7 +80,11 @@ def _image_input(text: str) -> ImageInput:
 
 
 def _number(part: str, text: str) -> float:
+    numerator, _, denominator = part.partition("/")
     try:
-        return float(Fraction(part.strip()))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise InputError(f"--image-input takes {_IMAGE_FORM}, not {text!r}") from None
+        number = float(numerator) / float(denominator or "1")
+    except (ValueError, ZeroDivisionError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"--image-input takes {_IMAGE_FORM}, not {text!r}")
+    return number

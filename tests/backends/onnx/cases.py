@@ -143,7 +143,7 @@ STRUCTURE: Mapping[str, Case] = {
     "reshape of moved symbols": Case(
         tensor.Reshape(argument(N, 6, M), None, (3, N, 2 * M)), "Shape Slice Slice Mul Concat Reshape"
     ),
-    "reshape of nothing": Case(tensor.Reshape(argument(0, 6), None, (3, 0)), "Reshape"),
+    "reshape of nothing": Case(tensor.Reshape(argument(0, 6), None, (3, 0)), "Identity"),
     "transpose": Case(tensor.Transpose(argument(2, 3, 4), (2, 0, 1)), "Transpose"),
     "transpose of a scalar": Case(tensor.Transpose(argument(), ()), "Identity"),
     "concat": Case(tensor.Concat((argument(2, 3), argument(2, N)), 1), "Concat"),

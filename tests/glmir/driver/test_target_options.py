@@ -38,12 +38,12 @@ def test_texts_are_read() -> None:
     options = parsed(
         precision="fp16",
         coreml_target="ios17",
-        image_inputs=["a=b=rgb:scale=1/255:bias=-0.5,0,1", "g=gray"],
+        image_inputs=["a=b=rgb:scale=1/127.5:bias=-0.5,0,1", "g=gray"],
         class_labels=["cat", "dog"],
     )
     assert options.precision is Precision.FP16
     assert options.coreml_target == 17
-    assert options.image_inputs == (ImageInput("a=b", "rgb", 1 / 255, (-0.5, 0.0, 1.0)), ImageInput("g", "gray"))
+    assert options.image_inputs == (ImageInput("a=b", "rgb", 1 / 127.5, (-0.5, 0.0, 1.0)), ImageInput("g", "gray"))
     assert options.class_labels == ("cat", "dog")
     assert parsed(class_labels=[3, 4]).class_labels == (3, 4)
 
@@ -55,6 +55,7 @@ def test_texts_are_read() -> None:
         ({"coreml_target": "ios3"}, "there is no Core ML target ios3; there are ios15, ios16, ios17, ios18"),
         ({"image_inputs": ["x"]}, "--image-input takes NAME=rgb|bgr|gray"),
         ({"image_inputs": ["x=cmyk"]}, "--image-input takes NAME=rgb|bgr|gray"),
+        ({"image_inputs": ["x=rgb:scale=1e999"]}, "--image-input takes NAME=rgb|bgr|gray"),
         ({"image_inputs": ["x=rgb:scale=1/0"]}, "--image-input takes NAME=rgb|bgr|gray"),
         ({"image_inputs": ["x=rgb:bias=1,2"]}, "rgb takes one bias or three"),
         ({"image_inputs": ["x=gray:bias=1,2,3"]}, "gray takes one bias"),
