@@ -1,4 +1,4 @@
-"""Real models as ONNX at every level and some opsets: what onnxruntime computes from the source, it computes from ours."""
+"""Real models as ONNX at every level and some opsets: onnxruntime computes from ours what it does from the source."""
 
 from pathlib import Path
 

@@ -83,7 +83,7 @@ ELEMENTWISE: Mapping[str, Case] = {
     "floor mod": Case(math.FloorMod(argument(9, dtype=I32), indices(2, -3, 5, 1, 7, -1, 2, 3, 4, dtype=I32)), "Mod"),
     "floor mod of floats": Case(
         math.FloorMod(argument(9), constant(np.linspace(-1, 1.5, 9, dtype=np.float32))),
-        "Mod Equal Not Less Less Xor And Add Where",
+        "Mod Equal Not Less Xor And Add Where",
     ),
     "fmod": Case(math.Fmod(argument(9), constant(np.linspace(-1, 1.5, 9, dtype=np.float32))), "Mod"),
     "rsqrt": Case(math.Rsqrt(math.Abs(argument(2, 3)).result), "Abs Sqrt Reciprocal"),
@@ -213,7 +213,7 @@ INDEXING: Mapping[str, Case] = {
         tensor.ScatterNd(argument(5, 3), constant(np.array([[1], [1]])), argument(2, 3), ScatterReduction.MAX),
         "ScatterND",
     ),
-    "one hot": Case(tensor.OneHot(indices(0, 3, -1, 9), weight(2), 4, 1), "OneHot"),
+    "one hot": Case(tensor.OneHot(argument(5, dtype=I64), weight(2), 4, 1), "OneHot"),
     "one hot by i32": Case(tensor.OneHot(argument(5, dtype=I32), weight(2), 4, 0), "Cast OneHot"),
     "one hot of truths": Case(
         tensor.OneHot(argument(5, dtype=I64), constant(np.array([True, False])), 4, 0),

@@ -85,7 +85,8 @@ def test_samples_are_the_same_in_every_run() -> None:
         np.testing.assert_array_equal(array, seeded_inputs(types)[name])
         assert array.dtype == types[name].dtype.numpy
     sets = list(sample_inputs(types))
-    assert [s["x"].shape for s in sets[::2]] == [(2, 3, size) for size in SYMBOL_SIZES]
+    small_batches = [(2, 3, size) for size in SYMBOL_SIZES]
+    assert [s["x"].shape for s in sets[::2]] == small_batches + [(size, 3, size) for size in SYMBOL_SIZES]
     assert sets[0]["i"].max() > 2 > sets[1]["i"].max()
     assert sets[0]["i"].shape == (2 * SYMBOL_SIZES[0],)
     assert len(list(sample_inputs({"b": types["b"]}))) == 1
