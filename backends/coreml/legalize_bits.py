@@ -8,12 +8,15 @@ from ...ops import math, tensor
 from ...ops.inference import broadcast
 from ...ops.math.logic import Bitwise
 from ...passes.lowering.building import folded, folded_reshape, insert_axis, scalar
+from ...passes.lowering.optional import bitwise_not_as_difference
 from ...passes.patterns import constant
 from ...rewriter import RuleSet
 from ...types import DType
 from .opsets import MAX_RANK
 
 RULES = RuleSet()
+
+RULES.on(math.BitwiseNot)(bitwise_not_as_difference)
 
 _HALF = 2**16
 _HALF_POWERS = np.left_shift(1, np.arange(16)).astype(np.int32)
@@ -64,12 +67,6 @@ def xor_as_sum(op: math.BitwiseXor) -> Op | None:
         return None
     common = math.BitwiseAnd(op.x, op.y).result
     return math.Add(math.Sub(op.x, common).result, math.Sub(op.y, common).result)
-
-
-@RULES.on(math.BitwiseNot)
-def not_as_difference(op: math.BitwiseNot) -> Op | None:
-    """not x -> -1 - x"""
-    return math.Sub(scalar(-1, op.x), op.x) if op.x.type.dtype is DType.I32 else None
 
 
 @RULES.on(math.ShiftLeft)

@@ -5,12 +5,19 @@ from ...opdef import ConstraintError, replace
 from ...ops import math, tensor
 from ...ops.enums import Activation
 from ...ops.inference import broadcast
+from ...ops.math.reduction import LogicalReduction
 from ...passes.lowering.building import expanded, scalar
+from ...passes.lowering.indexing import last_as_first_of_reversed
+from ...passes.lowering.optional import logical_reduction_as_extremum, select_of_truths
 from ...rewriter import RuleSet
 from ...types import DType
 from .emitters import TABLE
 
 RULES = RuleSet()
+
+RULES.on(LogicalReduction)(logical_reduction_as_extremum)
+RULES.on(math.Select)(select_of_truths)
+RULES.on(math.ArgReduction)(last_as_first_of_reversed)
 
 
 @RULES.on(tensor.Cast)
@@ -33,18 +40,6 @@ def bool_equality_as_xor(op: math.Equal) -> Op | None:
     return math.LogicalNot(math.LogicalXor(op.x, op.y).result) if op.x.type.dtype is DType.BOOL else None
 
 
-@RULES.on(math.ReduceAny)
-def any_as_maximum(op: math.ReduceAny) -> Op:
-    """reduce_any(x) -> reduce_max(cast(x, i32)) != 0"""
-    return tensor.Cast(math.ReduceMax(_as_i32(op.x), op.axes, op.keep_dims).result, DType.BOOL)
-
-
-@RULES.on(math.ReduceAll)
-def all_as_minimum(op: math.ReduceAll) -> Op:
-    """reduce_all(x) -> reduce_min(cast(x, i32)) != 0"""
-    return tensor.Cast(math.ReduceMin(_as_i32(op.x), op.axes, op.keep_dims).result, DType.BOOL)
-
-
 @RULES.on(math.Div)
 def division_of_magnitudes(op: math.Div) -> Op | None:
     """x / y -> sign(x) * sign(y) * (|x| / |y|) for integers"""
@@ -52,25 +47,6 @@ def division_of_magnitudes(op: math.Div) -> Op | None:
         return None
     quotient = math.Div(math.Abs(op.x).result, math.Abs(op.y).result).result
     return math.Mul(math.Mul(math.Sign(op.x).result, math.Sign(op.y).result).result, quotient)
-
-
-@RULES.on(math.ArgReduction)
-def last_as_first_of_reversed(op: math.ArgReduction) -> Op | None:
-    """arg_max(x, select_last) -> dim - 1 - arg_max(reverse(x))"""
-    size = op.x.type.shape[op.axis]
-    if not op.select_last or not isinstance(size, int):
-        return None
-    first = replace(op, x=tensor.Reverse(op.x, (op.axis,)).result, select_last=False).result
-    return math.Sub(scalar(size - 1, first), first)
-
-
-@RULES.on(math.Select)
-def bool_select_as_logic(op: math.Select) -> Op | None:
-    """select(c, x, y) -> (c and x) or (not c and y) for truth values"""
-    if op.x.type.dtype is not DType.BOOL:
-        return None
-    first = math.LogicalAnd(op.condition, op.x).result
-    return math.LogicalOr(first, math.LogicalAnd(math.LogicalNot(op.condition).result, op.y).result)
 
 
 @RULES.on(math.Select)
@@ -121,7 +97,3 @@ def _cast(operand: object, dtype: DType, other: DType) -> object:
     if isinstance(operand, Value) and operand.type.dtype is dtype:
         return tensor.Cast(operand, other).result
     return operand
-
-
-def _as_i32(x: Value) -> Value:
-    return tensor.Cast(x, DType.I32).result

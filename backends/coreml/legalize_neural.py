@@ -7,11 +7,26 @@ from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...ops.enums import Layout
-from ...passes.lowering.building import drop_axis, folded, folded_reshape, insert_axis
+from ...passes.lowering.building import folded_reshape, insert_axis
+from ...passes.lowering.normalization import affine
+from ...passes.lowering.optional import (
+    group_norm_as_instance_norm,
+    layer_norm_and_affine,
+    linear_as_product,
+    log_softmax_as_difference,
+    per_channel,
+    with_last_axes_exchanged,
+)
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet
 
 RULES = RuleSet()
+
+RULES.on(nn.LogSoftmax)(log_softmax_as_difference)
+RULES.on(nn.LayerNorm)(layer_norm_and_affine)
+RULES.on(nn.GroupNorm)(group_norm_as_instance_norm)
+# A computed weight, or many axes.
+RULES.on(nn.Linear)(linear_as_product)
 
 EXACT_PRODUCTS = 2**22
 """Products of integers are formed one by one up to this number."""
@@ -38,27 +53,8 @@ def p_relu_of_one_slope(op: nn.PRelu) -> Op | None:
     return nn.LeakyRelu(op.x, float(slope.flat[0]))
 
 
-@RULES.on(nn.LogSoftmax)
-def log_softmax_as_difference(op: nn.LogSoftmax) -> Op:
-    """log_softmax(x) -> y - log(reduce_sum(exp(y))) with y = x - reduce_max(x)"""
-    shifted = math.Sub(op.x, math.ReduceMax(op.x, (op.axis,), True).result).result
-    total = math.ReduceSum(math.Exp(shifted).result, (op.axis,), True).result
-    return math.Sub(shifted, math.Log(total).result)
-
-
-@RULES.on(nn.LayerNorm)
-def layer_norm_and_affine(op: nn.LayerNorm) -> Op | None:
-    """layer_norm(x, s, b) -> layer_norm(x) * s + b"""
-    if op.scale is None and op.bias is None:
-        return None
-    y: Op = replace(op, scale=None, bias=None)
-    if op.scale is not None:
-        y = math.Mul(y.result, op.scale)
-    return y if op.bias is None else math.Add(y.result, op.bias)
-
-
 @RULES.on(nn.InstanceNorm)
-def instance_norm_and_affine(op: nn.InstanceNorm) -> Op | None:
+def instance_norm_and_affine(op: nn.InstanceNorm) -> Value | None:
     """instance_norm(x, s, b) -> instance_norm(x, 1, 0) * s + b, for computed parameters"""
     channels = op.channels
     if constant_array(op.scale) is not None and constant_array(op.bias) is not None:
@@ -66,7 +62,7 @@ def instance_norm_and_affine(op: nn.InstanceNorm) -> Op | None:
     if op.layout is not Layout.NCHW or not isinstance(channels, int):
         return None
     plain = replace(op, scale=_filled(op.x, channels, 1), bias=_filled(op.x, channels, 0))
-    return _affine(plain.result, op.scale, op.bias)
+    return affine(plain.result, *(per_channel(p, op.x.type.rank) for p in (op.scale, op.bias)))
 
 
 @RULES.on(nn.InstanceNorm)
@@ -78,27 +74,8 @@ def instance_norm_of_three_axes(op: nn.InstanceNorm) -> Op | None:
     return tensor.Reshape(replace(op, x=folded_reshape(op.x, (n, c, product(space)))).result, None, op.x.type.shape)
 
 
-@RULES.on(nn.GroupNorm)
-def group_norm_as_instance_norm(op: nn.GroupNorm) -> Op | None:
-    """group_norm(x, s, b) -> reshape(instance_norm(reshape(x, [n, groups, rest]), 1, 0)) * s + b"""
-    if op.layout is not Layout.NCHW:
-        return None
-    n, *rest = op.x.type.shape
-    grouped = folded_reshape(op.x, (n, op.groups, product(rest) // op.groups))
-    ones, zeros = _filled(op.x, op.groups, 1), _filled(op.x, op.groups, 0)
-    y = folded_reshape(nn.InstanceNorm(grouped, ones, zeros, op.epsilon).result, op.x.type.shape)
-    return _affine(y, op.scale, op.bias)
-
-
 def _filled(like: Value, count: int, number: float) -> Value:
     return constant(np.full(count, number, like.type.dtype.numpy))
-
-
-def _affine(x: Value, scale: Value, bias: Value) -> Op:
-    """``x`` scaled and shifted channel by channel."""
-    space = (1,) * (x.type.rank - 2)
-    factor, offset = (folded_reshape(v, (*v.type.shape, *space)) for v in (scale, bias))
-    return math.Add(math.Mul(x, factor).result, offset)
 
 
 @RULES.on(nn.LocalResponseNorm)
@@ -111,16 +88,6 @@ def local_response_norm_of_four_axes(op: nn.LocalResponseNorm) -> Op | None:
     return tensor.Reshape(flat.result, None, op.x.type.shape)
 
 
-@RULES.on(nn.Linear)
-def linear_as_matmul(op: nn.Linear) -> Op | Value:
-    """linear(x, w, b) -> mat_mul(x, transpose(w)) + b, for a computed w, or many axes"""
-    x = op.x if op.x.type.rank > 1 else insert_axis(op.x, 0)
-    y = math.MatMul(x, op.weight, transpose_y=True).result
-    if op.x.type.rank == 1:
-        y = drop_axis(y, 0)
-    return y if op.bias is None else math.Add(y, op.bias, op.activation)
-
-
 @RULES.on(math.MatMul)
 def integer_mat_mul_as_sum(op: math.MatMul) -> Op | None:
     """mat_mul(x, y) -> reduce_sum(x[..., m, k, 1] * y[..., 1, k, n], k) for integers, small enough"""
@@ -130,12 +97,7 @@ def integer_mat_mul_as_sum(op: math.MatMul) -> Op | None:
     count = product(op.result.type.shape) * inner
     if isinstance(count, int) and count > EXACT_PRODUCTS:
         return None
-    x = _swapped(op.x) if op.transpose_x else op.x
-    y = _swapped(op.y) if op.transpose_y else op.y
+    x = with_last_axes_exchanged(op.x) if op.transpose_x else op.x
+    y = with_last_axes_exchanged(op.y) if op.transpose_y else op.y
     products = math.Mul(insert_axis(x, x.type.rank), insert_axis(y, y.type.rank - 2)).result
     return math.ReduceSum(products, (products.type.rank - 2,), False)
-
-
-def _swapped(x: Value) -> Value:
-    rank = x.type.rank
-    return folded(tensor.Transpose(x, (*range(rank - 2), rank - 1, rank - 2)))

@@ -5,63 +5,26 @@ from typing import TypeVar
 from ...dims import product
 from ...ir import Op, Value
 from ...opdef import replace
-from ...ops import math, nn, tensor
-from ...ops.enums import Activation, CoordinateTransform, Layout
+from ...ops import math, nn
+from ...ops.enums import CoordinateTransform, Layout
 from ...ops.nn.windows import spatial_sizes
+from ...passes.lowering.activations import split_off_activation
 from ...passes.lowering.building import folded_reshape, pad_axes, slice_axes
-from ...passes.lowering.resize import resized_axes
+from ...passes.lowering.layouts import channels_first
+from ...passes.lowering.resampling import convention
+from ...passes.lowering.resize import resize_of_nothing, resized_axes
 from ...passes.lowering.spatial import floor_padding
 from ...passes.patterns import constant_array
 from ...rewriter import RuleSet
-from .resampling import convention
 
 RULES = RuleSet()
 
-SpatialOp = (
-    nn.Convolution
-    | nn.Pool
-    | nn.LocalResponseNorm
-    | nn.InstanceNorm
-    | nn.GroupNorm
-    | tensor.DepthToSpace
-    | tensor.SpaceToDepth
-)
 PoolT = TypeVar("PoolT", bound=nn.Pool)
 
-
-@RULES.on(Op)
-def channels_first(op: Op) -> Value | None:
-    """op(x, nhwc) -> transpose(op(transpose(x), nchw))"""
-    if not isinstance(op, SpatialOp) or op.layout is Layout.NCHW:
-        return None
-    rank = op.x.type.rank
-    moved = replace(op, x=tensor.Transpose(op.x, (0, rank - 1, *range(1, rank - 1))).result, layout=Layout.NCHW)
-    return tensor.Transpose(moved.result, (0, *range(2, rank), 1)).result
-
-
-@RULES.on(nn.Conv)
-def activation_behind_conv(op: nn.Conv) -> Op | None:
-    """conv(x, activation=f) -> f(conv(x))"""
-    return _split_activation(op)
-
-
-@RULES.on(nn.ConvTranspose)
-def activation_behind_conv_transpose(op: nn.ConvTranspose) -> Op | None:
-    """conv_transpose(x, activation=f) -> f(conv_transpose(x))"""
-    return _split_activation(op)
-
-
-@RULES.on(nn.Linear)
-def activation_behind_linear(op: nn.Linear) -> Op | None:
-    """linear(x, activation=f) -> f(linear(x))"""
-    return _split_activation(op)
-
-
-def _split_activation(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> Op | None:
-    if op.activation is Activation.NONE:
-        return None
-    plain = replace(op, activation=Activation.NONE).result
-    return nn.Relu(plain) if op.activation is Activation.RELU else nn.Relu6(plain)
+RULES.on(Op)(channels_first)
+RULES.on(nn.Conv)(split_off_activation)
+RULES.on(nn.ConvTranspose)(split_off_activation)
+RULES.on(nn.Linear)(split_off_activation)
 
 
 @RULES.on(nn.Conv)
@@ -132,10 +95,7 @@ def _without_ceil(op: PoolT) -> PoolT | None:
     return replace(op, padding=(*low, *high), ceil_mode=False)
 
 
-@RULES.on(nn.Resize)
-def resize_of_nothing(op: nn.Resize) -> Value | None:
-    """resize(x) -> x, when no axis changes"""
-    return None if resized_axes(op) else op.x
+RULES.on(nn.Resize)(resize_of_nothing)
 
 
 @RULES.on(nn.Resize)

@@ -6,19 +6,25 @@ from ...dims import known_equal, product
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, tensor
-from ...ops.enums import ChannelOrder, Layout, PadMode
+from ...ops.enums import PadMode
+from ...passes.canonicalization.rules.structure import concat_empty
 from ...passes.lowering.building import concat, folded, folded_reshape, insert_axis, scalar, slice_axes
 from ...passes.lowering.indexing import gather_elements_of_part
 from ...passes.lowering.materialize_shapes import dim_at, dim_value
+from ...passes.lowering.optional import depth_to_space_as_transpose, space_to_depth_as_transpose
 from ...passes.lowering.structure import pad_as_concat, pad_as_gather
 from ...passes.patterns import constant, constant_array
 from ...rewriter import Replacement, RuleSet
-from ...types import DType, Shape
+from ...types import DType
 
 RULES = RuleSet()
 
 # Gathers along any axis are legal: only what is not as large as the data has to be cut.
 RULES.on(tensor.GatherElements)(gather_elements_of_part)
+RULES.on(tensor.DepthToSpace)(depth_to_space_as_transpose)
+RULES.on(tensor.SpaceToDepth)(space_to_depth_as_transpose)
+# Programs have no tensors without elements, which models do join where nobody has canonicalised them.
+RULES.on(tensor.Concat)(concat_empty)
 
 
 @RULES.on(Op)
@@ -154,32 +160,6 @@ def top_k_of_sorted(op: math.TopK) -> tuple[Value, ...] | None:
 def scalar_vector(number: int, like: Value) -> Value:
     """A constant vector of one element, of the dtype of ``like``."""
     return constant(np.array([number], like.type.dtype.numpy))
-
-
-@RULES.on(tensor.DepthToSpace)
-def depth_to_space_as_transpose(op: tensor.DepthToSpace) -> Op | None:
-    """depth_to_space(x) -> reshape(transpose(reshape(x))) where the dtype is no float"""
-    if op.x.type.dtype.is_float or op.layout is not Layout.NCHW:
-        return None
-    n, c, h, w = op.x.type.shape
-    b, depth = op.block, c // op.block**2
-    shape: Shape = (n, depth, b, b, h, w)
-    order = (0, 1, 4, 2, 5, 3)
-    if op.order is ChannelOrder.DCR:
-        shape, order = (n, b, b, depth, h, w), (0, 3, 4, 1, 5, 2)
-    moved = tensor.Transpose(folded_reshape(op.x, shape), order).result
-    return tensor.Reshape(moved, None, op.result.type.shape)
-
-
-@RULES.on(tensor.SpaceToDepth)
-def space_to_depth_as_transpose(op: tensor.SpaceToDepth) -> Op | None:
-    """space_to_depth(x) -> reshape(transpose(reshape(x))) where the dtype is no float"""
-    if op.x.type.dtype.is_float or op.layout is not Layout.NCHW:
-        return None
-    n, c, h, w = op.x.type.shape
-    b = op.block
-    moved = tensor.Transpose(folded_reshape(op.x, (n, c, h // b, b, w // b, b)), (0, 3, 5, 1, 2, 4)).result
-    return tensor.Reshape(moved, None, op.result.type.shape)
 
 
 @RULES.on(tensor.OneHot)

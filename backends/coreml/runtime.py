@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...dims import Dim, symbol
 from ...types import Array, DType, TensorType
-from . import executor
-from .executor.package import Feature
 from .names import SOURCE_NAME
+
+if TYPE_CHECKING:
+    # Compiling needs none of it.
+    from .executor import Package
+    from .executor.package import Feature
 
 _DTYPES = {"fp16": DType.F16, "fp32": DType.F32, "i32": DType.I32, "i8": DType.I8}
 
@@ -18,6 +22,9 @@ def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
     Names are the source's where the package tells them, and an input without axes may stand for one with one.
     Raises InputError for inputs that do not fit, GlmirError for a package that is malformed or not executable.
     """
+    # Like a runtime's package: loaded by who runs something.
+    from . import executor
+
     names = _source_names(executor.load(path))
     identifiers = {source: identifier for identifier, source in names.items()}
     given = {identifiers.get(name, name): array.reshape(array.shape or (1,)) for name, array in inputs.items()}
@@ -27,18 +34,20 @@ def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
 
 def input_types(path: Path) -> dict[str, TensorType]:
     """The types of the package's inputs by name, with a symbol of its own for every dim that varies."""
+    from . import executor
+
     package = executor.load(path)
     names, features = _source_names(package), package.interface.inputs.values()
     return {names.get(f.name, f.name): TensorType(_DTYPES[f.kind], _dims(f)) for f in features}
 
 
-def _source_names(package: executor.Package) -> dict[str, str]:
+def _source_names(package: "Package") -> dict[str, str]:
     """What the inputs and outputs are called in the source, by their identifiers, where that is something else."""
     entries = package.metadata.items()
     return {key.removeprefix(SOURCE_NAME): name for key, name in entries if key.startswith(SOURCE_NAME)}
 
 
-def _dims(feature: Feature) -> tuple[Dim, ...]:
+def _dims(feature: "Feature") -> tuple[Dim, ...]:
     return tuple(
         symbol(f"{feature.name}_dim{axis}") if feature.varies(axis) else size for axis, size in enumerate(feature.shape)
     )

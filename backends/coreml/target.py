@@ -1,6 +1,8 @@
 """Core ML as a target of the driver."""
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from ...errors import InputError
 from ...ops.enums import Layout
@@ -15,7 +17,6 @@ from .emitters import TABLE
 from .legalize import legalize_coreml, rules_for
 from .opsets import DEFAULT_VERSION, OPSETS, version_flag
 from .serializer import serialize
-from .validation import problems
 
 REPRESENTED = {
     **dict.fromkeys((DType.I64, DType.U64, DType.U32, DType.I16, DType.U16, DType.I8, DType.U8), DType.I32),
@@ -56,6 +57,14 @@ def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
         is_folder=True,
         newer=newer if may_be_newer and version + 1 in OPSETS else None,
     )
+
+
+def problems(artifact: Path) -> Sequence[str]:
+    """Sentences on what Core ML's tools would refuse in a package."""
+    # Only --verify asks.
+    from . import validation
+
+    return validation.problems(artifact)
 
 
 def _pipeline(options: TargetOptions, precision: Precision, version: int) -> Pipeline:

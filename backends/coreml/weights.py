@@ -13,7 +13,7 @@ import numpy as np
 
 from ...ir import Array
 from ...types import DType
-from ..flatbuffer import write_array
+from ..array_bytes import write_array
 
 ALIGNMENT = 64
 VERSION = 2

@@ -44,7 +44,7 @@ from .tables import (
     union,
     vector,
 )
-from .writer import MAX_BYTES, BufferTooLargeError, to_bytes, write, write_array
+from .writer import MAX_BYTES, BufferTooLargeError, to_bytes, write
 
 __all__ = [
     "BOOL",
@@ -76,5 +76,4 @@ __all__ = [
     "union",
     "vector",
     "write",
-    "write_array",
 ]

@@ -9,15 +9,11 @@ import io
 import struct
 from typing import BinaryIO
 
-import numpy as np
-
+from ..array_bytes import write_array
 from .tables import OFFSET, Array, ArrayField, Table
 
 MAX_BYTES = 2**31 - 1
 """Readers refuse a longer buffer: offsets are 32 bits wide, some of them signed."""
-
-BLOCK_BYTES = 2**24
-"""How much of a strided array is copied at a time."""
 
 
 class BufferTooLargeError(ValueError):
@@ -53,18 +49,6 @@ def to_bytes(root: Table, *, file_identifier: bytes = b"") -> bytes:
     stream = io.BytesIO()
     write(root, stream, file_identifier=file_identifier)
     return stream.getvalue()
-
-
-def write_array(elements: Array, stream: BinaryIO) -> None:
-    """Writes the little-endian bytes of an array in C order. A strided array is copied, a few megabytes at a time."""
-    blocks = [elements]
-    if not elements.flags.c_contiguous:
-        elements = elements.squeeze()
-        rows = max(1, BLOCK_BYTES * len(elements) // elements.nbytes)
-        blocks = [elements[start : start + rows] for start in range(0, len(elements), rows)]
-    for block in blocks:
-        contiguous = np.ascontiguousarray(block, block.dtype.newbyteorder("<"))
-        stream.write(contiguous.reshape(-1).view(np.uint8).data)
 
 
 def padding_before(end: int, align: int) -> int:

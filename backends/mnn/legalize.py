@@ -13,6 +13,7 @@ from ...passes.lowering import (
     resize_at_run_time,
     spatial,
     structure,
+    updates,
 )
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
@@ -52,6 +53,7 @@ RULES = RuleSet(
     # Only what a kernel cannot do although it is given the sizes.
     resize_at_run_time.RULES,
     structure.RULES,
+    updates.RULES,
     only=lambda op: not TABLE.is_legal(op),
 )
 """Tried in this order, and only on ops that no emitter takes."""

@@ -9,12 +9,18 @@ from ...ops.enums import Activation, GeluForm
 from ...ops.inference import broadcast
 from ...ops.math.logic import Comparison
 from ...passes.lowering.building import expanded, folded, scalar
+from ...passes.lowering.optional import floor_mod_as_fmod, maximum_as_select, minimum_as_select
 from ...passes.patterns import constant, either_order
 from ...rewriter import RuleSet
 from ...types import DType, Shape, TensorType
 from .emitters.elementwise import PIECE_BITS
 
 RULES = RuleSet()
+
+# Of integers the runtime finds the larger in single precision.
+RULES.on(math.Maximum)(maximum_as_select)
+RULES.on(math.Minimum)(minimum_as_select)
+RULES.on(math.FloorMod)(floor_mod_as_fmod)
 
 
 @RULES.on(math.Round)
@@ -31,8 +37,8 @@ def round_half_to_even(op: math.Round) -> Value:
 
 
 # Phi(x) as sigmoid(x * p(x**2)), lowest power first. That of the form with tanh is exact; of the other it is fitted, by
-# iterated least squares, for the least error of x * Phi(x), 3.0e-6. The runtime's own kernels are the form with tanh for
-# both, up to 6e-4 off, and one that calls erf for every element; this takes as long as the first.
+# iterated least squares, for the least error of x * Phi(x), 3.0e-6. The runtime's own kernels are the form with tanh
+# for both, up to 6e-4 off, and one that calls erf for every element; this takes as long as the first.
 _PHI = {
     GeluForm.ERF: (1.59565628, 0.072937578, -2.49721634e-04, -6.11623473e-05, 2.23818392e-06),
     GeluForm.TANH: (1.5957691216, 0.0713548163),
@@ -73,36 +79,12 @@ def _is_integer(op: Op) -> bool:
     return op.operands[0].type.dtype is DType.I32
 
 
-@RULES.on(math.Maximum)
-def maximum_as_select(op: math.Maximum) -> Op | None:
-    """max(x, y) -> select(x > y, x, y) for integers, of which the runtime finds the larger in single precision"""
-    return math.Select(math.Greater(op.x, op.y).result, op.x, op.y) if _is_integer(op) else None
-
-
-@RULES.on(math.Minimum)
-def minimum_as_select(op: math.Minimum) -> Op | None:
-    """min(x, y) -> select(x < y, x, y) for integers"""
-    return math.Select(math.Less(op.x, op.y).result, op.x, op.y) if _is_integer(op) else None
-
-
 @RULES.on(math.Abs)
 def abs_as_select(op: math.Abs) -> Op | None:
     """abs(x) -> select(x > 0, x, -x) for integers"""
     if not _is_integer(op):
         return None
     return math.Select(math.Greater(op.x, scalar(0, op.x)).result, op.x, math.Neg(op.x).result)
-
-
-@RULES.on(math.FloorMod)
-def floor_mod_as_fmod(op: math.FloorMod) -> Op | None:
-    """floor_mod(x, y) -> r + y where r = fmod(x, y) is not 0 and the signs of r and y differ, else r, for floats"""
-    if not op.x.type.dtype.is_float:
-        return None
-    rest = math.Fmod(op.x, op.y).result
-    zero = scalar(0, rest)
-    differs = math.NotEqual(math.Less(rest, zero).result, math.Less(op.y, zero).result).result
-    is_off = math.LogicalAnd(math.NotEqual(rest, zero).result, differs).result
-    return math.Select(is_off, math.Add(rest, op.y).result, rest)
 
 
 @RULES.on(math.ShiftLeft)

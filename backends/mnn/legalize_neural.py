@@ -8,22 +8,20 @@ from ...opdef import replace
 from ...ops import math, nn
 from ...ops.enums import Activation
 from ...passes.lowering.building import expanded
+from ...passes.lowering.optional import linear_as_product, log_softmax_as_difference
 from ...passes.patterns import constant, constant_array, reshape
 from ...rewriter import RuleSet
 from .emitters.neural import has_plain_batches
 
 RULES = RuleSet()
 
+RULES.on(nn.LogSoftmax)(log_softmax_as_difference)
+
 
 @RULES.on(nn.Linear)
 def linear_of_computed_weight(op: nn.Linear) -> Value | None:
     """linear(x, w) -> matmul(x, transpose(w)) + bias, w not constant"""
-    if constant_array(op.weight) is not None:
-        return None
-    x = op.x if op.x.type.rank > 1 else reshape(op.x, (1, *op.x.type.shape))
-    bias = constant(np.zeros(1, np.float32)) if op.bias is None else op.bias
-    biased = math.Add(math.MatMul(x, op.weight, transpose_y=True).result, bias, op.activation).result
-    return reshape(biased, op.result.type.shape)
+    return None if constant_array(op.weight) is not None else linear_as_product(op)
 
 
 @RULES.on(nn.Linear)
@@ -33,14 +31,6 @@ def linear_of_computed_bias(op: nn.Linear) -> Op | None:
         return None
     unbiased = replace(op, bias=None, activation=Activation.NONE)
     return math.Add(unbiased.results[0], op.bias, op.activation)
-
-
-@RULES.on(nn.LogSoftmax)
-def log_softmax_as_difference(op: nn.LogSoftmax) -> Op:
-    """log_softmax(x) -> z - log(sum(exp(z))) with z = x - max(x)"""
-    shifted = math.Sub(op.x, math.ReduceMax(op.x, (op.axis,), keep_dims=True).result).result
-    total = math.ReduceSum(math.Exp(shifted).result, (op.axis,), keep_dims=True).result
-    return math.Sub(shifted, math.Log(total).result)
 
 
 @RULES.on(nn.Linear)

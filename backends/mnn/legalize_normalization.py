@@ -3,26 +3,22 @@
 from ...dims import product
 from ...ir import Op, Value
 from ...opdef import replace
-from ...ops import math, nn
+from ...ops import nn
 from ...ops.enums import Layout
 from ...passes.lowering.building import folded_reshape
+from ...passes.lowering.normalization import affine
+from ...passes.lowering.optional import layer_norm_and_affine
 from ...rewriter import RuleSet
 
 RULES = RuleSet()
 
-
-@RULES.on(nn.LayerNorm)
-def layer_norm_of_other_parameters(op: nn.LayerNorm) -> Op | Value | None:
-    """layer_norm(x, scale, bias) -> layer_norm(x) * scale + bias"""
-    if op.scale is None and op.bias is None:
-        return None
-    return _affine(replace(op, scale=None, bias=None).result, op.scale, op.bias)
+RULES.on(nn.LayerNorm)(layer_norm_and_affine)
 
 
 @RULES.on(nn.RmsNorm)
 def rms_norm_of_other_scale(op: nn.RmsNorm) -> Op | Value | None:
     """rms_norm(x, scale) -> rms_norm(x) * scale"""
-    return None if op.scale is None else _affine(replace(op, scale=None).result, op.scale, None)
+    return None if op.scale is None else affine(replace(op, scale=None).result, op.scale, None)
 
 
 @RULES.on(nn.InstanceNorm)
@@ -44,9 +40,4 @@ def _normalized(op: nn.InstanceNorm | nn.GroupNorm, groups: object) -> Value | N
     rows = folded_reshape(op.x, (shape[0] * groups, shape[1] // groups * product(shape[2:])))
     standard = folded_reshape(nn.LayerNorm(rows, None, None, 1, op.epsilon).result, shape)
     column = (shape[1], *(1,) * (len(shape) - 2))
-    return _affine(standard, folded_reshape(op.scale, column), folded_reshape(op.bias, column))
-
-
-def _affine(x: Value, scale: Value | None, bias: Value | None) -> Value:
-    scaled = x if scale is None else math.Mul(x, scale).result
-    return scaled if bias is None else math.Add(scaled, bias).result
+    return affine(standard, folded_reshape(op.scale, column), folded_reshape(op.bias, column))

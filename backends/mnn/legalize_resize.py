@@ -1,7 +1,5 @@
 """Rules that bring what is resized to the height and width of an image."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ...dims import Dim, product
@@ -9,7 +7,7 @@ from ...ir import Value
 from ...opdef import replace
 from ...ops import math, nn
 from ...passes.lowering.building import concat, folded_reshape, slice_axes
-from ...passes.lowering.resize import resized_axes
+from ...passes.lowering.resize import resize_of_nothing, resized_along, resized_axes
 from ...passes.patterns import constant
 from ...rewriter import RuleSet
 from .resampling import sampling
@@ -17,10 +15,7 @@ from .resampling import sampling
 RULES = RuleSet()
 
 
-@RULES.on(nn.Resize)
-def resize_of_nothing(op: nn.Resize) -> Value | None:
-    """resize(x) -> x, when no axis changes"""
-    return None if resized_axes(op) else op.x
+RULES.on(nn.Resize)(resize_of_nothing)
 
 
 @RULES.on(nn.Resize)
@@ -30,14 +25,7 @@ def resize_of_many_axes(op: nn.Resize) -> Value | None:
     if sampling(op) is None or len(axes) < 2 or axes == (rank - 2, rank - 1):
         return None
     last = axes[-2:] if axes[-2:] == (rank - 2, rank - 1) else axes[-1:]
-    return _restricted(op, _restricted(op, op.x, last), axes[: -len(last)])
-
-
-def _restricted(op: nn.Resize, x: Value, axes: Sequence[int]) -> Value:
-    """``x`` resized as by ``op``, but along ``axes`` only."""
-    shape = tuple(op.shape[a] if a in axes else d for a, d in enumerate(x.type.shape))
-    scales = tuple(s if a in axes else 1.0 for a, s in enumerate(op.scales))
-    return replace(op, x=x, shape=shape, scales=scales).result
+    return resized_along(op, resized_along(op, op.x, last), axes[: -len(last)])
 
 
 @RULES.on(nn.Resize)

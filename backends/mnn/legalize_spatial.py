@@ -7,7 +7,7 @@ from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...ops.enums import Activation, Layout
-from ...passes.layout.channels_last import to_channels_first, to_channels_last
+from ...passes.lowering import layouts
 from ...passes.lowering.building import folded, folded_reshape, pad_axes, slice_axes
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet
@@ -74,19 +74,10 @@ def _becomes_conv(op: nn.ConvTranspose) -> bool:
 @RULES.on(nn.ConvTranspose)
 def conv_transpose_channels_last(op: nn.ConvTranspose) -> Value | None:
     """conv_transpose(x) -> transpose(conv_transpose(transpose(x))), which becomes a conv"""
-    if not _becomes_conv(op) or op.layout is not Layout.NCHW:
-        return None
-    rank = op.x.type.rank
-    last = replace(op, x=tensor.Transpose(op.x, to_channels_last(rank)).result, layout=Layout.NHWC)
-    return tensor.Transpose(last.result, to_channels_first(rank)).result
+    return layouts.channels_last(op) if _becomes_conv(op) else None
 
 
 @RULES.on(Op)
 def channels_first(op: Op) -> Value | None:
     """op(x, layout = nhwc) -> transpose(op(transpose(x), layout = nchw))"""
-    if getattr(op, "layout", None) is not Layout.NHWC or (isinstance(op, nn.ConvTranspose) and _becomes_conv(op)):
-        return None
-    x = op.operands[0]
-    rank = x.type.rank
-    first = replace(op, x=tensor.Transpose(x, to_channels_first(rank)).result, layout=Layout.NCHW)
-    return tensor.Transpose(first.results[0], to_channels_last(rank)).result
+    return None if isinstance(op, nn.ConvTranspose) and _becomes_conv(op) else layouts.channels_first(op)

@@ -8,10 +8,9 @@ import numpy as np
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, tensor
-from ...ops.enums import Layout
-from ...passes.layout.channels_last import to_channels_first, to_channels_last
 from ...passes.lowering.building import drop_axis, expanded, folded, scalar, slice_axes
 from ...passes.lowering.materialize_shapes import dim_at, dim_value
+from ...passes.lowering.optional import depth_to_space_as_transpose, space_to_depth_as_transpose
 from ...passes.patterns import constant, reshape
 from ...rewriter import RuleSet
 from ...types import DType
@@ -20,9 +19,13 @@ from .emitters.structure import has_plain_bounds
 
 RULES = RuleSet()
 
+# The runtime joins its own ops wrongly with what moves elements before and behind them, and they take it longer.
+RULES.on(tensor.SpaceToDepth)(space_to_depth_as_transpose)
+RULES.on(tensor.DepthToSpace)(depth_to_space_as_transpose)
+
 
 @RULES.on(tensor.Slice)
-def backward_slice(op: tensor.Slice) -> Op | None:
+def backward_slice(op: tensor.Slice) -> Op | Value | None:
     """slice(x, stride = -k) -> slice(reverse(slice(x, the run of elements that it passes)), stride = k)"""
     axes = [a for a, stride in enumerate(op.strides) if stride < 0]
     if not axes:
@@ -33,9 +36,8 @@ def backward_slice(op: tensor.Slice) -> Op | None:
     lengths = [op.starts[a] - first + 1 for a, first in zip(axes, firsts, strict=True)]
     passed = slice_axes(op.x, axes, firsts, lengths)
     starts = tuple(0 if a in axes else start for a, start in enumerate(op.starts))
-    return replace(
-        op, x=tensor.Reverse(passed, tuple(axes)).result, starts=starts, strides=tuple(abs(s) for s in op.strides)
-    )
+    reversed_ = tensor.Reverse(passed, tuple(axes)).result
+    return slice_axes(reversed_, range(len(starts)), starts, op.sizes, [abs(s) for s in op.strides])
 
 
 @RULES.on(tensor.DynamicSlice)
@@ -159,22 +161,3 @@ def reduction_of_no_elements(op: math.Reduction) -> Value | None:
     if dtype.is_integer and not isfinite(number):
         number = dtype.lowest if number < 0 else dtype.highest
     return expanded(scalar(number, op.x), op.result.type.shape)
-
-
-@RULES.on(tensor.DepthToSpace)
-def depth_to_space_channels_first(op: tensor.DepthToSpace) -> Op | None:
-    """depth_to_space(x, nhwc) -> transpose(depth_to_space(transpose(x), nchw))"""
-    return _channels_first(op)
-
-
-@RULES.on(tensor.SpaceToDepth)
-def space_to_depth_channels_first(op: tensor.SpaceToDepth) -> Op | None:
-    """space_to_depth(x, nhwc) -> transpose(space_to_depth(transpose(x), nchw))"""
-    return _channels_first(op)
-
-
-def _channels_first(op: tensor.DepthToSpace | tensor.SpaceToDepth) -> Op | None:
-    if op.layout is not Layout.NHWC:
-        return None
-    first = replace(op, x=tensor.Transpose(op.x, to_channels_first(4)).result, layout=Layout.NCHW)
-    return tensor.Transpose(first.result, to_channels_last(4))

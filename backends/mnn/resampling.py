@@ -6,19 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dims import Dim, is_nonnegative, known_equal
-from ...ir import Value
 from ...ops import nn
 from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
-from ...passes.lowering.resize import resized_axes
-from ...types import DType, TensorType
+from ...passes.lowering.resampling import blurs, comparable_sizes, nearest_neighbours, scale_is_size_ratio
+from ...passes.lowering.resize import is_crop, resized_axes
 from .schema_enums import CoordinateTransformationMode as Mode
 
 NEAREST_BELOW, LINEAR, CUBIC, NEAREST = 1, 2, 3, 4
 """The numbers of the runtime's kernels: the neighbour before a coordinate, interpolation, the nearest neighbour."""
-
-PROVEN_SIZE = 4096
-"""Nearest neighbours at integer scales are compared up to this input size when the size is symbolic."""
 
 CUBIC_COEFFICIENT = -0.75
 
@@ -46,7 +41,7 @@ _NEAREST_CANDIDATES = tuple(
 def sampling(op: nn.Resize) -> Sampling | None:
     """What gives the op's coordinates along every resized axis; None when nothing does."""
     axes = resized_axes(op)
-    if op.antialias and not all(_is_enlarged(op, a) for a in axes):
+    if is_crop(op) or blurs(op):
         return None
     if op.mode is ResizeMode.NEAREST:
         return next((s for s in _NEAREST_CANDIDATES if all(_matches_nearest(op, a, s) for a in axes)), None)
@@ -61,40 +56,13 @@ def sampling(op: nn.Resize) -> Sampling | None:
 def _interpolation_mode(op: nn.Resize, axes: tuple[int, ...]) -> Mode | None:
     if op.transform is CoordinateTransform.ALIGN_CORNERS:
         return Mode.ALIGN_CORNERS
-    return _RATIO_MODES.get(op.transform) if all(_scale_is_size_ratio(op, a) for a in axes) else None
-
-
-def _is_enlarged(op: nn.Resize, axis: int) -> bool:
-    if op.scales:
-        return op.scales[axis] >= 1
-    return is_nonnegative(op.shape[axis] - op.x.type.shape[axis])
-
-
-def _scale_is_size_ratio(op: nn.Resize, axis: int) -> bool:
-    """Whether the scale for the coordinates is the ratio of the sizes, which is what the runtime takes."""
-    if not op.scales:
-        return True
-    scale, size, result = op.scales[axis], op.x.type.shape[axis], op.shape[axis]
-    if isinstance(size, int) and isinstance(result, int):
-        return abs(scale * size - result) <= 1e-6 * result
-    return scale.is_integer() and known_equal(result, size * int(scale))
+    return _RATIO_MODES.get(op.transform) if all(scale_is_size_ratio(op, a) for a in axes) else None
 
 
 def _matches_nearest(op: nn.Resize, axis: int, candidate: Sampling) -> bool:
-    size, result = op.x.type.shape[axis], op.shape[axis]
+    sizes = comparable_sizes(op, axis)
     scale = op.scales[axis] if op.scales else None
-    if isinstance(size, int) and isinstance(result, int):
-        return _same_neighbours(op.transform, op.rounding, candidate, size, result, scale)
-    factor = _integer_factor(size, result)
-    if factor is None or op.transform is CoordinateTransform.ALIGN_CORNERS:
-        return False
-    # Whatever the size, the neighbours at an integer factor are the first of those at a larger size.
-    return _same_neighbours(op.transform, op.rounding, candidate, PROVEN_SIZE, PROVEN_SIZE * factor, scale)
-
-
-def _integer_factor(size: Dim, result: Dim) -> int | None:
-    factor = result // size
-    return factor if isinstance(factor, int) and known_equal(result, size * factor) else None
+    return sizes is not None and _same_neighbours(op.transform, op.rounding, candidate, *sizes, scale)
 
 
 @lru_cache(256)
@@ -106,11 +74,7 @@ def _same_neighbours(
     result: int,
     scale: float | None,
 ) -> bool:
-    if transform is CoordinateTransform.TF_CROP_AND_RESIZE:
-        return False
-    x = Value(TensorType(DType.I64, (size,)))
-    op = nn.Resize(x, (result,), () if scale is None else (scale,), ResizeMode.NEAREST, transform, rounding)
-    wanted = op.evaluate(np.arange(size), None)
+    wanted = nearest_neighbours(transform, rounding, size, result, scale)
     # Compilers may join the product and the sum, which rounds once instead of twice.
     return all(np.array_equal(wanted, _neighbours(candidate, size, result, joined)) for joined in (False, True))
 

@@ -374,11 +374,6 @@ class ReductionType(IntEnum):
     ALL = 8
 
 
-class DepthToSpaceMode(IntEnum):
-    DCR = 0
-    CRD = 1
-
-
 class PadValueMode(IntEnum):
     CONSTANT = 0
     REFLECT = 1

@@ -28,7 +28,6 @@ from .schema_enums import (
     CoordinateTransformationMode,
     DataFormat,
     DataType,
-    DepthToSpaceMode,
     NetSource,
     PadMode,
     PadValueMode,
@@ -356,11 +355,6 @@ class BatchMatMulParam(Table):
     adj_y: bool = scalar(1, BOOL)
 
 
-class DepthSpaceParam(Table):
-    block_size: int = scalar(0, INT32)
-    mode: DepthToSpaceMode = enum(1, DepthToSpaceMode.DCR)
-
-
 class OneHotParam(Table):
     d_type: DataType = enum(0, DataType.FLOAT, INT32)
     axis: int = scalar(1, INT32, -1)
@@ -483,7 +477,6 @@ PARAMETERS: Mapping[int, type[Table]] = {
     72: RNNParam,
     73: BatchMatMulParam,
     74: QuantizedFloatParam,
-    75: DepthSpaceParam,
     77: ReverseSequenceParam,
     78: Extra,
     79: Pool3D,

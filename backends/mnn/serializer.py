@@ -6,8 +6,9 @@ from typing import BinaryIO
 
 from ...ir import Array, Module
 from ...ir import Op as IrOp
+from ..array_bytes import write_array
 from ..emission import check_legal
-from ..flatbuffer import MAX_BYTES, Table, write, write_array
+from ..flatbuffer import MAX_BYTES, Table, write
 from .emitters import TABLE
 from .graph import Graph
 from .schema import ExtraInfo, Net, Op

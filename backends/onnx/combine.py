@@ -11,8 +11,13 @@ from ...pass_manager import module_pass
 from ...passes.lowering.resize import constant_positions, is_crop, knows_axis, resized_axes
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet, apply_rules
+from . import combine_attention
+from .opsets import NEWEST_OPSET
 
 RULES = RuleSet()
+
+ATTENTION_OPSET = 23
+"""The first that has Attention."""
 
 
 @RULES.on(tensor.Reshape)
@@ -69,6 +74,7 @@ def _position(start: Dim, dim: Dim) -> int | None:
 
 
 @module_pass()
-def combine_onnx(module: Module) -> bool:
+def combine_onnx(module: Module, *, opset: int = NEWEST_OPSET) -> bool:
     """Rewrites groups of ops into the one operator that ONNX has for them."""
-    return apply_rules(module, RULES)
+    changed = opset >= ATTENTION_OPSET and apply_rules(module, combine_attention.RULES)
+    return apply_rules(module, RULES) or changed

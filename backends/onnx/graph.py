@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -11,7 +12,7 @@ import onnx_graphsurgeon as gs
 
 from ...dim_terms import is_symbol
 from ...dims import Dim, free_symbols
-from ...ir import Array, Function, Module, Value
+from ...ir import Array, Function, Module, Op, Value
 from ...ops import tensor
 from ...types import DType, TensorType
 from ..emission import EmitterTable
@@ -115,11 +116,15 @@ class Graph:
         self._append("Identity", [source], [result], {})
 
     def _add_ops(self, function: Function) -> None:
+        # What was fused and taken apart again has several ops of one location.
+        left = Counter(op.location for op in function.ops if not isinstance(op, tensor.Constant))
         for op in function.ops:
             emitter = self._table.find(op)
             assert emitter is not None
-            # Nodes are called like the source node that gave the result.
-            self._node_name = op.location[-1] if op.location else op.results[0].name or op.definition.name
+            if isinstance(op, tensor.Constant):
+                continue
+            left[op.location] -= 1
+            self._node_name = _node_name(op, left[op.location])
             emitter.emit(op, self)
 
     def add(self, operator: str, inputs: Sequence[Operand], outputs: Sequence[Result], **attributes: Attribute) -> None:
@@ -189,6 +194,14 @@ class Graph:
             found = gs.Constant(unique, Initializer(unique, array, is_inside))
             self._constants[key] = found
         return found
+
+
+def _node_name(op: Op, behind: int) -> str:
+    """What nodes are called: like the source node that gave the result, or one of those before it when as many ops of
+    the same location follow."""
+    if not op.location:
+        return op.results[0].name or op.definition.name
+    return op.location[max(len(op.location) - 1 - behind, 0)]
 
 
 def _dim(dim: Dim) -> int | str:

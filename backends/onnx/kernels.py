@@ -66,6 +66,7 @@ _KERNELS: dict[str, _Rows] = {
     **_alike("TopK", _always(f"i8 u8 i16 i32 i64 {_FLOATS}")),
     **_alike("MaxPool", _always(_FLOATS), _since(12, "i8 u8")),
     **_alike("LayerNormalization", _since(17, f"bf16 {_FLOATS}")),
+    **_alike("Attention", _since(23, "f16 f32")),
     **_alike("RMSNormalization", _since(23, _FLOATS)),
     **_alike("Resize", _always("i8 u8 i32 f16 f32")),
     **_alike("LSTM GRU", _always(_FLOATS)),

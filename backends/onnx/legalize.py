@@ -14,9 +14,10 @@ from ...passes.lowering import (
     resize_at_run_time,
     spatial,
     structure,
+    updates,
 )
 from ...rewriter import RuleSet, apply_rules
-from . import legalize_dtypes, legalize_elementwise, legalize_neural, legalize_spatial, legalize_structure
+from . import legalize_dtypes, legalize_elementwise, legalize_neural, legalize_structure
 from .emitters import TABLE
 from .opsets import NEWEST_OPSET
 
@@ -26,7 +27,6 @@ def rules_for(opset: int) -> RuleSet:
     """The rules, tried in this order, and only on ops that no emitter of that opset takes."""
     table = TABLE.at(opset)
     return RuleSet(
-        legalize_spatial.RULES,
         legalize_structure.RULES,
         legalize_neural.RULES,
         legalize_elementwise.RULES,
@@ -42,6 +42,7 @@ def rules_for(opset: int) -> RuleSet:
         resize_at_run_time.RULES,
         spatial.RULES,
         structure.RULES,
+        updates.RULES,
         only=lambda op: not table.is_legal(op),
     )
 

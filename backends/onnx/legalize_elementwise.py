@@ -4,6 +4,14 @@ from ...ir import Op, Value
 from ...ops import math, tensor
 from ...ops.math.reduction import LogicalReduction
 from ...passes.lowering.building import folded, scalar
+from ...passes.lowering.optional import (
+    bitwise_not_as_difference,
+    floor_mod_as_fmod,
+    logical_reduction_as_extremum,
+    maximum_as_select,
+    minimum_as_select,
+    select_of_truths,
+)
 from ...rewriter import RuleSet
 from ...types import DType
 
@@ -11,6 +19,13 @@ RULES = RuleSet()
 
 FALLBACKS = RuleSet()
 """What is tried behind the rules for dtypes."""
+
+RULES.on(math.FloorMod)(floor_mod_as_fmod)
+RULES.on(math.Select)(select_of_truths)
+RULES.on(LogicalReduction)(logical_reduction_as_extremum)
+RULES.on(math.BitwiseNot)(bitwise_not_as_difference)
+FALLBACKS.on(math.Maximum)(maximum_as_select)
+FALLBACKS.on(math.Minimum)(minimum_as_select)
 
 _UNSIGNED = {
     DType.I8: DType.U8,
@@ -44,27 +59,6 @@ def rsqrt_as_reciprocal(op: math.Rsqrt) -> Op:
     return math.Reciprocal(math.Sqrt(op.x).result)
 
 
-@RULES.on(math.FloorMod)
-def floor_mod_of_floats(op: math.FloorMod) -> Op | None:
-    """x floor_mod y -> m + y where m = fmod(x, y) is not 0 and has another sign than y, else m, for floats"""
-    if not op.x.type.dtype.is_float:
-        return None
-    remainder = math.Fmod(op.x, op.y).result
-    signs = (math.Less(v, scalar(0, v)).result for v in (remainder, op.y))
-    is_rest = math.NotEqual(remainder, scalar(0, remainder)).result
-    is_other = math.LogicalAnd(is_rest, math.LogicalXor(*signs).result).result
-    return math.Select(is_other, math.Add(remainder, op.y).result, remainder)
-
-
-@RULES.on(math.Select)
-def select_of_truths(op: math.Select) -> Op | None:
-    """select(c, x, y) -> (c and x) or (not c and y) for truth values"""
-    if op.x.type.dtype is not DType.BOOL:
-        return None
-    otherwise = math.LogicalAnd(math.LogicalNot(op.condition).result, op.y).result
-    return math.LogicalOr(math.LogicalAnd(op.condition, op.x).result, otherwise)
-
-
 @RULES.on(math.Select)
 def select_in_another_dtype(op: math.Select) -> Value | None:
     """select(c, x, y) -> cast(select(c, cast(x), cast(y))) in i32, i64 or f32, which hold all numbers of the dtype"""
@@ -78,23 +72,6 @@ def select_in_another_dtype(op: math.Select) -> Value | None:
         return None
     x, y = (folded(tensor.Cast(v, other)) for v in (op.x, op.y))
     return tensor.Cast(math.Select(op.condition, x, y).result, op.x.type.dtype).result
-
-
-@RULES.on(LogicalReduction)
-def logical_reduction_as_extremum(op: LogicalReduction) -> Op | None:
-    """reduce_any(x) -> reduce_max(x) and reduce_all(x) -> reduce_min(x) as integers"""
-    if not op.axes:
-        return None
-    reduce = math.ReduceMax if isinstance(op, math.ReduceAny) else math.ReduceMin
-    reduced = reduce(tensor.Cast(op.x, DType.I32).result, op.axes, op.keep_dims).result
-    return tensor.Cast(reduced, DType.BOOL)
-
-
-@RULES.on(math.BitwiseNot)
-def bitwise_not_as_difference(op: math.BitwiseNot) -> Op:
-    """not x -> all bits - x"""
-    dtype = op.x.type.dtype
-    return math.Sub(scalar(-1 if dtype.is_signed_integer else dtype.highest, op.x), op.x)
 
 
 @RULES.on(math.ShiftLeft)
@@ -120,15 +97,3 @@ def shift_right_unsigned(op: math.ShiftRight) -> Op | None:
     shifted = math.ShiftRight(tensor.Cast(magnitude, unsigned).result, places).result
     moved = tensor.Cast(shifted, op.x.type.dtype).result
     return math.Select(is_negative, math.Sub(ones, moved).result, moved)
-
-
-@FALLBACKS.on(math.Maximum)
-def maximum_as_select(op: math.Maximum) -> Op | None:
-    """max(x, y) -> select(x > y, x, y) for integers"""
-    return math.Select(math.Greater(op.x, op.y).result, op.x, op.y) if op.x.type.dtype.is_integer else None
-
-
-@FALLBACKS.on(math.Minimum)
-def minimum_as_select(op: math.Minimum) -> Op | None:
-    """min(x, y) -> select(x < y, x, y) for integers"""
-    return math.Select(math.Less(op.x, op.y).result, op.x, op.y) if op.x.type.dtype.is_integer else None

@@ -2,17 +2,21 @@
 
 import numpy as np
 
-from ...dims import Dim
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, tensor
-from ...ops.enums import ChannelOrder, Layout
 from ...passes.lowering.building import drop_axis, folded, folded_reshape, slice_axes
+from ...passes.lowering.layouts import channels_first
+from ...passes.lowering.optional import depth_to_space_as_transpose, space_to_depth_as_transpose
 from ...passes.patterns import constant
 from ...rewriter import RuleSet
 from ...types import DType
 
 RULES = RuleSet()
+
+RULES.on(Op)(channels_first)
+RULES.on(tensor.DepthToSpace)(depth_to_space_as_transpose)
+RULES.on(tensor.SpaceToDepth)(space_to_depth_as_transpose)
 
 
 @RULES.on(tensor.Slice)
@@ -20,31 +24,6 @@ def slice_of_everything(op: tensor.Slice) -> Value | None:
     """slice(x) -> x, where no axis is cut"""
     is_whole = op.sizes == op.x.type.shape and all(s == 0 for s in op.starts) and all(s == 1 for s in op.strides)
     return op.x if is_whole else None
-
-
-@RULES.on(tensor.DepthToSpace)
-def depth_to_space_as_transpose(op: tensor.DepthToSpace) -> Value | None:
-    """depth_to_space(x) -> reshape(transpose(reshape(x, [n, b, b, c, h, w])))"""
-    if op.layout is not Layout.NCHW:
-        return None
-    (n, channels, h, w), b = op.x.type.shape, op.block
-    inner = channels // (b * b)
-    is_outer = op.order is ChannelOrder.DCR
-    split: tuple[Dim, ...] = (n, b, b, inner, h, w) if is_outer else (n, inner, b, b, h, w)
-    order = (0, 3, 4, 1, 5, 2) if is_outer else (0, 1, 4, 2, 5, 3)
-    moved = tensor.Transpose(folded_reshape(op.x, split), order).result
-    return folded_reshape(moved, op.result.type.shape)
-
-
-@RULES.on(tensor.SpaceToDepth)
-def space_to_depth_as_transpose(op: tensor.SpaceToDepth) -> Value | None:
-    """space_to_depth(x) -> reshape(transpose(reshape(x, [n, c, h, b, w, b])))"""
-    if op.layout is not Layout.NCHW:
-        return None
-    (n, c, _, _), b = op.x.type.shape, op.block
-    _, _, h, w = op.result.type.shape
-    moved = tensor.Transpose(folded_reshape(op.x, (n, c, h, b, w, b)), (0, 3, 5, 1, 2, 4)).result
-    return folded_reshape(moved, op.result.type.shape)
 
 
 @RULES.on(tensor.GatherNd)

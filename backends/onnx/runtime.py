@@ -1,7 +1,9 @@
 """Runs an ONNX file in onnxruntime."""
 
+import ctypes
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,10 @@ import numpy as np
 from ...dims import Dim, symbol
 from ...errors import GlmirError, InputError
 from ...types import Array, DType, TensorType
+from .initializers import ONNX_TYPES
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, NodeArg
+    from onnxruntime import InferenceSession, NodeArg, OrtValue
 
 _TYPES = {
     "tensor(bool)": DType.BOOL,
@@ -101,12 +104,12 @@ def _list(names: Mapping[str, object]) -> str:
 def _run(session: "InferenceSession", names: Sequence[str], arrays: Mapping[str, Array]) -> list[Array]:
     from onnxruntime import OrtValue
 
-    # numpy knows no bfloat16: such arrays go in and out by their bytes.
-    is_plain = all(DType.of(a.dtype) is not DType.BF16 for a in arrays.values())
-    if is_plain and all(o.type != "tensor(bfloat16)" for o in session.get_outputs()):
+    types = [*(a.type for a in session.get_inputs()), *(a.type for a in session.get_outputs())]
+    if _BFLOAT16 not in types:
         return list(session.run(names, dict(arrays)))
+    # Neither numpy nor DLPack for numpy has the dtype: such arrays go in and out by their bytes.
     values = {
-        name: OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), _BFLOAT16)
+        name: OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), ONNX_TYPES[DType.BF16])
         if DType.of(array.dtype) is DType.BF16
         else OrtValue.ortvalue_from_numpy(array)
         for name, array in arrays.items()
@@ -114,14 +117,17 @@ def _run(session: "InferenceSession", names: Sequence[str], arrays: Mapping[str,
     return [_array(value) for value in session.run_with_ort_values(list(names), values)]
 
 
-_BFLOAT16 = 16
-"""TensorProto.BFLOAT16"""
+_BFLOAT16 = "tensor(bfloat16)"
 
 
-def _array(value: "OrtValue") -> Array:  # type: ignore[name-defined]  # noqa: F821
-    if value.data_type() != "tensor(bfloat16)":
+def _array(value: "OrtValue") -> Array:
+    if value.data_type() != _BFLOAT16:
         return np.asarray(value.numpy())
-    return np.asarray(np.from_dlpack(value._ortvalue)).view(DType.BF16.numpy)
+    shape = tuple(value.shape())
+    if 0 in shape:
+        return np.zeros(shape, DType.BF16.numpy)
+    content = (ctypes.c_uint16 * prod(shape)).from_address(value.data_ptr())
+    return np.array(content, np.uint16).view(DType.BF16.numpy).reshape(shape)
 
 
 @contextmanager

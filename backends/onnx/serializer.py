@@ -12,8 +12,8 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from ...ir import Array, Module
+from ..array_bytes import write_array
 from ..emission import check_legal
-from ..flatbuffer import write_array
 from .graph import Graph, OnnxTable
 from .initializers import stored
 from .opsets import ir_version

@@ -22,7 +22,7 @@ def make_target(options: TargetOptions) -> Target:
         name="onnx",
         suffix=".onnx",
         spatial_layout=Layout.NCHW,
-        legalize=(combine_onnx.with_options(), legalize_onnx.with_options(opset=opset)),
+        legalize=(combine_onnx.with_options(opset=opset), legalize_onnx.with_options(opset=opset)),
         rules=rules_for(opset),
         table=table,
         serialize=serializer(table, opset),

@@ -7,7 +7,7 @@ from ...opdef import ConstraintError, replace
 from ...ops import math, tensor
 from ...ops.enums import Activation
 from ...ops.math.logic import Bitwise
-from ...passes.lowering.building import folded
+from ...passes.lowering.dtypes import computed_in, has_operand, results_of
 from ...passes.lowering.ranges import is_size_at_run_time
 from ...rewriter import RuleSet
 from ...types import DType
@@ -36,7 +36,7 @@ def compute_in_single_precision(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, f32))) for f16, bf16 and f64"""
     if not _computes(op):
         return None
-    return next((_results(op, _computed_in(op, d, DType.F32)) for d in _FLOATS if _has_operand(op, d)), None)
+    return next((results_of(op, computed_in(op, d, DType.F32)) for d in _FLOATS if has_operand(op, d)), None)
 
 
 @RULES.on(Op)
@@ -46,26 +46,26 @@ def compute_in_wider_integers(op: Op) -> tuple[Value, ...] | None:
     if not _computes(op) or getattr(op, "activation", Activation.NONE) is not Activation.NONE:
         return None
     for dtype, candidates in _EXACT.items():
-        if not _has_operand(op, dtype):
+        if not has_operand(op, dtype):
             continue
         for wider in candidates:
             try:
-                computed = _computed_in(op, dtype, wider)
+                computed = computed_in(op, dtype, wider)
             except ConstraintError:
                 continue
             if TABLE.is_legal(computed) or (wider is DType.I64 and legalize_integers.computes(computed)):
-                return _results(op, computed)
+                return results_of(op, computed)
     return None
 
 
 @RULES.on(Op)
 def compute_indices_in_32_bits(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, i32))) for i64 that fits"""
-    if not isinstance(op, _INDEX_ARITHMETIC) or not _has_operand(op, DType.I64):
+    if not isinstance(op, _INDEX_ARITHMETIC) or not has_operand(op, DType.I64):
         return None
     if isinstance(op, math.ShiftLeft) or not all(map(is_size_at_run_time, op.operands)):
         return None
-    return _results(op, _computed_in(op, DType.I64, DType.I32))
+    return results_of(op, computed_in(op, DType.I64, DType.I32))
 
 
 @RULES.on(tensor.NonZero)
@@ -78,33 +78,3 @@ def positions_in_64_bits(op: tensor.NonZero) -> Op | None:
 
 def _computes(op: Op) -> bool:
     return bool(op.results) and not isinstance(op, tensor.Cast | tensor.Constant)
-
-
-def _has_operand(op: Op, dtype: DType) -> bool:
-    return any(v.type.dtype is dtype for v in op.operands)
-
-
-def _computed_in(op: Op, dtype: DType, other: DType) -> Op:
-    """The op with its operands of one dtype cast to the other."""
-
-    keeps_precision = all(r.type.dtype.is_float for r in op.results)
-
-    def converted(operand: object) -> object:
-        if isinstance(operand, tuple):
-            return tuple(map(converted, operand))
-        if not isinstance(operand, Value) or operand.type.dtype is not dtype:
-            return operand
-        match operand.owner:
-            # Half a network in single precision: between its ops nothing needs to be rounded to halves.
-            case tensor.Cast(x=x) if keeps_precision and x.type.dtype is other and dtype.is_float:
-                return x
-        return folded(tensor.Cast(operand, other))
-
-    return replace(op, **{f.name: converted(getattr(op, f.name)) for f in op.definition.operand_fields})
-
-
-def _results(op: Op, computed: Op) -> tuple[Value, ...]:
-    pairs = zip(op.results, computed.results, strict=True)
-    return tuple(
-        new if new.type.dtype is old.type.dtype else tensor.Cast(new, old.type.dtype).result for old, new in pairs
-    )

@@ -6,48 +6,22 @@ from ...dims import product
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
-from ...ops.enums import Activation, ChannelOrder, Layout
+from ...ops.enums import ChannelOrder, Layout
 from ...ops.nn.activation import SoftmaxFamily
 from ...passes.lowering.building import folded_reshape
+from ...passes.lowering.optional import linear_as_product, softmax_along_last_axis
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet
 
 RULES = RuleSet()
 
-
-@RULES.on(SoftmaxFamily)
-def softmax_along_last_axis(op: SoftmaxFamily) -> Value | None:
-    """softmax(x, axis) -> transpose(softmax(transpose(x), last axis))"""
-    last = op.x.type.rank - 1
-    if op.axis == last:
-        return None
-    swap = list(range(last + 1))
-    swap[op.axis], swap[last] = last, op.axis
-    moved = replace(op, x=tensor.Transpose(op.x, tuple(swap)).result, axis=last)
-    return tensor.Transpose(moved.result, tuple(swap)).result
+RULES.on(SoftmaxFamily)(softmax_along_last_axis)
 
 
 @RULES.on(nn.Linear)
 def linear_of_computed_weight(op: nn.Linear) -> Value | None:
     """linear(x, w) -> matmul(x, transpose(w)) + bias, w not constant"""
-    if constant_array(op.weight) is not None:
-        return None
-    x = op.x if op.x.type.rank > 1 else folded_reshape(op.x, (1, *op.x.type.shape))
-    multiplied = math.MatMul(x, op.weight, transpose_y=True).result
-    if op.bias is not None:
-        biased = math.Add(multiplied, op.bias, op.activation).result
-    else:
-        biased = _activated(multiplied, op.activation)
-    return folded_reshape(biased, op.result.type.shape)
-
-
-def _activated(x: Value, activation: Activation) -> Value:
-    match activation:
-        case Activation.RELU:
-            return nn.Relu(x).result
-        case Activation.RELU6:
-            return nn.Relu6(x).result
-    return x
+    return None if constant_array(op.weight) is not None else linear_as_product(op)
 
 
 @RULES.on(math.MatMul)

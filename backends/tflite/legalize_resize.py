@@ -9,18 +9,15 @@ from ...ir import Value
 from ...opdef import replace
 from ...ops import nn, tensor
 from ...passes.lowering.building import folded_reshape
-from ...passes.lowering.resize import resized_axes
+from ...passes.lowering.resampling import convention
+from ...passes.lowering.resize import resize_of_nothing, resized_along, resized_axes
 from ...passes.patterns import constant
 from ...rewriter import RuleSet
-from .resampling import convention
 
 RULES = RuleSet()
 
 
-@RULES.on(nn.Resize)
-def resize_of_nothing(op: nn.Resize) -> Value | None:
-    """resize(x) -> x, when no axis changes"""
-    return None if resized_axes(op) else op.x
+RULES.on(nn.Resize)(resize_of_nothing)
 
 
 @RULES.on(nn.Resize)
@@ -30,14 +27,7 @@ def resize_of_many_axes(op: nn.Resize) -> Value | None:
     if convention(op) is None or len(axes) < 2 or (len(axes) == 2 and axes[0] + 1 == axes[1]):
         return None
     last = axes[-2:] if axes[-2] + 1 == axes[-1] else axes[-1:]
-    return _restricted(op, _restricted(op, op.x, last), axes[: -len(last)])
-
-
-def _restricted(op: nn.Resize, x: Value, axes: Sequence[int]) -> Value:
-    """``x`` resized as by ``op``, but along ``axes`` only."""
-    shape = tuple(op.shape[a] if a in axes else d for a, d in enumerate(x.type.shape))
-    scales = tuple(s if a in axes else 1.0 for a, s in enumerate(op.scales))
-    return replace(op, x=x, shape=shape, scales=scales).result
+    return resized_along(op, resized_along(op, op.x, last), axes[: -len(last)])
 
 
 @RULES.on(nn.Resize)

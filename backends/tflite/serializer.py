@@ -5,8 +5,9 @@ from typing import BinaryIO
 import numpy as np
 
 from ...ir import Array, Function, Module
+from ..array_bytes import write_array
 from ..emission import check_legal
-from ..flatbuffer import MAX_BYTES, write, write_array
+from ..flatbuffer import MAX_BYTES, write
 from .emitters import TABLE
 from .graph import Graph
 from .runtime_versions import SEPARATE_WEIGHTS_RELEASE, min_runtime_version, newest_release

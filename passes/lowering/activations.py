@@ -12,13 +12,26 @@ from .building import scalar
 RULES = RuleSet()
 
 
-@RULES.on(math.ActivatedArithmetic)
-def split_off_activation(op: math.ActivatedArithmetic) -> Op | None:
-    """op(x, y, activation=f) -> f(op(x, y))"""
+def split_off_activation(op: math.ActivatedArithmetic | nn.Conv | nn.ConvTranspose | nn.Linear) -> Value | None:
+    """op(x, activation=f) -> f(op(x))"""
     if op.activation is Activation.NONE:
         return None
-    plain = replace(op, activation=Activation.NONE).result
-    return nn.Relu(plain) if op.activation is Activation.RELU else nn.Relu6(plain)
+    return activated(replace(op, activation=Activation.NONE).result, op.activation)
+
+
+# Layers keep theirs where the target has such layers.
+RULES.on(math.ActivatedArithmetic)(split_off_activation)
+
+
+def activated(x: Value, activation: Activation) -> Value:
+    """``x``, or what a fused activation makes of it."""
+    match activation:
+        case Activation.NONE:
+            return x
+        case Activation.RELU:
+            return nn.Relu(x).result
+        case Activation.RELU6:
+            return nn.Relu6(x).result
 
 
 @RULES.on(nn.Relu)

@@ -1,4 +1,4 @@
-"""Normalizations as means and elementwise arithmetic.
+"""Normalizations as means and elementwise arithmetic, attention as matrix products.
 
 Variances are means of squared distances from the mean, never differences of large squares.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...dims import product
 from ...ir import Op, Value
-from ...ops import math, nn
+from ...ops import math, nn, tensor
 from ...ops.enums import Layout
 from ...rewriter import RuleSet
 from ...types import Shape
@@ -32,14 +32,14 @@ def batch_norm_to_mul_add(op: nn.BatchNorm) -> Op:
 def layer_norm_to_means(op: nn.LayerNorm) -> Value:
     """layer_norm(x) -> (x - m) * rsqrt(mean((x - m)^2) + epsilon) * scale + bias with m = mean(x)"""
     y = _standardized(op.x, range(op.axis, op.x.type.rank), op.epsilon)
-    return _affine(y, op.scale, op.bias)
+    return affine(y, op.scale, op.bias)
 
 
 @RULES.on(nn.RmsNorm)
 def rms_norm_to_mean(op: nn.RmsNorm) -> Value:
     """rms_norm(x) -> x * rsqrt(mean(x^2) + epsilon) * scale"""
     square = _mean_of_square(op.x, range(op.axis, op.x.type.rank))
-    return _affine(math.Mul(op.x, _inverse_root(square, op.epsilon)).result, op.scale, None)
+    return affine(math.Mul(op.x, _inverse_root(square, op.epsilon)).result, op.scale, None)
 
 
 @RULES.on(nn.InstanceNorm)
@@ -88,6 +88,27 @@ def local_response_norm_to_sums(op: nn.LocalResponseNorm) -> Op:
     return math.Mul(op.x, math.Pow(base, scalar(-op.beta, base)).result)
 
 
+@RULES.on(nn.Attention)
+def attention_as_products(op: nn.Attention) -> Value:
+    """attention(q, k, v, mask) -> matmul(softmax(matmul(q * scale, transpose(k)) + mask), v)"""
+    q, k, v = (_heads_apart(x, op.heads) for x in (op.q, op.k, op.v))
+    scores = math.MatMul(math.Mul(q, scalar(op.scale, q)).result, k, transpose_y=True).result
+    if op.mask is not None:
+        scores = math.Add(scores, op.mask).result
+    weighed = math.MatMul(nn.Softmax(scores, 3).result, v).result
+    if op.q.type.rank == 4:
+        return weighed
+    return folded_reshape(tensor.Transpose(weighed, (0, 2, 1, 3)).result, op.result.type.shape)
+
+
+def _heads_apart(x: Value, heads: int) -> Value:
+    """Queries, keys or values as [B, H, rows, columns]."""
+    if x.type.rank == 4:
+        return x
+    batch, rows, columns = x.type.shape
+    return tensor.Transpose(folded_reshape(x, (batch, rows, heads, columns // heads)), (0, 2, 1, 3)).result
+
+
 def _along(parameter: Value, axis: int, rank: int) -> Value:
     """A vector shaped to broadcast along ``axis``: as it is along the last."""
     if axis == rank - 1:
@@ -121,6 +142,7 @@ def _scaled_standard(x: Value, axes: Sequence[int], epsilon: float, scale: Value
     return math.Add(math.Mul(centred, factor).result, bias).result
 
 
-def _affine(x: Value, scale: Value | None, bias: Value | None) -> Value:
+def affine(x: Value, scale: Value | None, bias: Value | None) -> Value:
+    """``x * scale + bias``, of what there is."""
     scaled = x if scale is None else math.Mul(x, scale).result
     return scaled if bias is None else math.Add(scaled, bias).result

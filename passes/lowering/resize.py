@@ -1,5 +1,7 @@
 """Resampling as gathers and matrix products, an axis at a time, for sizes that are known."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...dims import is_positive, known_equal, product
@@ -101,6 +103,18 @@ def resample_known(op: nn.Resize, x: Value, axis: int) -> Value:
     size, result = _sizes(op, axis)
     plane = _along_one_axis(op, axis, DType.F32, (size, size), (result, size))
     return _multiply_along(x, axis, plane.evaluate(np.eye(size, dtype=np.float32), None))
+
+
+def resize_of_nothing(op: nn.Resize) -> Value | None:
+    """resize(x) -> x, when no axis changes"""
+    return None if resized_axes(op) else op.x
+
+
+def resized_along(op: nn.Resize, x: Value, axes: Sequence[int]) -> Value:
+    """``x`` resized as by ``op``, but along ``axes`` only."""
+    shape = tuple(op.shape[a] if a in axes else d for a, d in enumerate(x.type.shape))
+    scales = tuple(s if a in axes else 1.0 for a, s in enumerate(op.scales))
+    return replace(op, x=x, shape=shape, scales=scales).result
 
 
 def resized_axes(op: nn.Resize) -> tuple[int, ...]:

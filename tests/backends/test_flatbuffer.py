@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glmir.backends.array_bytes import write_array
 from glmir.backends.flatbuffer import (
     BOOL,
     FLOAT32,
@@ -39,7 +40,6 @@ from glmir.backends.flatbuffer import (
     union,
     vector,
     write,
-    write_array,
 )
 
 
@@ -194,7 +194,7 @@ def test_bytes_take_any_dtype_and_strides(dtype: npt.DTypeLike) -> None:
 
 
 def test_a_strided_array_is_written_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glmir.backends.flatbuffer.writer.BLOCK_BYTES", 100)
+    monkeypatch.setattr("glmir.backends.array_bytes.BLOCK_BYTES", 100)
     values = np.arange(6000, dtype=np.float32).reshape(1, 20, 300).transpose(0, 2, 1)
     stream = io.BytesIO()
     write_array(values, stream)

@@ -1,25 +1,13 @@
 """Conditions that emitters of several families share."""
 
-from collections.abc import Callable
-
 from ....ir import Op
 from ....types import DType
+from ...conditions import takes
 from ..opsets import MAX_RANK
 
 BOOL, I32, F16, F32 = DType.BOOL, DType.I32, DType.F16, DType.F32
 FLOATS = (F16, F32)
 NUMBERS = (F16, F32, I32)
-
-
-def takes(*dtypes: DType) -> Callable[[Op], bool]:
-    """A condition: the first operand has one of these dtypes."""
-
-    def condition(op: Op) -> bool:
-        return op.operands[0].type.dtype in dtypes
-
-    *others, last = (d.value for d in dtypes)
-    condition.__doc__ = f"operands of {', '.join(others)} or {last}" if others else f"operands of {last}"
-    return condition
 
 
 is_float = takes(*FLOATS)

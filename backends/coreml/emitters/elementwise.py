@@ -6,13 +6,13 @@ import numpy as np
 
 from ....ir import Array, Op, Value
 from ....ops import math, tensor
-from ....ops.enums import Activation
 from ....ops.inference import broadcast
 from ....ops.math import Binary, Unary
 from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....types import DType
+from ...conditions import has_no_activation, takes
 from ..program import CoremlTable, Program
-from .conditions import BOOL, F16, F32, FLOATS, I32, NUMBERS, is_float, is_number, is_number_or_bool, takes
+from .conditions import BOOL, F16, F32, FLOATS, I32, NUMBERS, is_float, is_number, is_number_or_bool
 
 TABLE = CoremlTable()
 
@@ -77,17 +77,12 @@ def scalar(number: float, like: Value) -> Array:
     return np.asarray(number, like.type.dtype.numpy)
 
 
-def is_plain(op: math.ActivatedArithmetic) -> bool:
-    """no activation"""
-    return op.activation is Activation.NONE
-
-
-@TABLE.emits(math.Add, math.Sub, math.Mul, when=(is_number, is_plain))
+@TABLE.emits(math.Add, math.Sub, math.Mul, when=(is_number, has_no_activation))
 def arithmetic(op: math.ActivatedArithmetic, program: Program) -> None:
     program.add(_ARITHMETIC[type(op)], op.result, x=op.x, y=op.y)
 
 
-@TABLE.emits(math.Div, when=(is_float, is_plain))
+@TABLE.emits(math.Div, when=(is_float, has_no_activation))
 def quotient(op: math.Div, program: Program) -> None:
     program.add("real_div", op.result, x=op.x, y=op.y)
 
@@ -97,7 +92,7 @@ def is_of_nonnegative(op: math.Div) -> bool:
     return is_nonnegative_at_run_time(op.x) and is_nonnegative_at_run_time(op.y)
 
 
-@TABLE.emits(math.Div, when=(takes(I32), is_plain, is_of_nonnegative))
+@TABLE.emits(math.Div, when=(takes(I32), has_no_activation, is_of_nonnegative))
 def integer_quotient(op: math.Div, program: Program) -> None:
     program.add("floor_div", op.result, x=op.x, y=op.y)
 

@@ -5,11 +5,11 @@ import numpy as np
 from ....dims import SymInt, known_equal
 from ....ops import math, tensor
 from ....ops.enums import ScatterReduction
-from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
+from ...conditions import has_nonnegative_indices, knows_depth, takes
 from ..program import CoremlTable, Program
-from .conditions import BOOL, I32, NUMBERS, is_number, is_number_or_bool, takes
+from .conditions import BOOL, I32, NUMBERS, is_number, is_number_or_bool
 
 TABLE = CoremlTable()
 
@@ -25,11 +25,6 @@ _MODES = {
 def has_i32_indices(op: tensor.Indexed | tensor.OneHot) -> bool:
     """indices of i32"""
     return op.indices.type.dtype is I32
-
-
-def has_nonnegative_indices(op: tensor.Indexed) -> bool:
-    """indices that are not negative"""
-    return is_nonnegative_at_run_time(op.indices)
 
 
 _INDEXED = (is_number, has_i32_indices, has_nonnegative_indices)
@@ -106,11 +101,7 @@ def scatter_nd(op: tensor.ScatterNd, program: Program) -> None:
 
 def has_known_rows(op: tensor.OneHot) -> bool:
     """constant values, on and off, of f16, f32, i32 or bool, and a known depth"""
-    return op.values.type.dtype in (*NUMBERS, BOOL) and constant_array(op.values) is not None and _knows_depth(op)
-
-
-def _knows_depth(op: tensor.OneHot) -> bool:
-    return isinstance(op.depth, int)
+    return op.values.type.dtype in (*NUMBERS, BOOL) and constant_array(op.values) is not None and knows_depth(op)
 
 
 def has_indices_within(op: tensor.OneHot) -> bool:

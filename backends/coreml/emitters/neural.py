@@ -6,9 +6,10 @@ import numpy as np
 
 from ....ir import Array, Op, Value
 from ....ops import math, nn
-from ....ops.enums import Activation, GeluForm, Layout
+from ....ops.enums import GeluForm, Layout
 from ....passes.patterns import constant_array, without_ones
 from ....types import DType
+from ...conditions import has_no_activation
 from ..program import CoremlTable, Parameter, Program
 from .conditions import is_float
 from .elementwise import scalar
@@ -80,11 +81,6 @@ def softmax(op: nn.Softmax, program: Program) -> None:
     program.add("softmax", op.result, x=op.x, axis=op.axis)
 
 
-def is_plain(op: nn.Linear) -> bool:
-    """no activation"""
-    return op.activation is Activation.NONE
-
-
 def has_constant_weights(op: nn.Linear) -> bool:
     """a constant weight and a constant bias, or none"""
     return constant_array(op.weight) is not None and (op.bias is None or constant_array(op.bias) is not None)
@@ -95,7 +91,7 @@ def has_rows(op: nn.Linear) -> bool:
     return op.x.type.rank <= 3
 
 
-@TABLE.emits(nn.Linear, when=(is_float, is_plain, has_constant_weights, has_rows))
+@TABLE.emits(nn.Linear, when=(is_float, has_no_activation, has_constant_weights, has_rows))
 def linear(op: nn.Linear, program: Program) -> None:
     # Unlike that of a convolution, this one has a default: zeros, which are to be written.
     zeros = np.zeros(op.weight.type.static_shape[:1], op.x.type.dtype.numpy)

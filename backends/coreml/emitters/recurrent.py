@@ -9,8 +9,9 @@ from ....ops import nn
 from ....ops.enums import Direction, RecurrentActivation
 from ....passes.patterns import constant_array
 from ....types import Shape, TensorType
+from ...conditions import takes
 from ..program import CoremlTable, Parameter, Program
-from .conditions import F32, is_float, takes
+from .conditions import F32, is_float
 
 TABLE = CoremlTable()
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from ....ir import Op
 from ....ops import math
 from ....types import DType
+from ...conditions import selects_first, takes
 from ..program import CoremlTable, Program
-from .conditions import FLOATS, NUMBERS, is_number, takes
+from .conditions import FLOATS, NUMBERS, is_number
 
 TABLE = CoremlTable()
 
@@ -31,11 +32,6 @@ def reduction(op: math.Reduction, program: Program) -> None:
 for _op_class in _REDUCTIONS:
     _dtypes = FLOATS if _op_class is math.ReduceMean else NUMBERS
     TABLE.emits(_op_class, when=(takes(*_dtypes), has_axes))(reduction)  # type: ignore[arg-type]
-
-
-def selects_first(op: math.ArgReduction) -> bool:
-    """the first of equal elements"""
-    return not op.select_last
 
 
 def gives_i32(op: math.ArgReduction | math.TopK) -> bool:

@@ -4,37 +4,28 @@ from collections.abc import Sequence
 
 from ....dims import Dim
 from ....ops import nn, tensor
-from ....ops.enums import Activation, ChannelOrder, Layout, ResizeMode
-from ....passes.lowering.resize import is_identity
+from ....ops.enums import ChannelOrder
+from ....passes.lowering.resampling import Convention, convention, integer_factor
 from ....passes.patterns import constant_array
+from ...conditions import (
+    has_channels_first,
+    has_constant_weight,
+    has_four_axes,
+    has_no_activation,
+    is_block_major,
+    is_linear,
+    is_nearest,
+    is_not_dilated,
+    knows_padding,
+    resizes_height_and_width,
+)
 from ..program import CoremlTable, Parameter, Program
-from ..resampling import Convention, convention, integer_factor
 from .conditions import is_float
 from .elementwise import scalar
 
 TABLE = CoremlTable()
 
 Spatial = nn.Convolution | nn.Pool | nn.LocalResponseNorm | tensor.DepthToSpace | tensor.SpaceToDepth
-
-
-def has_channels_first(op: Spatial) -> bool:
-    """channels first"""
-    return op.layout is Layout.NCHW
-
-
-def is_plain(op: nn.Conv | nn.ConvTranspose) -> bool:
-    """no activation"""
-    return op.activation is Activation.NONE
-
-
-def knows_padding(op: nn.Convolution | nn.Pool) -> bool:
-    """known padding"""
-    return all(isinstance(p, int) for p in op.padding)
-
-
-def has_constant_weight(op: nn.Convolution) -> bool:
-    """a constant weight"""
-    return constant_array(op.weight) is not None
 
 
 def has_constant_bias(op: nn.Convolution) -> bool:
@@ -47,7 +38,7 @@ def has_dense_kernel(op: nn.Conv) -> bool:
     return all(d == 1 for d in op.dilations)
 
 
-_CONVOLUTION = (has_channels_first, is_float, is_plain, knows_padding, has_constant_bias)
+_CONVOLUTION = (has_channels_first, is_float, has_no_activation, knows_padding, has_constant_bias)
 
 
 def _alternating(padding: Sequence[Dim]) -> tuple[int, ...]:
@@ -87,17 +78,12 @@ TABLE.emits(nn.ConvTranspose, when=(*_TRANSPOSED, has_constant_weight))(convolut
 TABLE.emits(nn.ConvTranspose, when=_TRANSPOSED, since=17)(convolution)
 
 
-def has_no_gaps(op: nn.Pool) -> bool:
-    """windows without gaps"""
-    return all(d == 1 for d in op.dilations)
-
-
 def rounds_down(op: nn.Pool) -> bool:
     """windows within the padded data"""
     return not op.ceil_mode
 
 
-_POOL = (has_channels_first, is_float, knows_padding, has_no_gaps, rounds_down)
+_POOL = (has_channels_first, is_float, knows_padding, is_not_dilated, rounds_down)
 
 
 def _windows(op: nn.Pool) -> dict[str, Parameter]:
@@ -119,21 +105,6 @@ def max_pool(op: nn.MaxPool, program: Program) -> None:
 @TABLE.emits(nn.AveragePool, when=_POOL)
 def average_pool(op: nn.AveragePool, program: Program) -> None:
     program.add("avg_pool", op.result, exclude_padding_from_average=not op.count_include_pad, **_windows(op))
-
-
-def resizes_height_and_width(op: nn.Resize) -> bool:
-    """data [N, C, H, W] whose H and W alone are resized"""
-    return op.x.type.rank == 4 and is_identity(op, 0) and is_identity(op, 1)
-
-
-def is_linear(op: nn.Resize) -> bool:
-    """linear interpolation"""
-    return op.mode is ResizeMode.LINEAR
-
-
-def is_nearest(op: nn.Resize) -> bool:
-    """nearest neighbours"""
-    return op.mode is ResizeMode.NEAREST
 
 
 def has_known_coordinates(op: nn.Resize) -> bool:
@@ -224,11 +195,6 @@ def upsample_bilinear(op: nn.Resize, program: Program) -> None:
 _DEPTH_TO_SPACE = (has_channels_first, is_float)
 
 
-def is_block_major(op: tensor.DepthToSpace) -> bool:
-    """channels ordered [block, block, C]"""
-    return op.order is ChannelOrder.DCR
-
-
 def is_channel_major(op: tensor.DepthToSpace) -> bool:
     """channels ordered [C, block, block]"""
     return op.order is ChannelOrder.CRD
@@ -247,11 +213,6 @@ def pixel_shuffle(op: tensor.DepthToSpace, program: Program) -> None:
 @TABLE.emits(tensor.SpaceToDepth, when=_DEPTH_TO_SPACE)
 def space_to_depth(op: tensor.SpaceToDepth, program: Program) -> None:
     program.add("space_to_depth", op.result, x=op.x, block_size=op.block)
-
-
-def has_four_axes(op: nn.LocalResponseNorm) -> bool:
-    """four axes"""
-    return op.x.type.rank == 4
 
 
 def is_centred(op: nn.LocalResponseNorm) -> bool:

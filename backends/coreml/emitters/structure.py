@@ -1,16 +1,25 @@
 """Ops that move elements: shapes, slices, pads, repetitions."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from ....dims import Dim, SymInt, ceil_div, known_equal
-from ....ir import Array, Op, Value
+from ....dims import Dim, SymInt, known_equal
+from ....ir import Array, Value
 from ....ops import tensor
 from ....ops.enums import PadMode
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
+from ...conditions import (
+    covers_all_axes,
+    goes_forward,
+    has_axes,
+    has_equal_parts,
+    knows_amounts,
+    knows_repeats,
+    mirrors_within,
+)
+from ...slices import has_known_bounds, slice_bounds
 from ..program import CoremlTable, Program
 from .conditions import BOOL, I32, is_float, is_number, is_number_or_bool
 from .elementwise import scalar
@@ -112,11 +121,6 @@ def _int32(value: Value) -> Value | Array:
     return value if array is None else np.clip(array, _INT32.min, _INT32.max).astype(np.int32)
 
 
-def has_axes(op: Op) -> bool:
-    """at least one axis"""
-    return op.operands[0].type.rank > 0
-
-
 @TABLE.emits(tensor.Transpose, when=(is_number_or_bool, has_axes))
 def transpose(op: tensor.Transpose, program: Program) -> None:
     program.add("transpose", op.result, x=op.x, perm=op.permutation)
@@ -137,11 +141,6 @@ def knows_sizes(op: tensor.Split) -> bool:
     return all(isinstance(s, int) for s in op.sizes)
 
 
-def has_equal_parts(op: tensor.Split) -> bool:
-    """parts of equal sizes"""
-    return all(known_equal(s, op.sizes[0]) for s in op.sizes)
-
-
 @TABLE.emits(tensor.Split, when=(is_number_or_bool, has_equal_parts))
 def split_evenly(op: tensor.Split, program: Program) -> None:
     program.add("split", op.results, x=op.x, num_splits=len(op.sizes), axis=op.axis)
@@ -153,44 +152,9 @@ def split(op: tensor.Split, program: Program) -> None:
     program.add("split", op.results, x=op.x, split_sizes=sizes, axis=op.axis)
 
 
-class _Bounds(NamedTuple):
-    """How ``slice_by_index`` is told one axis of a slice. None: up to where the axis ends."""
-
-    begin: int
-    end: int | None
-
-
-def _bounds(dim: Dim, start: Dim, size: Dim, stride: int) -> _Bounds | None:
-    begin = _position(dim, start)
-    if begin is None:
-        return None
-    whole = ceil_div(dim - start, stride) if stride > 0 else start // -stride + 1
-    if known_equal(size, whole):
-        return _Bounds(begin, None)
-    end = _position(dim, start + size * stride)
-    return None if end is None else _Bounds(begin, end)
-
-
-def _position(dim: Dim, position: Dim) -> int | None:
-    """The position as a number, from the end of the axis if that is negative; None when neither is known."""
-    if isinstance(position, int):
-        return position if position >= 0 else None
-    from_end = position - dim
-    return from_end if isinstance(from_end, int) and from_end < 0 else None
-
-
-def _all_bounds(op: tensor.Slice) -> list[_Bounds | None]:
-    return [_bounds(*axis) for axis in zip(op.x.type.shape, op.starts, op.sizes, op.strides, strict=True)]
-
-
-def has_known_bounds(op: tensor.Slice) -> bool:
-    """starts and ends that are known, counted from the front or the end of their axes"""
-    return all(b is not None for b in _all_bounds(op))
-
-
 @TABLE.emits(tensor.Slice, when=(is_number_or_bool, has_axes, has_known_bounds))
 def slice_(op: tensor.Slice, program: Program) -> None:
-    bounds = [b for b in _all_bounds(op) if b is not None]
+    bounds = [b for b in slice_bounds(op) if b is not None]
     program.add(
         "slice_by_index",
         op.result,
@@ -204,22 +168,12 @@ def slice_(op: tensor.Slice, program: Program) -> None:
     )
 
 
-def covers_all_axes(op: tensor.DynamicSlice) -> bool:
-    """bounds for every axis, in order"""
-    return op.axes == tuple(range(op.x.type.rank))
-
-
-def runs_forwards(op: tensor.DynamicSlice) -> bool:
-    """strides of 1 or more"""
-    return all(s > 0 for s in op.strides)
-
-
 def has_i32_bounds(op: tensor.DynamicSlice) -> bool:
     """bounds of i32"""
     return _has_i32_dims(op.starts) and _has_i32_dims(op.ends)
 
 
-@TABLE.emits(tensor.DynamicSlice, when=(is_number_or_bool, covers_all_axes, runs_forwards, has_i32_bounds))
+@TABLE.emits(tensor.DynamicSlice, when=(is_number_or_bool, covers_all_axes, goes_forward, has_i32_bounds))
 def dynamic_slice(op: tensor.DynamicSlice, program: Program) -> None:
     starts, ends = _elements(op.starts), _elements(op.ends)
     program.add(
@@ -247,11 +201,6 @@ def _elements(vector: Value) -> list[int | None]:
     return [None] * count
 
 
-def knows_amounts(op: tensor.Pad) -> bool:
-    """known amounts"""
-    return all(isinstance(d, int) for d in (*op.low, *op.high))
-
-
 def pads_with_constant(op: tensor.Pad) -> bool:
     """constant padding"""
     return op.mode is PadMode.CONSTANT and (op.value is None or constant_array(op.value) is not None)
@@ -262,17 +211,6 @@ def mirrors_last_axes(op: tensor.Pad) -> bool:
     if op.mode not in (PadMode.REFLECT, PadMode.EDGE):
         return False
     return all(d == 0 for d in (*op.low[:-2], *op.high[:-2]))
-
-
-def mirrors_within(op: tensor.Pad) -> bool:
-    """mirror images that are smaller than the tensor"""
-    if op.mode is not PadMode.REFLECT:
-        return True
-    axes = zip(op.low, op.x.type.shape, op.high, strict=True)
-    return all(
-        isinstance(dim, SymInt) or all(isinstance(d, int) and d < max(dim, 1) for d in (low, high))
-        for low, dim, high in axes
-    )
 
 
 def _amounts(op: tensor.Pad, axes: int) -> tuple[int, ...]:
@@ -330,11 +268,6 @@ def expand_at_run_time(op: tensor.Expand, program: Program) -> None:
     ones = program.temporary(TensorType(dtype, op.result.type.shape))
     program.add("fill", ones, shape=_int32(op.dims), value=neutral)
     program.add("logical_and" if dtype is BOOL else "mul", op.result, x=op.x, y=ones)
-
-
-def knows_repeats(op: tensor.Tile) -> bool:
-    """known numbers of repeats"""
-    return all(isinstance(r, int) for r in op.repeats)
 
 
 @TABLE.emits(tensor.Tile, when=(is_number_or_bool, has_axes, knows_repeats))

@@ -12,10 +12,11 @@ from ....ops.math.logic import Comparison
 from ....passes.lowering.ranges import is_size_at_run_time
 from ....passes.patterns import constant_array
 from ....types import DType
+from ...conditions import is_f32, takes, up_to_rank
 from ..graph import MNN_TYPES, Graph, MnnTable
 from ..schema_enums import BinaryOperation, OpType, UnaryOperation
 from ..schema_parameters import ELU, BinaryOp, CastParam, PRelu, Relu, Relu6, Scale, UnaryOp
-from .operands import INTEGERS, MAX_RANK, elements, float32, int32, is_f32, takes, up_to_rank
+from .operands import INTEGERS, MAX_RANK, elements, float32, int32
 
 TABLE = MnnTable()
 

@@ -12,20 +12,16 @@ from ....ops.math import ArgReduction
 from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....passes.patterns import constant_array
 from ....types import DType
+from ...conditions import has_nonnegative_indices, is_f32, knows_count, selects_first, takes, up_to_rank
 from ..graph import Graph, MnnTable
 from ..schema_enums import BinaryOperation, OpType
 from ..schema_parameters import ArgMax, BinaryOp, CumSum, Extra, OneHotParam, Permute, TopKV2
-from .operands import INTEGERS, MAX_RANK, int32, is_f32, takes, up_to_rank
+from .operands import INTEGERS, MAX_RANK, int32
 
 TABLE = MnnTable()
 
 _MOVABLE = takes(DType.BOOL, DType.I32, DType.I64, DType.F32)
 _SMALL_ENOUGH = up_to_rank(MAX_RANK)
-
-
-def has_nonnegative_indices(op: tensor.Indexed) -> bool:
-    """indices that are not negative"""
-    return is_nonnegative_at_run_time(op.indices)
 
 
 @TABLE.emits(tensor.Gather, when=(_MOVABLE, has_nonnegative_indices, _SMALL_ENOUGH))
@@ -107,11 +103,6 @@ def non_zero(op: tensor.NonZero, graph: Graph) -> None:
     graph.add(OpType.PERMUTE, [positions], [op.result], Permute(dims=[1, 0]))
 
 
-def knows_count(op: math.TopK) -> bool:
-    """a known number of elements, or an operand that gives it at run time"""
-    return isinstance(op.k, int) or op.count is not None
-
-
 ORDERED = 1024
 """Of so many of the largest elements at most we find the positions ourselves: the effort grows with their square."""
 
@@ -139,11 +130,6 @@ def top_k(op: math.TopK, graph: Graph) -> None:
 def drops_the_axis(op: ArgReduction) -> bool:
     """the axis to go"""
     return not op.keep_dims
-
-
-def selects_first(op: ArgReduction) -> bool:
-    """the first of equal elements"""
-    return not op.select_last
 
 
 # Integers the runtime reads as if they were floats.

@@ -9,10 +9,11 @@ from ....ir import Array, Value
 from ....ops import math, nn
 from ....passes.patterns import constant_array
 from ....types import Shape
+from ...conditions import is_f32, up_to_rank
 from ..graph import Graph, MnnTable
 from ..schema_enums import OpType
 from ..schema_parameters import Axis, LayerNorm, MatMul, Scale
-from .operands import MAX_RANK, elements, is_f32, up_to_rank
+from .operands import MAX_RANK, elements
 
 TABLE = MnnTable()
 

@@ -1,10 +1,10 @@
 """Conditions and operands that several families share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from ....ir import Array, Op, Value
+from ....ir import Array, Value
 from ....passes.patterns import constant_array
 from ....types import DType
 
@@ -15,32 +15,6 @@ INT32 = np.iinfo(np.int32)
 
 MAX_RANK = 8
 """Tensors of MNN have at most nine axes, and some ops need one for themselves."""
-
-
-def takes(*dtypes: DType) -> Callable[[Op], bool]:
-    """A condition: the first operand has one of these dtypes."""
-
-    def condition(op: Op) -> bool:
-        return op.operands[0].type.dtype in dtypes
-
-    *others, last = (d.value for d in dtypes)
-    condition.__doc__ = f"operands of {', '.join(others)} or {last}" if others else f"operands of {last}"
-    return condition
-
-
-def up_to_rank(rank: int) -> Callable[[Op], bool]:
-    """A condition: no operand and no result has more axes."""
-
-    def condition(op: Op) -> bool:
-        return all(v.type.rank <= rank for v in (*op.operands, *op.results))
-
-    condition.__doc__ = f"tensors of at most {rank} axes"
-    return condition
-
-
-def is_f32(op: Op) -> bool:
-    """operands of f32"""
-    return all(v.type.dtype is DType.F32 for v in op.operands)
 
 
 def int32(numbers: int | Sequence[int]) -> Array:

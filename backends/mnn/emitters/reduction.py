@@ -6,11 +6,12 @@ from ....ir import Op
 from ....ops import math
 from ....ops.math import Reduction
 from ....types import DType
+from ...conditions import is_f32, takes, up_to_rank
 from ..formats import is_global_pool
 from ..graph import Graph, MnnTable
 from ..schema_enums import OpType, PoolType, ReductionType
 from ..schema_parameters import Pool, ReductionParam
-from .operands import INTEGERS, MAX_RANK, is_f32, takes, up_to_rank
+from .operands import INTEGERS, MAX_RANK
 
 TABLE = MnnTable()
 

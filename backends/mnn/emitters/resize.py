@@ -2,8 +2,8 @@
 
 from ....dims import SymInt
 from ....ops import nn
-from ....passes.lowering.resize import is_identity
 from ....types import DType
+from ...conditions import resizes_height_and_width
 from ..graph import Graph, MnnTable, Operand
 from ..resampling import sampling
 from ..schema_enums import OpType
@@ -11,11 +11,6 @@ from ..schema_parameters import Interp, StridedSliceParam
 from .operands import int32
 
 TABLE = MnnTable()
-
-
-def resizes_height_and_width(op: nn.Resize) -> bool:
-    """data [N, C, H, W] whose H and W alone are resized"""
-    return op.x.type.rank == 4 and is_identity(op, 0) and is_identity(op, 1)
 
 
 def is_f32_image(op: nn.Resize) -> bool:

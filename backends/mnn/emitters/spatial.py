@@ -5,20 +5,16 @@ import numpy as np
 from ....dims import ceil_div, known_equal
 from ....ir import Array, Value
 from ....ops import nn
-from ....ops.enums import Activation, Layout
+from ....ops.enums import Activation
 from ....ops.nn.windows import spatial_sizes
 from ....passes.patterns import constant_array
+from ...conditions import has_channels_first, has_static_weight, is_f32, is_matrix, is_not_dilated, knows_padding
 from ..graph import Graph, MnnTable
 from ..schema_enums import AvgPoolCountType, OpType, PoolPadType, PoolType
 from ..schema_parameters import Convolution2D, Convolution2DCommon, Pool
-from .operands import elements, is_f32
+from .operands import elements
 
 TABLE = MnnTable()
-
-
-def has_channels_first(op: nn.Convolution | nn.Pool) -> bool:
-    """channels first"""
-    return op.layout is Layout.NCHW
 
 
 def is_2d(op: nn.Convolution | nn.Pool) -> bool:
@@ -39,11 +35,6 @@ def is_ungrouped(op: nn.Conv | nn.ConvTranspose) -> bool:
 def has_constant_weight(op: nn.Convolution | nn.Linear) -> bool:
     """a constant weight and bias"""
     return constant_array(op.weight) is not None and (op.bias is None or constant_array(op.bias) is not None)
-
-
-def knows_padding(op: nn.Convolution | nn.Pool) -> bool:
-    """known padding"""
-    return all(isinstance(p, int) for p in op.padding)
 
 
 def is_depthwise(op: nn.Conv) -> bool:
@@ -115,11 +106,6 @@ def _convolution(op: nn.Conv, operator: OpType, graph: Graph) -> None:
     graph.add(operator, [op.x], [op.result], parameter)
 
 
-def has_static_weight(op: nn.Conv) -> bool:
-    """a weight of known shape"""
-    return op.weight.type.is_static
-
-
 @TABLE.emits(nn.Conv, when=(has_channels_first, is_image, is_f32, is_ungrouped, has_static_weight, knows_padding))
 def convolution_of_computed_weight(op: nn.Conv, graph: Graph) -> None:
     outputs, inputs = op.weight.type.static_shape[:2]
@@ -148,11 +134,6 @@ def _deconvolution(op: nn.ConvTranspose, operator: OpType, graph: Graph) -> None
     graph.add(operator, [op.x], [op.result], parameter)
 
 
-def is_matrix(op: nn.Linear) -> bool:
-    """a matrix"""
-    return op.x.type.rank == 2
-
-
 @TABLE.emits(nn.Linear, when=(is_matrix, is_f32, has_constant_weight))
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     """A convolution of 1 x 1: a matrix is a batch of images of one pixel."""
@@ -167,11 +148,6 @@ def fully_connected(op: nn.Linear, graph: Graph) -> None:
     )
     parameter = Convolution2D(common=common, weight=weight, bias=bias_or_zeros(op.bias, outputs))
     graph.add(OpType.CONVOLUTION, [op.x], [op.result], parameter)
-
-
-def is_not_dilated(op: nn.Pool) -> bool:
-    """windows without gaps"""
-    return all(d == 1 for d in op.dilations)
 
 
 def rounds_up_natively(op: nn.Pool) -> bool:

@@ -1,19 +1,20 @@
 """Ops that move elements: shapes, slices, pads."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from ....dims import Dim, SymInt, ceil_div, known_equal
+from ....dims import SymInt, known_equal
 from ....ir import Array, Value
 from ....ops import tensor
-from ....ops.enums import ChannelOrder, Layout, PadMode
+from ....ops.enums import PadMode
 from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....types import DType
-from ..graph import Graph, MnnTable
-from ..schema_enums import DataFormat, DepthToSpaceMode, NetSource, OpType, PadValueMode
+from ...conditions import has_axes, knows_amounts, knows_repeats, knows_shape, takes, up_to_rank
+from ...slices import has_known_bounds, slice_bounds
+from ..graph import Graph, MnnTable, Slot
+from ..schema_enums import BinaryOperation, DataFormat, NetSource, OpType, PadValueMode
 from ..schema_parameters import (
     Axis,
-    DepthSpaceParam,
+    BinaryOp,
     PadParam,
     Permute,
     Reshape,
@@ -21,7 +22,7 @@ from ..schema_parameters import (
     SqueezeParam,
     StridedSliceParam,
 )
-from .operands import INT32, INTEGERS, MAX_RANK, int32, takes, up_to_rank
+from .operands import INT32, INTEGERS, MAX_RANK, float32, int32
 
 TABLE = MnnTable()
 
@@ -32,11 +33,6 @@ _SMALL_ENOUGH = up_to_rank(MAX_RANK)
 @TABLE.emits(tensor.Constant)
 def constant(op: tensor.Constant, graph: Graph) -> None:
     """Constants are written where they are used."""
-
-
-def knows_shape(op: tensor.Reshape) -> bool:
-    """a shape of which at most one dim is symbolic, or that an operand gives at run time"""
-    return op.dims is not None or sum(isinstance(d, SymInt) for d in op.shape) <= 1
 
 
 def has_no_axes(op: tensor.Reshape) -> bool:
@@ -50,13 +46,42 @@ def reshape_to_scalar(op: tensor.Reshape, graph: Graph) -> None:
     graph.add(OpType.SQUEEZE, [op.x], [op.result], SqueezeParam(squeeze_dims=list(range(op.x.type.rank))))
 
 
+_JOINING = (tensor.Concat, tensor.Pad, tensor.Tile)
+_CUTTING = (tensor.Slice, tensor.DynamicSlice, tensor.Split, tensor.Pad)
+
+
+def is_cut_otherwise(op: tensor.Reshape) -> bool:
+    """parts of rows that were joined from others"""
+    source = op.x
+    while isinstance(source.owner, tensor.Reshape):
+        source = source.owner.x
+    was_joined = isinstance(source.owner, _JOINING) and source.type.rank > 1
+    return was_joined and any(isinstance(user, _CUTTING) for user in op.result.uses)
+
+
+@TABLE.emits(tensor.Reshape, when=(_MOVABLE, knows_shape, is_cut_otherwise, _SMALL_ENOUGH))
+def reshape_of_copy(op: tensor.Reshape, graph: Graph) -> None:
+    """With a copy that is really made: the runtime reads parts from where they come, but misses those that begin within
+    a row and end within the next."""
+    copy = graph.temporary()
+    if op.x.type.dtype is DType.F32:
+        graph.add(OpType.BINARY_OP, [op.x, float32(1)], [copy], BinaryOp(op_type=BinaryOperation.MUL))
+    else:
+        graph.add(OpType.BINARY_OP, [op.x, int32(0)], [copy], BinaryOp(op_type=BinaryOperation.BITWISE_OR))
+    _add_reshape(op, copy, graph)
+
+
 @TABLE.emits(tensor.Reshape, when=(_MOVABLE, knows_shape, _SMALL_ENOUGH))
 def reshape(op: tensor.Reshape, graph: Graph) -> None:
+    _add_reshape(op, op.x, graph)
+
+
+def _add_reshape(op: tensor.Reshape, x: Value | Slot, graph: Graph) -> None:
     if op.dims is not None and any(isinstance(d, SymInt) for d in op.shape):
-        graph.add(OpType.RESHAPE, [op.x, op.dims], [op.result], Reshape(dim_type=DataFormat.NCHW))
+        graph.add(OpType.RESHAPE, [x, op.dims], [op.result], Reshape(dim_type=DataFormat.NCHW))
         return
     dims = [-1 if isinstance(d, SymInt) else d for d in op.shape]
-    graph.add(OpType.RESHAPE, [op.x], [op.result], Reshape(dims=dims, dim_type=DataFormat.NCHW))
+    graph.add(OpType.RESHAPE, [x], [op.result], Reshape(dims=dims, dim_type=DataFormat.NCHW))
 
 
 @TABLE.emits(tensor.Transpose, when=(_MOVABLE, _SMALL_ENOUGH))
@@ -81,42 +106,6 @@ def split(op: tensor.Split, graph: Graph) -> None:
     graph.add(OpType.SLICE, [op.x], op.results, parameter)
 
 
-class _Bounds(NamedTuple):
-    """The first element of a slice along one axis, and the end behind its last one."""
-
-    begin: int
-    end: int
-
-
-def _bounds(dim: Dim, start: Dim, size: Dim, stride: int) -> _Bounds | None:
-    """Negative numbers count from the end of the axis; None when they are not known."""
-    begin = _position(dim, start)
-    if begin is None:
-        return None
-    if size == 0:
-        return _Bounds(0, 0)
-    if known_equal(size, ceil_div(dim - start, stride)):
-        return _Bounds(begin, INT32.max)
-    end = _position(dim, start + size * stride)
-    return None if end is None else _Bounds(begin, end)
-
-
-def _position(dim: Dim, position: Dim) -> int | None:
-    if isinstance(position, int):
-        return position if position >= 0 else None
-    from_end = position - dim
-    return from_end if isinstance(from_end, int) and from_end < 0 else None
-
-
-def _all_bounds(op: tensor.Slice) -> list[_Bounds | None]:
-    return [_bounds(*axis) for axis in zip(op.x.type.shape, op.starts, op.sizes, op.strides, strict=True)]
-
-
-def has_axes(op: tensor.Slice) -> bool:
-    """at least one axis"""
-    return op.x.type.rank > 0
-
-
 def goes_forward(op: tensor.Slice | tensor.DynamicSlice) -> bool:
     """positive strides"""
     # Backwards the runtime writes beyond its tensors: where there are more than three axes, where the end is not the
@@ -124,15 +113,10 @@ def goes_forward(op: tensor.Slice | tensor.DynamicSlice) -> bool:
     return all(s > 0 for s in op.strides)
 
 
-def has_known_bounds(op: tensor.Slice) -> bool:
-    """starts and ends that are known, counted from the front or the end of their axes"""
-    return goes_forward(op) and all(b is not None for b in _all_bounds(op))
-
-
 @TABLE.emits(tensor.Slice, when=(_MOVABLE, has_axes, goes_forward, has_known_bounds, _SMALL_ENOUGH))
 def slice_(op: tensor.Slice, graph: Graph) -> None:
-    bounds = [b for b in _all_bounds(op) if b is not None]
-    begins, ends = int32([b.begin for b in bounds]), int32([b.end for b in bounds])
+    bounds = [b for b in slice_bounds(op) if b is not None]
+    begins, ends = int32([b.begin for b in bounds]), int32([INT32.max if b.end is None else b.end for b in bounds])
     # With a larger stride the runtime takes an element where there is none to take.
     strides = [1 if size == 0 else stride for size, stride in zip(op.sizes, op.strides, strict=True)]
     _add_slice(graph, op.x, begins, ends, range(len(bounds)), strides, op.result)
@@ -171,11 +155,6 @@ def has_one_axis(op: tensor.Reverse) -> bool:
 @TABLE.emits(tensor.Reverse, when=(_MOVABLE, has_one_axis, _SMALL_ENOUGH))
 def reverse(op: tensor.Reverse, graph: Graph) -> None:
     graph.add(OpType.REVERSE, [op.x, int32(op.axes)], [op.result])
-
-
-def knows_amounts(op: tensor.Pad) -> bool:
-    """known amounts"""
-    return all(isinstance(d, int) for d in (*op.low, *op.high))
 
 
 def pads_natively(op: tensor.Pad) -> bool:
@@ -237,11 +216,6 @@ def expand(op: tensor.Expand, graph: Graph) -> None:
     graph.add(OpType.BROADCAST_TO, [op.x, shape], [op.result])
 
 
-def knows_repeats(op: tensor.Tile) -> bool:
-    """known numbers of repeats"""
-    return all(isinstance(d, int) for d in op.repeats)
-
-
 def repeats_few_axes(op: tensor.Tile) -> bool:
     """two repeated axes at most"""
     # The runtime counts each twice, and what lies between them, in an array of nine.
@@ -263,19 +237,3 @@ def shape(op: tensor.Shape, graph: Graph) -> None:
 @TABLE.emits(tensor.Range, when=(takes(*INTEGERS),))
 def range_(op: tensor.Range, graph: Graph) -> None:
     graph.add(OpType.RANGE, [op.start, op.limit, op.delta], [op.result])
-
-
-def has_channels_first(op: tensor.DepthToSpace | tensor.SpaceToDepth) -> bool:
-    """channels first"""
-    return op.layout is Layout.NCHW
-
-
-@TABLE.emits(tensor.DepthToSpace, when=(_MOVABLE, has_channels_first))
-def depth_to_space(op: tensor.DepthToSpace, graph: Graph) -> None:
-    mode = DepthToSpaceMode.DCR if op.order is ChannelOrder.DCR else DepthToSpaceMode.CRD
-    graph.add(OpType.DEPTH_TO_SPACE, [op.x], [op.result], DepthSpaceParam(block_size=op.block, mode=mode))
-
-
-@TABLE.emits(tensor.SpaceToDepth, when=(_MOVABLE, has_channels_first))
-def space_to_depth(op: tensor.SpaceToDepth, graph: Graph) -> None:
-    graph.add(OpType.SPACE_TO_DEPTH, [op.x], [op.result], DepthSpaceParam(block_size=op.block))

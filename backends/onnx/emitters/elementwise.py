@@ -7,9 +7,9 @@ import numpy as np
 
 from ....ir import Array, Op
 from ....ops import math, nn
-from ....ops.enums import Activation
 from ....ops.math import Binary, Unary
 from ....types import DType
+from ...conditions import has_no_activation
 from ..graph import Graph, OnnxTable
 from .operands import emits, scalar
 
@@ -79,11 +79,6 @@ def binary(op: Binary, graph: Graph) -> None:
 
 def arithmetic(op: Binary, graph: Graph) -> None:
     graph.add(_ARITHMETIC[type(op)], [op.x, op.y], [op.result])
-
-
-def has_no_activation(op: math.ActivatedArithmetic) -> bool:
-    """no fused activation"""
-    return op.activation is Activation.NONE
 
 
 def is_sum_before_layer_norm(op: math.Add) -> bool:

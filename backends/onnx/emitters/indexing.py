@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ....ops import tensor
 from ....ops.enums import ScatterReduction
 from ....types import DType
+from ...conditions import counts_in_i64, knows_depth
 from ..graph import Graph, OnnxTable
 from .operands import emits, i64
 
@@ -96,11 +97,6 @@ def takes_i64(op: tensor.OneHot) -> bool:
     return op.indices.type.dtype is DType.I64
 
 
-def knows_depth(op: tensor.OneHot) -> bool:
-    """a known depth"""
-    return isinstance(op.depth, int)
-
-
 @emits(TABLE, "OneHot", tensor.OneHot, when=(takes_i64, knows_depth), operand=1)
 def one_hot(op: tensor.OneHot, graph: Graph) -> None:
     assert isinstance(op.depth, int)
@@ -110,11 +106,6 @@ def one_hot(op: tensor.OneHot, graph: Graph) -> None:
 @emits(TABLE, "Range", tensor.Range)
 def range_(op: tensor.Range, graph: Graph) -> None:
     graph.add("Range", [op.start, op.limit, op.delta], [op.result])
-
-
-def counts_in_i64(op: tensor.NonZero) -> bool:
-    """positions as i64"""
-    return op.index_dtype is DType.I64
 
 
 @emits(TABLE, "NonZero", tensor.NonZero, when=(counts_in_i64,))

@@ -2,8 +2,8 @@
 
 from ....dims import known_equal
 from ....ops import math, nn
-from ....ops.enums import Activation, Layout
-from ....ops.nn.activation import SoftmaxFamily
+from ....ops.nn.attention import split_shape
+from ...conditions import has_channels_first, has_four_axes, has_no_activation, is_along_last_axis, is_matrix
 from ..graph import Graph, OnnxTable, Operand
 from .operands import emits
 
@@ -30,17 +30,7 @@ def gemm(op: math.MatMul, graph: Graph) -> None:
     graph.add("Gemm", [op.x, op.y], [op.result], transA=int(op.transpose_x), transB=int(op.transpose_y))
 
 
-def has_matrix(op: nn.Linear) -> bool:
-    """a matrix"""
-    return op.x.type.rank == 2
-
-
-def has_no_activation(op: nn.Linear) -> bool:
-    """no fused activation"""
-    return op.activation is Activation.NONE
-
-
-@emits(TABLE, "Gemm", nn.Linear, when=(has_matrix, has_no_activation))
+@emits(TABLE, "Gemm", nn.Linear, when=(is_matrix, has_no_activation))
 def linear(op: nn.Linear, graph: Graph) -> None:
     graph.add("Gemm", [op.x, op.weight, op.bias], [op.result], transB=1)
 
@@ -77,24 +67,14 @@ def rms_norm(op: nn.RmsNorm, graph: Graph) -> None:
     graph.add("RMSNormalization", [op.x, op.scale], [op.result], axis=op.axis, epsilon=op.epsilon)
 
 
-def is_channels_first(op: nn.InstanceNorm | nn.LocalResponseNorm) -> bool:
-    """channels before the image's axes"""
-    return op.layout is Layout.NCHW
-
-
 def has_image(op: nn.InstanceNorm) -> bool:
     """at least one axis behind the channels"""
     return op.x.type.rank > 2
 
 
-@emits(TABLE, "InstanceNormalization", nn.InstanceNorm, when=(is_channels_first, has_image))
+@emits(TABLE, "InstanceNormalization", nn.InstanceNorm, when=(has_channels_first, has_image))
 def instance_norm(op: nn.InstanceNorm, graph: Graph) -> None:
     graph.add("InstanceNormalization", [op.x, op.scale, op.bias], [op.result], epsilon=op.epsilon)
-
-
-def has_images(op: nn.LocalResponseNorm) -> bool:
-    """four axes"""
-    return op.x.type.rank == 4
 
 
 def has_odd_size(op: nn.LocalResponseNorm) -> bool:
@@ -102,18 +82,28 @@ def has_odd_size(op: nn.LocalResponseNorm) -> bool:
     return op.size % 2 == 1
 
 
-@emits(TABLE, "LRN", nn.LocalResponseNorm, when=(is_channels_first, has_images, has_odd_size))
+@emits(TABLE, "LRN", nn.LocalResponseNorm, when=(has_channels_first, has_four_axes, has_odd_size))
 def local_response_norm(op: nn.LocalResponseNorm, graph: Graph) -> None:
     graph.add("LRN", [op.x], [op.result], size=op.size, alpha=op.alpha, beta=op.beta, bias=op.bias)
 
 
+def has_full_mask(op: nn.Attention) -> bool:
+    """a mask, if any, with an element for every query and key"""
+    if op.mask is None:
+        return True
+    rows, columns = (split_shape(x.type.shape, op.heads)[2] for x in (op.q, op.k))
+    shape = op.mask.type.shape
+    return len(shape) >= 2 and known_equal(shape[-2], rows) and known_equal(shape[-1], columns)
+
+
+@emits(TABLE, "Attention", nn.Attention, when=(has_full_mask,))
+def attention(op: nn.Attention, graph: Graph) -> None:
+    heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads} if op.q.type.rank == 3 else {}
+    graph.add("Attention", [op.q, op.k, op.v, op.mask], [op.result], scale=op.scale, **heads)
+
+
 SOFTMAX_OF_ANY_AXIS = 13
 """Before this opset a softmax took all axes from its own on as one."""
-
-
-def is_along_last_axis(op: SoftmaxFamily) -> bool:
-    """the last axis"""
-    return op.axis == op.x.type.rank - 1
 
 
 @emits(TABLE, "Softmax", nn.Softmax, since=SOFTMAX_OF_ANY_AXIS)

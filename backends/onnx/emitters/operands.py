@@ -9,22 +9,12 @@ from ....dims import Dim, SymInt
 from ....ir import Array, Op
 from ....passes.patterns import constant_array
 from ....types import DType
+from ...conditions import takes
 from ..graph import Graph, OnnxTable
 from ..kernels import KERNELS
 
 OpT = TypeVar("OpT", bound=Op)
 Emit = Callable[[OpT, Graph], None]
-
-
-def takes(*dtypes: DType, operand: int = 0) -> Callable[[Op], bool]:
-    """A condition: the first operand, or the one of that place, has one of these dtypes."""
-
-    def condition(op: Op) -> bool:
-        return op.operands[operand].type.dtype in dtypes
-
-    *others, last = (d.value for d in dtypes)
-    condition.__doc__ = f"operands of {', '.join(others)} or {last}" if others else f"operands of {last}"
-    return condition
 
 
 def emits(

@@ -9,6 +9,7 @@ from ....ops import math, nn
 from ....ops.math import ArgReduction, Reduction
 from ....ops.nn.activation import FloatActivation
 from ....types import DType
+from ...conditions import counts_in_i64, selects_first
 from ..graph import Graph, OnnxTable
 from .operands import emits, i64
 
@@ -68,16 +69,6 @@ for _class, _operator in _REDUCTIONS.items():
     emits(TABLE, _operator, _class, when=(has_axes, divides_exactly))(reduction)  # type: ignore[arg-type]
 
 
-def selects_first(op: ArgReduction) -> bool:
-    """the first of equal elements"""
-    return not op.select_last
-
-
-def gives_i64(op: ArgReduction | math.TopK) -> bool:
-    """positions as i64"""
-    return op.index_dtype is DType.I64
-
-
 _ARG: Mapping[type[Op], str] = {math.ArgMax: "ArgMax", math.ArgMin: "ArgMin"}
 
 
@@ -87,8 +78,8 @@ def arg_reduction(op: ArgReduction, graph: Graph) -> None:
 
 
 for _class, _operator in _ARG.items():
-    emits(TABLE, _operator, _class, when=(selects_first, gives_i64))(arg_reduction)  # type: ignore[arg-type]
-    emits(TABLE, _operator, _class, when=(gives_i64,), since=12)(arg_reduction)  # type: ignore[arg-type]
+    emits(TABLE, _operator, _class, when=(selects_first, counts_in_i64))(arg_reduction)  # type: ignore[arg-type]
+    emits(TABLE, _operator, _class, when=(counts_in_i64,), since=12)(arg_reduction)  # type: ignore[arg-type]
 
 
 @emits(TABLE, "CumSum", math.CumSum)
@@ -104,7 +95,7 @@ def knows_count(op: math.TopK) -> bool:
     return op.count.type.dtype is DType.I64 and op.count.type.shape == (1,)
 
 
-@emits(TABLE, "TopK", math.TopK, when=(knows_count, gives_i64))
+@emits(TABLE, "TopK", math.TopK, when=(knows_count, counts_in_i64))
 def top_k(op: math.TopK, graph: Graph) -> None:
     count = i64(op.k) if isinstance(op.k, int) else op.count
     graph.add("TopK", [op.x, count], op.results, axis=op.axis, largest=int(op.largest))

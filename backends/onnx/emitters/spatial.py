@@ -2,24 +2,14 @@
 
 from ....dims import Dim, ceil_div, dim_max, known_equal
 from ....ops import nn
-from ....ops.enums import Activation, Layout
 from ....ops.nn.windows import spatial_sizes
+from ...conditions import has_channels_first, has_no_activation, is_not_dilated
 from ..graph import Graph, OnnxTable
 from .operands import are_known, emits, ints
 
 TABLE = OnnxTable()
 
 Spatial = nn.Conv | nn.ConvTranspose | nn.MaxPool | nn.AveragePool
-
-
-def is_channels_first(op: Spatial) -> bool:
-    """channels before the image's axes"""
-    return op.layout is Layout.NCHW
-
-
-def has_no_activation(op: nn.Conv | nn.ConvTranspose) -> bool:
-    """no fused activation"""
-    return op.activation is Activation.NONE
 
 
 def knows_padding(op: Spatial) -> bool:
@@ -52,7 +42,7 @@ def _padding(op: Spatial) -> dict[str, list[int] | str]:
     return {"pads": ints(op.padding)} if scheme is None else {"auto_pad": scheme}
 
 
-@emits(TABLE, "Conv", nn.Conv, when=(is_channels_first, has_no_activation, knows_padding))
+@emits(TABLE, "Conv", nn.Conv, when=(has_channels_first, has_no_activation, knows_padding))
 def conv(op: nn.Conv, graph: Graph) -> None:
     graph.add(
         "Conv",
@@ -71,7 +61,7 @@ def _kernel_shape(sizes: tuple[Dim, ...]) -> dict[str, list[int]]:
     return {"kernel_shape": ints(sizes)} if are_known(sizes) else {}
 
 
-@emits(TABLE, "ConvTranspose", nn.ConvTranspose, when=(is_channels_first, has_no_activation, knows_padding))
+@emits(TABLE, "ConvTranspose", nn.ConvTranspose, when=(has_channels_first, has_no_activation, knows_padding))
 def conv_transpose(op: nn.ConvTranspose, graph: Graph) -> None:
     graph.add(
         "ConvTranspose",
@@ -86,7 +76,7 @@ def conv_transpose(op: nn.ConvTranspose, graph: Graph) -> None:
     )
 
 
-@emits(TABLE, "MaxPool", nn.MaxPool, when=(is_channels_first, knows_padding))
+@emits(TABLE, "MaxPool", nn.MaxPool, when=(has_channels_first, knows_padding))
 def max_pool(op: nn.MaxPool, graph: Graph) -> None:
     graph.add(
         "MaxPool",
@@ -100,13 +90,8 @@ def max_pool(op: nn.MaxPool, graph: Graph) -> None:
     )
 
 
-def is_not_dilated(op: nn.AveragePool) -> bool:
-    """windows without gaps"""
-    return all(d == 1 for d in op.dilations)
-
-
-@emits(TABLE, "AveragePool", nn.AveragePool, when=(is_channels_first, knows_padding), since=19)
-@emits(TABLE, "AveragePool", nn.AveragePool, when=(is_channels_first, knows_padding, is_not_dilated))
+@emits(TABLE, "AveragePool", nn.AveragePool, when=(has_channels_first, knows_padding), since=19)
+@emits(TABLE, "AveragePool", nn.AveragePool, when=(has_channels_first, knows_padding, is_not_dilated))
 def average_pool(op: nn.AveragePool, graph: Graph) -> None:
     dilations = {} if is_not_dilated(op) else {"dilations": list(op.dilations)}
     graph.add(

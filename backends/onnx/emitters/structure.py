@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from ....dims import Dim, SymInt, known_equal
+from ....dims import SymInt, known_equal
 from ....ops import tensor
-from ....ops.enums import ChannelOrder, Layout, PadMode
+from ....ops.enums import ChannelOrder, PadMode
 from ....ops.tensor.structure import Shaping
+from ...conditions import has_channels_first, has_equal_parts, knows_amounts, knows_repeats, mirrors_within
+from ...slices import Bounds, bounds_along
 from ..graph import Graph, OnnxTable, Operand
 from ..initializers import ONNX_TYPES
 from ..kernels import KERNELS
@@ -109,11 +111,6 @@ def knows_sizes(op: tensor.Split) -> bool:
     return are_known(op.sizes)
 
 
-def has_equal_parts(op: tensor.Split) -> bool:
-    """parts of equal sizes"""
-    return all(known_equal(s, op.sizes[0]) for s in op.sizes)
-
-
 @emits(TABLE, "Split", tensor.Split, when=(has_equal_parts,))
 def split_evenly(op: tensor.Split, graph: Graph) -> None:
     count = {"num_outputs": len(op.sizes)} if graph.opset >= COUNT_IS_ATTRIBUTE else {}
@@ -128,36 +125,11 @@ def split(op: tensor.Split, graph: Graph) -> None:
         graph.add("Split", [op.x], op.results, axis=op.axis, split=ints(op.sizes))
 
 
-def _bounds(dim: Dim, start: Dim, size: Dim, stride: int) -> tuple[int, int] | None:
-    """The start and the end that Slice is told for one axis: from the end where they are negative."""
-    first = _position(dim, start)
-    if size == 0:
-        return 0, 0
-    if first is None:
-        return None
-    end = start + size * stride
-    if stride < 0:
-        # Before the first element a position would count from the end.
-        reaches_front = known_equal(size, start // -stride + 1)
-        last = _FRONT if reaches_front else _position(dim, end)
-    else:
-        reaches_end = known_equal(size, -((start - dim) // stride))
-        last = _END if reaches_end else _position(dim, end)
-    return None if last is None else (first, last)
-
-
-def _position(dim: Dim, position: Dim) -> int | None:
-    if isinstance(position, int):
-        return position if position >= 0 else None
-    from_end = position - dim
-    return from_end if isinstance(from_end, int) and from_end < 0 else None
-
-
-def _sliced_axes(op: tensor.Slice) -> dict[int, tuple[int, int] | None]:
+def _sliced_axes(op: tensor.Slice) -> dict[int, Bounds | None]:
     """The bounds of the axes that are cut."""
     axes = enumerate(zip(op.x.type.shape, op.starts, op.sizes, op.strides, strict=True))
     return {
-        axis: _bounds(dim, start, size, stride)
+        axis: bounds_along(dim, start, size, stride)
         for axis, (dim, start, size, stride) in axes
         if not (start == 0 and stride == 1 and known_equal(size, dim))
     }
@@ -176,8 +148,11 @@ def cuts_an_axis(op: tensor.Slice) -> bool:
 @emits(TABLE, "Slice", tensor.Slice, when=(has_known_bounds, cuts_an_axis))
 def slice_(op: tensor.Slice, graph: Graph) -> None:
     bounds = {axis: b for axis, b in _sliced_axes(op).items() if b is not None}
-    starts, ends = (i64(*(b[i] for b in bounds.values())) for i in (0, 1))
     strides = [op.strides[axis] for axis in bounds]
+    # Before the first element a position would count from the end.
+    open_ends = [_END if stride > 0 else _FRONT for stride in strides]
+    starts = i64(*(b.begin for b in bounds.values()))
+    ends = i64(*(end if b.end is None else b.end for b, end in zip(bounds.values(), open_ends, strict=True)))
     steps = i64(*strides) if any(s != 1 for s in strides) else None
     graph.add("Slice", [op.x, starts, ends, i64(*bounds), steps], [op.result])
 
@@ -200,25 +175,9 @@ def reverse(op: tensor.Reverse, graph: Graph) -> None:
     graph.add("Slice", operands, [op.result])
 
 
-def knows_amounts(op: tensor.Pad) -> bool:
-    """known amounts"""
-    return are_known((*op.low, *op.high))
-
-
 def pads_not_around(op: tensor.Pad) -> bool:
     """padding with a constant, the edge or a mirror image"""
     return op.mode is not PadMode.WRAP
-
-
-def mirrors_within(op: tensor.Pad) -> bool:
-    """mirror images that are smaller than the tensor"""
-    if op.mode is not PadMode.REFLECT:
-        return True
-    axes = zip(op.low, op.x.type.shape, op.high, strict=True)
-    return all(
-        isinstance(dim, SymInt) or all(isinstance(d, int) and d < max(dim, 1) for d in (low, high))
-        for low, dim, high in axes
-    )
 
 
 @emits(TABLE, "Pad", tensor.Pad, when=(knows_amounts, mirrors_within), since=19)
@@ -246,11 +205,6 @@ def expand(op: tensor.Expand, graph: Graph) -> None:
     graph.add("Expand", [op.x, op.dims if sizes is None else i64(*sizes)], [op.result])
 
 
-def knows_repeats(op: tensor.Tile) -> bool:
-    """known numbers of repeats"""
-    return are_known(op.repeats)
-
-
 @emits(TABLE, "Tile", tensor.Tile, when=(knows_repeats,))
 def tile(op: tensor.Tile, graph: Graph) -> None:
     graph.add("Tile", [op.x, i64(*ints(op.repeats))], [op.result])
@@ -267,17 +221,12 @@ def trilu(op: tensor.Trilu, graph: Graph) -> None:
     graph.add("Trilu", [op.x, diagonal], [op.result], upper=int(op.upper))
 
 
-def is_channels_first(op: tensor.DepthToSpace | tensor.SpaceToDepth) -> bool:
-    """channels before the image's axes"""
-    return op.layout is Layout.NCHW
-
-
-@emits(TABLE, "DepthToSpace", tensor.DepthToSpace, when=(is_channels_first,))
+@emits(TABLE, "DepthToSpace", tensor.DepthToSpace, when=(has_channels_first,))
 def depth_to_space(op: tensor.DepthToSpace, graph: Graph) -> None:
     mode = "DCR" if op.order is ChannelOrder.DCR else "CRD"
     graph.add("DepthToSpace", [op.x], [op.result], blocksize=op.block, mode=mode)
 
 
-@emits(TABLE, "SpaceToDepth", tensor.SpaceToDepth, when=(is_channels_first,))
+@emits(TABLE, "SpaceToDepth", tensor.SpaceToDepth, when=(has_channels_first,))
 def space_to_depth(op: tensor.SpaceToDepth, graph: Graph) -> None:
     graph.add("SpaceToDepth", [op.x], [op.result], blocksize=op.block)

@@ -12,10 +12,10 @@ from ....ops import math, nn
 from ....ops.enums import Activation, GeluForm
 from ....ops.math import Binary, Unary
 from ....types import DType
+from ...conditions import takes, up_to_rank
 from ..graph import Graph, TfliteTable
 from ..schema_enums import ActivationFunctionType, BuiltinOperator
 from ..schema_options import AddOptions, DivOptions, GeluOptions, LeakyReluOptions, MulOptions, SubOptions
-from .operands import takes, up_to_rank
 
 TABLE = TfliteTable()
 

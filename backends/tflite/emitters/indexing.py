@@ -12,6 +12,7 @@ from ....ops.math import ArgReduction, Reduction
 from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
+from ...conditions import counts_in_i64, has_nonnegative_indices, knows_count, selects_first, takes, up_to_rank
 from ..graph import TFLITE_TYPES, Graph, Operand, TfliteTable
 from ..schema_enums import BuiltinOperator
 from ..schema_options import (
@@ -23,7 +24,7 @@ from ..schema_options import (
     ReducerOptions,
     ShapeOptions,
 )
-from .operands import add_cast, cast_to_int32, int32, takes, up_to_rank
+from .operands import add_cast, cast_to_int32, int32
 
 TABLE = TfliteTable()
 
@@ -38,11 +39,6 @@ _COMMON = (DType.BOOL, DType.I8, DType.U8, DType.I16, DType.I32, DType.I64, DTyp
 )
 def dynamic_update_slice(op: tensor.DynamicUpdateSlice, graph: Graph) -> None:
     graph.add(BuiltinOperator.DYNAMIC_UPDATE_SLICE, [op.x, op.update, op.starts], [op.result])
-
-
-def has_nonnegative_indices(op: tensor.Indexed) -> bool:
-    """indices that are not negative"""
-    return is_nonnegative_at_run_time(op.indices)
 
 
 @TABLE.emits(tensor.Gather, when=(takes(*_COMMON), has_nonnegative_indices, up_to_rank(8)))
@@ -131,12 +127,7 @@ def range_(op: tensor.Range, graph: Graph) -> None:
     graph.add(BuiltinOperator.RANGE, [op.start, op.limit, op.delta], [op.result])
 
 
-def counts_in_64_bits(op: tensor.NonZero) -> bool:
-    """positions of 64 bits"""
-    return op.index_dtype is DType.I64
-
-
-@TABLE.emits(tensor.NonZero, when=(takes(DType.BOOL), counts_in_64_bits, up_to_rank(8)))
+@TABLE.emits(tensor.NonZero, when=(takes(DType.BOOL), counts_in_i64, up_to_rank(8)))
 def non_zero(op: tensor.NonZero, graph: Graph) -> None:
     rank, count = op.result.type.shape
     positions = graph.temporary(TensorType(DType.I64, (count, rank)))
@@ -147,11 +138,6 @@ def non_zero(op: tensor.NonZero, graph: Graph) -> None:
 def takes_largest_of_last_axis(op: math.TopK) -> bool:
     """the largest elements along the last axis"""
     return op.largest and op.axis == op.x.type.rank - 1
-
-
-def knows_count(op: math.TopK) -> bool:
-    """a known number of elements, or an operand that gives it at run time"""
-    return isinstance(op.k, int) or op.count is not None
 
 
 _SORTABLE = takes(DType.F32, DType.I64, DType.I32, DType.I16, DType.I8, DType.U8)
@@ -176,11 +162,6 @@ def _present(value: Value | None) -> Value:
 def drops_the_axis(op: ArgReduction) -> bool:
     """the axis to go"""
     return not op.keep_dims
-
-
-def selects_first(op: ArgReduction) -> bool:
-    """the first of equal elements"""
-    return not op.select_last
 
 
 _COMPARABLE = takes(DType.F32, DType.I32, DType.I8, DType.U8)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ....ops import math, nn, tensor
-from ....ops.enums import ChannelOrder, Layout
 from ....passes.patterns import constant_array
 from ....types import DType
+from ...conditions import has_channels_last, has_four_axes, is_along_last_axis, is_block_major, is_f32, takes
 from ..graph import Graph, TfliteTable
 from ..schema_enums import BuiltinOperator
 from ..schema_options import (
@@ -18,8 +18,6 @@ from ..schema_options import (
     SpaceToDepthOptions,
 )
 from .elementwise import ACTIVATIONS
-from .operands import takes
-from .weights import is_f32
 
 TABLE = TfliteTable()
 
@@ -66,11 +64,6 @@ def batch_matmul(op: math.MatMul, graph: Graph) -> None:
     graph.add(BuiltinOperator.BATCH_MATMUL, [op.x, op.y], [op.result], options)
 
 
-def is_along_last_axis(op: nn.Softmax | nn.LogSoftmax) -> bool:
-    """the last axis"""
-    return op.axis == op.x.type.rank - 1
-
-
 @TABLE.emits(nn.Softmax, when=(is_f32, is_along_last_axis))
 def softmax(op: nn.Softmax, graph: Graph) -> None:
     graph.add(BuiltinOperator.SOFTMAX, [op.x], [op.result], SoftmaxOptions(beta=1.0))
@@ -81,16 +74,6 @@ def log_softmax(op: nn.LogSoftmax, graph: Graph) -> None:
     graph.add(BuiltinOperator.LOG_SOFTMAX, [op.x], [op.result], LogSoftmaxOptions())
 
 
-def has_channels_last(op: tensor.DepthToSpace | tensor.SpaceToDepth | nn.LocalResponseNorm) -> bool:
-    """channels last"""
-    return op.layout is Layout.NHWC
-
-
-def is_block_major(op: tensor.DepthToSpace) -> bool:
-    """channels ordered [block, block, C]"""
-    return op.order is ChannelOrder.DCR
-
-
 @TABLE.emits(tensor.DepthToSpace, when=(has_channels_last, is_block_major, _MOVABLE))
 def depth_to_space(op: tensor.DepthToSpace, graph: Graph) -> None:
     graph.add(BuiltinOperator.DEPTH_TO_SPACE, [op.x], [op.result], DepthToSpaceOptions(block_size=op.block))
@@ -99,11 +82,6 @@ def depth_to_space(op: tensor.DepthToSpace, graph: Graph) -> None:
 @TABLE.emits(tensor.SpaceToDepth, when=(has_channels_last, _MOVABLE))
 def space_to_depth(op: tensor.SpaceToDepth, graph: Graph) -> None:
     graph.add(BuiltinOperator.SPACE_TO_DEPTH, [op.x], [op.result], SpaceToDepthOptions(block_size=op.block))
-
-
-def has_four_axes(op: nn.LocalResponseNorm) -> bool:
-    """four axes"""
-    return op.x.type.rank == 4
 
 
 def is_centred(op: nn.LocalResponseNorm) -> bool:

@@ -1,11 +1,11 @@
 """Operands that several families write (shapes, axes and counts, which TFLite wants as int32); conditions on types."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ....dims import Dim, SymInt
-from ....ir import Array, Op, Value
+from ....ir import Array, Value
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
 from ..graph import TFLITE_TYPES, Graph, Operand, Slot
@@ -13,27 +13,6 @@ from ..schema_enums import BuiltinOperator
 from ..schema_options import CastOptions
 
 INT32 = np.iinfo(np.int32)
-
-
-def takes(*dtypes: DType) -> Callable[[Op], bool]:
-    """A condition: the first operand has one of these dtypes."""
-
-    def condition(op: Op) -> bool:
-        return op.operands[0].type.dtype in dtypes
-
-    *others, last = (d.value for d in dtypes)
-    condition.__doc__ = f"operands of {', '.join(others)} or {last}" if others else f"operands of {last}"
-    return condition
-
-
-def up_to_rank(rank: int) -> Callable[[Op], bool]:
-    """A condition: no operand and no result has more axes."""
-
-    def condition(op: Op) -> bool:
-        return all(v.type.rank <= rank for v in (*op.operands, *op.results))
-
-    condition.__doc__ = f"tensors of at most {rank} axes"
-    return condition
 
 
 def int32(numbers: int | Sequence[int]) -> Array:

@@ -4,15 +4,14 @@ import numpy as np
 
 from ....dims import SymInt
 from ....ops import nn
-from ....ops.enums import ResizeMode
+from ....passes.lowering.resampling import Convention, convention
 from ....passes.lowering.resize import is_identity
 from ....types import DType, TensorType
+from ...conditions import is_linear, is_nearest, takes
 from ..graph import Graph, Operand, TfliteTable
-from ..resampling import Convention, convention
 from ..schema_enums import BuiltinOperator
 from ..schema_enums import TensorType as TfliteType
 from ..schema_options import CastOptions, ResizeBilinearOptions, ResizeNearestNeighborOptions, SliceOptions
-from .operands import takes
 
 TABLE = TfliteTable()
 
@@ -29,16 +28,6 @@ def has_tensorflow_coordinates(op: nn.Resize) -> bool:
     return convention(op) is not None
 
 
-def is_bilinear(op: nn.Resize) -> bool:
-    """linear interpolation"""
-    return op.mode is ResizeMode.LINEAR
-
-
-def is_nearest(op: nn.Resize) -> bool:
-    """nearest neighbours"""
-    return op.mode is ResizeMode.NEAREST
-
-
 def has_sizes(op: nn.Resize) -> bool:
     """sizes that are known, or computed at run time"""
     return op.dims is not None or not any(isinstance(d, SymInt) for d in op.shape[1:3])
@@ -46,7 +35,7 @@ def has_sizes(op: nn.Resize) -> bool:
 
 @TABLE.emits(
     nn.Resize,
-    when=(resizes_height_and_width, is_bilinear, takes(DType.F32), has_tensorflow_coordinates, has_sizes),
+    when=(resizes_height_and_width, is_linear, takes(DType.F32), has_tensorflow_coordinates, has_sizes),
 )
 def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
     found = convention(op)

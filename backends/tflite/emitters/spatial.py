@@ -3,21 +3,16 @@
 import numpy as np
 
 from ....ops import nn
-from ....ops.enums import Layout
 from ....ops.nn.windows import spatial_sizes
+from ...conditions import has_channels_last, has_static_weight, is_f32, is_not_dilated
 from ..graph import Graph, Operand, TfliteTable
 from ..padding import padding_scheme
 from ..schema_enums import BuiltinOperator, Padding
 from ..schema_options import Conv2DOptions, Conv3DOptions, DepthwiseConv2DOptions, Pool2DOptions
 from .elementwise import ACTIVATIONS
-from .weights import is_f32, transposed
+from .weights import transposed
 
 TABLE = TfliteTable()
-
-
-def is_channels_last(op: nn.Convolution | nn.Pool) -> bool:
-    """channels last"""
-    return op.layout is Layout.NHWC
 
 
 def is_2d(op: nn.Convolution | nn.Pool) -> bool:
@@ -40,19 +35,9 @@ def is_depthwise(op: nn.Conv) -> bool:
     return op.groups > 1 and op.weight.type.shape[1] == 1
 
 
-def has_static_weight(op: nn.Convolution) -> bool:
-    """a weight of known shape"""
-    return op.weight.type.is_static
-
-
 def has_tensorflow_padding(op: nn.Conv | nn.MaxPool | nn.AveragePool) -> bool:
     """padding that is TensorFlow's SAME or VALID"""
     return _padding(op) is not None
-
-
-def is_not_dilated(op: nn.Pool) -> bool:
-    """windows without gaps"""
-    return all(d == 1 for d in op.dilations)
 
 
 def counts_as_tensorflow_does(op: nn.AveragePool) -> bool:
@@ -79,7 +64,7 @@ def bias_or_zeros(op: nn.Convolution) -> Operand:
     return np.zeros(channels, np.float32)
 
 
-@TABLE.emits(nn.Conv, when=(is_channels_last, is_2d, is_f32, has_static_weight, is_depthwise, has_tensorflow_padding))
+@TABLE.emits(nn.Conv, when=(has_channels_last, is_2d, is_f32, has_static_weight, is_depthwise, has_tensorflow_padding))
 def depthwise_conv_2d(op: nn.Conv, graph: Graph) -> None:
     options = DepthwiseConv2DOptions(
         padding=_known_padding(op),
@@ -94,7 +79,7 @@ def depthwise_conv_2d(op: nn.Conv, graph: Graph) -> None:
     graph.add(BuiltinOperator.DEPTHWISE_CONV_2D, [op.x, weight, bias_or_zeros(op)], [op.result], options)
 
 
-@TABLE.emits(nn.Conv, when=(is_channels_last, is_2d, is_f32, has_static_weight, has_tensorflow_padding))
+@TABLE.emits(nn.Conv, when=(has_channels_last, is_2d, is_f32, has_static_weight, has_tensorflow_padding))
 def conv_2d(op: nn.Conv, graph: Graph) -> None:
     options = Conv2DOptions(
         padding=_known_padding(op),
@@ -108,7 +93,7 @@ def conv_2d(op: nn.Conv, graph: Graph) -> None:
     graph.add(BuiltinOperator.CONV_2D, [op.x, weight, bias_or_zeros(op)], [op.result], options)
 
 
-@TABLE.emits(nn.Conv, when=(is_channels_last, is_3d, is_f32, has_static_weight, has_one_group, has_tensorflow_padding))
+@TABLE.emits(nn.Conv, when=(has_channels_last, is_3d, is_f32, has_static_weight, has_one_group, has_tensorflow_padding))
 def conv_3d(op: nn.Conv, graph: Graph) -> None:
     options = Conv3DOptions(
         padding=_known_padding(op),
@@ -134,14 +119,14 @@ def _pool_options(op: nn.MaxPool | nn.AveragePool) -> Pool2DOptions:
     )
 
 
-@TABLE.emits(nn.MaxPool, when=(is_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding))
+@TABLE.emits(nn.MaxPool, when=(has_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding))
 def max_pool_2d(op: nn.MaxPool, graph: Graph) -> None:
     graph.add(BuiltinOperator.MAX_POOL_2D, [op.x], [op.result], _pool_options(op))
 
 
 @TABLE.emits(
     nn.AveragePool,
-    when=(is_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding, counts_as_tensorflow_does),
+    when=(has_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding, counts_as_tensorflow_does),
 )
 def average_pool_2d(op: nn.AveragePool, graph: Graph) -> None:
     graph.add(BuiltinOperator.AVERAGE_POOL_2D, [op.x], [op.result], _pool_options(op))

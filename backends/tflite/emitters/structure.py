@@ -1,13 +1,23 @@
 """Ops that move elements: shapes, slices, pads, casts."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from ....dims import Dim, SymInt, ceil_div, known_equal
+from ....dims import SymInt, known_equal
 from ....ops import tensor
 from ....ops.enums import PadMode
 from ....types import DType
+from ... import conditions
+from ...conditions import (
+    covers_all_axes,
+    has_axes,
+    has_equal_parts,
+    knows_amounts,
+    knows_repeats,
+    knows_shape,
+    takes,
+    up_to_rank,
+)
+from ...slices import has_known_bounds, slice_bounds
 from ..graph import TFLITE_TYPES, Graph, TfliteTable
 from ..schema_enums import BuiltinOperator, MirrorPadMode
 from ..schema_options import (
@@ -19,7 +29,7 @@ from ..schema_options import (
     SplitVOptions,
     StridedSliceOptions,
 )
-from .operands import add_cast, clipped_to_int32, int32, shape_operand, takes, up_to_rank
+from .operands import add_cast, clipped_to_int32, int32, shape_operand
 
 TABLE = TfliteTable()
 
@@ -51,21 +61,11 @@ def cast(op: tensor.Cast, graph: Graph) -> None:
     add_cast(graph, op.x, op.x.type.dtype, op.result, op.dtype)
 
 
-def knows_shape(op: tensor.Reshape) -> bool:
-    """a shape of which at most one dim is symbolic, or that an operand gives at run time"""
-    return op.dims is not None or sum(isinstance(d, SymInt) for d in op.shape) <= 1
-
-
 @TABLE.emits(tensor.Reshape, when=(knows_shape,))
 def reshape(op: tensor.Reshape, graph: Graph) -> None:
     shape = shape_operand(graph, op.dims, op.shape)
     options = ReshapeOptions(new_shape=shape.tolist()) if isinstance(shape, np.ndarray) else None
     graph.add(BuiltinOperator.RESHAPE, [op.x, shape], [op.result], options)
-
-
-def has_axes(op: tensor.Transpose | tensor.Slice) -> bool:
-    """at least one axis"""
-    return op.x.type.rank > 0
 
 
 @TABLE.emits(tensor.Transpose, when=(has_axes, up_to_rank(8)))
@@ -76,11 +76,6 @@ def transpose(op: tensor.Transpose, graph: Graph) -> None:
 @TABLE.emits(tensor.Concat, when=(takes(*_COMMON, DType.U32), up_to_rank(6)))
 def concat(op: tensor.Concat, graph: Graph) -> None:
     graph.add(BuiltinOperator.CONCATENATION, op.xs, [op.result], ConcatenationOptions(axis=op.axis))
-
-
-def has_equal_parts(op: tensor.Split) -> bool:
-    """parts of equal sizes"""
-    return all(known_equal(s, op.sizes[0]) for s in op.sizes)
 
 
 _SPLITTABLE = takes(DType.F32, DType.I64, DType.I32, DType.I16, DType.I8, DType.U8)
@@ -119,55 +114,12 @@ def slice_(op: tensor.Slice, graph: Graph) -> None:
     graph.add(BuiltinOperator.SLICE, [op.x, begin, size], [op.result])
 
 
-class _Bounds(NamedTuple):
-    """How STRIDED_SLICE is told one axis of a slice; None: from, or up to, where the axis ends."""
-
-    begin: int | None
-    end: int | None
-
-
-def _bounds(dim: Dim, start: Dim, size: Dim, stride: int) -> _Bounds | None:
-    begin = _position(dim, start)
-    if begin is None:
-        return None
-    end = start + size * stride
-    if size == 0:
-        return _Bounds(0, 0)
-    whole = ceil_div(dim - start, stride) if stride > 0 else start // -stride + 1
-    if known_equal(size, whole):
-        return _Bounds(begin, None)
-    position = _position(dim, end)
-    return None if position is None else _Bounds(begin, position)
-
-
-def _position(dim: Dim, position: Dim) -> int | None:
-    """The position as a number, from the end of the axis if that is negative; None when neither is known."""
-    if isinstance(position, int):
-        return position if position >= 0 else None
-    from_end = position - dim
-    return from_end if isinstance(from_end, int) and from_end < 0 else None
-
-
-def _all_bounds(op: tensor.Slice) -> list[_Bounds | None]:
-    return [_bounds(*axis) for axis in zip(op.x.type.shape, op.starts, op.sizes, op.strides, strict=True)]
-
-
-def has_known_bounds(op: tensor.Slice) -> bool:
-    """starts and ends that are known, counted from the front or the end of their axes"""
-    return all(b is not None for b in _all_bounds(op))
-
-
 @TABLE.emits(tensor.Slice, when=(has_axes, has_known_bounds, up_to_rank(8)))
 def strided_slice(op: tensor.Slice, graph: Graph) -> None:
-    bounds = [b for b in _all_bounds(op) if b is not None]
+    bounds = [b for b in slice_bounds(op) if b is not None]
     options = StridedSliceOptions(end_mask=sum(1 << i for i, b in enumerate(bounds) if b.end is None))
     begin, end = int32([b.begin or 0 for b in bounds]), int32([b.end or 0 for b in bounds])
     graph.add(BuiltinOperator.STRIDED_SLICE, [op.x, begin, end, int32(op.strides)], [op.result], options)
-
-
-def covers_all_axes(op: tensor.DynamicSlice) -> bool:
-    """bounds for every axis, in order"""
-    return op.axes == tuple(range(op.x.type.rank))
 
 
 @TABLE.emits(tensor.DynamicSlice, when=(covers_all_axes, up_to_rank(8)))
@@ -177,11 +129,6 @@ def dynamic_slice(op: tensor.DynamicSlice, graph: Graph) -> None:
     graph.add(BuiltinOperator.STRIDED_SLICE, inputs, [op.result], StridedSliceOptions())
 
 
-def knows_amounts(op: tensor.Pad) -> bool:
-    """known amounts"""
-    return all(isinstance(d, int) for d in (*op.low, *op.high))
-
-
 def pads_with_constant(op: tensor.Pad) -> bool:
     """constant padding"""
     return op.mode is PadMode.CONSTANT
@@ -189,13 +136,7 @@ def pads_with_constant(op: tensor.Pad) -> bool:
 
 def mirrors_within(op: tensor.Pad) -> bool:
     """mirror images that are smaller than the tensor"""
-    if op.mode is not PadMode.REFLECT:
-        return False
-    axes = zip(op.low, op.x.type.shape, op.high, strict=True)
-    return all(
-        isinstance(dim, SymInt) or all(isinstance(d, int) and d < max(dim, 1) for d in (low, high))
-        for low, dim, high in axes
-    )
+    return op.mode is PadMode.REFLECT and conditions.mirrors_within(op)
 
 
 def _amounts(op: tensor.Pad) -> tuple[tuple[int, int], ...]:
@@ -225,11 +166,6 @@ def knows_result_shape(op: tensor.Expand) -> bool:
 @TABLE.emits(tensor.Expand, when=(knows_result_shape, up_to_rank(8)))
 def expand(op: tensor.Expand, graph: Graph) -> None:
     graph.add(BuiltinOperator.BROADCAST_TO, [op.x, shape_operand(graph, op.dims, op.shape)], [op.result])
-
-
-def knows_repeats(op: tensor.Tile) -> bool:
-    """known numbers of repeats"""
-    return all(isinstance(d, int) for d in op.repeats)
 
 
 @TABLE.emits(tensor.Tile, when=(knows_repeats, up_to_rank(8)))

@@ -5,14 +5,15 @@ import numpy as np
 from ....ops import nn
 from ....ops.nn.windows import spatial_sizes
 from ....types import DType, TensorType
+from ...conditions import has_channels_last, has_static_weight, is_f32
 from ..graph import Graph, Operand, TfliteTable
 from ..padding import transposed_padding
 from ..schema_enums import BuiltinOperator
 from ..schema_enums import TensorType as TfliteType
 from ..schema_options import AddOptions, MulOptions, ShapeOptions, TransposeConvOptions
 from .elementwise import ACTIVATIONS
-from .spatial import bias_or_zeros, has_static_weight, is_2d, is_channels_last
-from .weights import is_f32, transposed
+from .spatial import bias_or_zeros, is_2d
+from .weights import transposed
 
 TABLE = TfliteTable()
 
@@ -35,7 +36,7 @@ def has_tensorflow_padding(op: nn.ConvTranspose) -> bool:
 @TABLE.emits(
     nn.ConvTranspose,
     when=(
-        is_channels_last,
+        has_channels_last,
         is_2d,
         is_f32,
         has_static_weight,

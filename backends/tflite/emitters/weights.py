@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....ir import Op, Value
+from ....ir import Value
 from ....passes.patterns import constant_array
-from ....types import DType
 from ..graph import Graph, Operand
 from ..schema_enums import BuiltinOperator
 from ..schema_options import TransposeOptions
@@ -21,8 +20,3 @@ def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operan
     order = np.array(permutation, np.int32)
     graph.add(BuiltinOperator.TRANSPOSE, [value, order], [result], TransposeOptions())
     return result
-
-
-def is_f32(op: Op) -> bool:
-    """operands of f32"""
-    return all(v.type.dtype is DType.F32 for v in op.operands)

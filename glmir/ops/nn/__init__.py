@@ -20,6 +20,7 @@ from .activation import (
     Softplus,
     Softsign,
 )
+from .attention import Attention
 from .convolution import Conv, Convolution, ConvTranspose, Linear
 from .normalization import (
     BatchNorm,
@@ -35,6 +36,7 @@ from .recurrent import Gru, Lstm, Recurrent, Rnn
 from .resize import Resize
 
 __all__ = [
+    "Attention",
     "AveragePool",
     "BatchNorm",
     "Celu",

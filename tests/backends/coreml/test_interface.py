@@ -92,6 +92,12 @@ DEFAULTS: dict[str, tuple[Callable[[], Op], list[int]]] = {
         lambda: math.Add(argument("n", "s"), tensor.Slice(weight(1, 50), (0, 0), (1, S), (1, 1)).result),
         [1, 32],
     ),
+    "a number of elements": (lambda: tensor.Reshape(argument("n", 2, "s"), None, (symbol("n"), 48, 100)), [1, 2, 2400]),
+    "a divisor": (
+        lambda: tensor.Reshape(argument("n", "s"), None, (symbol("n"), (S // 100), S // (S // 100))),
+        [1, 256],
+    ),
+    "a number of steps": (lambda: math.Add(argument("n", S // 10 + 2), weight(1, 37)), [1, 37]),
     "a large window": (lambda: nn.MaxPool(argument("n", 1, "s"), (400,), (160,), (0, 0), (1,)), [1, 1, 512]),
 }
 

@@ -12,7 +12,7 @@ from glmir.ops.enums import ChannelOrder, Layout, PadMode
 from glmir.types import DType
 from tests.backends.tflite.harness import module_of
 
-from .building import argument, check_module, check_op, constant
+from .building import argument, check_module, check_op, constant, weight
 
 BOOL, F16, F32, I32, I64 = DType.BOOL, DType.F16, DType.F32, DType.I32, DType.I64
 DTYPES = (F32, F16, I32, BOOL)
@@ -77,6 +77,11 @@ def test_slice_with_computed_bounds() -> None:
 def test_reshape_to_two_symbolic_dims() -> None:
     reshaped = tensor.Reshape(argument("n", "m", 4), None, (N, 2 * M, 2))
     check_op(reshaped, {"n": 2, "m": 3}, {"n": 5, "m": 1}, tolerance="exact")
+
+
+def test_parts_without_elements_are_not_joined() -> None:
+    check_op(tensor.Concat((argument(2, "n"), weight(2, 0), argument(2, 3)), 1), {"n": 2}, writes="concat")
+    check_op(tensor.Concat((argument(2, "n"), weight(2, 0)), 1), {"n": 2}, tolerance="exact")
 
 
 def test_scalars() -> None:

@@ -138,7 +138,7 @@ def test_conversions_stand_at_the_ends_of_a_chain() -> None:
 def test_matrices_stay_matrices_between_linear_layers() -> None:
     x = argument("n", 5, 8)
     first = nn.Linear(x, weight(16, 8), weight(16)).result
-    second = nn.Linear(nn.Gelu(first).result, weight(8, 16), None).result
+    second = nn.Linear(nn.Silu(first).result, weight(8, 16), None).result
     module = module_of(nn.LayerNorm(math.Add(second, x).result, weight(8), weight(8, seed=2), 2, 1e-5))
     legalise(module)
     eliminate_common_subexpressions(module)

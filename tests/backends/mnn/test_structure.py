@@ -274,3 +274,32 @@ func @main(%x: f32[2]) -> (%a: f32[2], %b: f32[2], %c: f32[2], %d: f32[2]) {
   return %x, %c, %y, %y
 }"""
     check(text, {"x": np.array([3, 4], np.float32)})
+
+
+@pytest.mark.parametrize("dtype", (F32, I32, BOOL), ids=lambda d: d.value)
+def test_parts_that_begin_within_joined_rows(dtype: DType) -> None:
+    """The runtime, which reads parts from where they come, does not find those."""
+
+    def cut(x: Value) -> Op:
+        rows = tensor.Reshape(tensor.Concat((x, x, x), 1).result, None, (18, 3)).result
+        return tensor.Slice(rows, (8, 0), (6, 3), (1, 1))
+
+    check_with(cut, [sample(dtype, (3, 2, 3))], tolerance="exact")
+
+
+@pytest.mark.parametrize("axis", range(4))
+def test_blocks_that_are_joined(axis: int) -> None:
+    def build(x: Value) -> Op:
+        deep = tensor.SpaceToDepth(x, 2, Layout.NCHW).result
+        return tensor.Concat((deep, deep), axis)
+
+    check_with(build, [sample(F32, (2, 8, 2, 4))], tolerance="exact")
+
+
+@pytest.mark.parametrize("order", ChannelOrder, ids=lambda v: v.value)
+def test_images_of_blocks_that_are_cut(order: ChannelOrder) -> None:
+    def build(x: Value) -> Op:
+        image = tensor.DepthToSpace(x, 2, order, Layout.NCHW).result
+        return tensor.Slice(image, (0, 1, 1, 2), (2, 2, 3, 3), (1, 1, 1, 1))
+
+    check_with(build, [sample(F32, (2, 16, 2, 4))], tolerance="exact")

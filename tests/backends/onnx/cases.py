@@ -267,7 +267,7 @@ NEURAL: Mapping[str, Case] = {
         math.MatMul(argument(N, 4, 3), argument(N, 5, 4), True, True), "Transpose Transpose MatMul", "f32-sums"
     ),
     "linear": Case(nn.Linear(argument(N, 4), weight(5, 4), weight(5)), "Gemm", "f32-sums"),
-    "linear on a vector": Case(nn.Linear(argument(4), weight(5, 4), None), "Reshape MatMul Reshape", "f32-sums"),
+    "linear on a vector": Case(nn.Linear(argument(4), weight(5, 4), None), "Reshape Gemm Reshape", "f32-sums"),
     "linear on many axes": Case(
         nn.Linear(argument(N, 3, 4), weight(5, 4), weight(5), Activation.RELU), "MatMul Add Relu", "f32-sums"
     ),

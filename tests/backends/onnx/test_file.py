@@ -15,6 +15,7 @@ from glmir.errors import GlmirError, InputError
 from glmir.interpreter import run as interpret
 from glmir.ir import Module
 from glmir.parser import parse_module
+from glmir.types import DType
 from tests.tolerances import assert_close
 
 TWO_LAYERS = """
@@ -101,6 +102,14 @@ def test_wrong_inputs(tmp_path: Path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(GlmirError, match="onnxruntime cannot run"):
         run(path, {"image": image})
+
+
+def test_bfloat16_goes_in_and_out(tmp_path: Path) -> None:
+    module = parse_module("func @main(%x: bf16[2, 3]) -> (%y: bf16[3, 2]) {\n"
+                          "  %y = tensor.transpose(%x) {permutation = [1, 0]} : bf16[3, 2]\n  return %y\n}")  # fmt: skip
+    save(module, tmp_path / "m.onnx")
+    x = np.arange(6).reshape(2, 3).astype(DType.BF16.numpy)
+    assert_close(run(tmp_path / "m.onnx", {"x": x})["y"], x.T, "exact")
 
 
 @pytest.mark.parametrize("opset", [10, NEWEST_OPSET + 1])
