@@ -143,5 +143,6 @@ def check_legal(module: Module, table: EmitterTable[BuilderT], target: str) -> N
 def describe(op: Op) -> str:
     """How messages call an op: its source nodes and its name."""
     nodes = ", ".join(op.location) or next((r.name for r in op.results if r.name), "")
-    operands = ", ".join(str(v.type) for v in op.operands)
-    return f"node {nodes} ({op.definition.name} of {operands})" if nodes else f"{op.definition.name} of {operands}"
+    # What takes nothing, a constant, is told by what it gives.
+    types = ", ".join(str(v.type) for v in op.operands or op.results)
+    return f"node {nodes} ({op.definition.name} of {types})" if nodes else f"{op.definition.name} of {types}"

@@ -22,7 +22,6 @@ from .ir import Op, Return, Value
 from .weights import Weight
 
 OpT = TypeVar("OpT", bound=Op)
-Constraint = Callable[[OpT], bool]
 
 
 class ConstraintError(GlmirError):

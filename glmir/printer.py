@@ -15,11 +15,6 @@ def print_module(module: Module) -> str:
     return "\n".join(_Printer(names).function(f) for f in module.functions.values())
 
 
-def print_function(function: Function) -> str:
-    """One function's text, as ``print_module`` writes it."""
-    return print_module(Module([function]))
-
-
 def save_module(module: Module, path: Path) -> None:
     """Writes ``path`` and, if any constant is not inline, the ``.safetensors`` file beside it."""
     weights = list(_weights(module))

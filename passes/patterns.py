@@ -22,6 +22,13 @@ def constant_array(value: Value | None) -> Array | None:
     return None
 
 
+def elements_of(value: Value) -> Array:
+    """The elements of what a condition has made sure is a constant."""
+    array = constant_array(value)
+    assert array is not None
+    return array
+
+
 def is_constant(value: Value) -> bool:
     return isinstance(value.owner, tensor.Constant)
 
@@ -50,11 +57,6 @@ def constant(array: Array, like: Value | None = None) -> Value:
     """The value of a new constant, whose weight is called like the one that ``like`` holds, if any."""
     name = like.owner.value.name if like is not None and isinstance(like.owner, tensor.Constant) else ""
     return tensor.Constant(Weight(array, name)).result
-
-
-def constant_like(elements: object, like: Value) -> Value:
-    """A new constant of the dtype of ``like``."""
-    return constant(np.asarray(elements).astype(like.type.dtype.numpy))
 
 
 def either_order(op: Op | None) -> Iterator[tuple[Value, Value]]:

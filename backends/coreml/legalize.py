@@ -4,18 +4,7 @@ from functools import cache
 
 from ...ir import Module
 from ...pass_manager import module_pass
-from ...passes.lowering import (
-    activations,
-    elementwise,
-    indexing,
-    materialize_shapes,
-    normalization,
-    recurrent,
-    resize,
-    resize_at_run_time,
-    spatial,
-    structure,
-)
+from ...passes.lowering import shared
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...passes.precision.narrow_types import narrow_types
@@ -43,18 +32,9 @@ def rules_for(version: int) -> RuleSet:
         legalize_neural.RULES,
         legalize_recurrent.RULES,
         legalize_elementwise.RULES,
+        legalize_elementwise.dtype_rules(table.is_legal),
         legalize_bits.RULES,
-        recurrent.RULES,
-        spatial.RULES,
-        normalization.RULES,
-        resize.RULES,
-        activations.RULES,
-        elementwise.RULES,
-        indexing.RULES,
-        materialize_shapes.RULES,
-        # Only what an op cannot do although it is given the sizes.
-        resize_at_run_time.RULES,
-        structure.RULES,
+        shared.RULES,
         only=lambda op: not table.is_legal(op),
     )
 

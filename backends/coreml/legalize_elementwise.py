@@ -1,17 +1,18 @@
 """Elementwise ops, reductions and dtypes that Core ML lacks."""
 
+from collections.abc import Callable
+
 from ...ir import Op, Value
-from ...opdef import ConstraintError, replace
 from ...ops import math, tensor
 from ...ops.enums import Activation
 from ...ops.inference import broadcast
 from ...ops.math.reduction import LogicalReduction
 from ...passes.lowering.building import expanded, scalar
+from ...passes.lowering.dtypes import computed_in_one_of
 from ...passes.lowering.indexing import last_as_first_of_reversed
 from ...passes.lowering.optional import logical_reduction_as_extremum, select_of_truths
 from ...rewriter import RuleSet
 from ...types import DType
-from .emitters import TABLE
 
 RULES = RuleSet()
 
@@ -61,39 +62,18 @@ def select_among_expanded(op: math.Select) -> Op | None:
     return math.Select(op.condition, math.Add(zeros, op.x).result, op.y)
 
 
-@RULES.on(Op)
-def compute_truth_values_in_integers(op: Op) -> tuple[Value, ...] | None:
-    """op(x) -> cast(op(cast(x, i32)), bool), where that is legal"""
-    return _computed_in(op, DType.BOOL, DType.I32)
+def dtype_rules(is_legal: Callable[[Op], bool]) -> RuleSet:
+    """What goes behind the other rules: truth values as integers, integers as floats."""
+    rules = RuleSet()
 
+    @rules.on(Op)
+    def compute_truth_values_in_integers(op: Op) -> tuple[Value, ...] | None:
+        """op(x) -> cast(op(cast(x, i32)), bool), where that is legal"""
+        return computed_in_one_of(op, {DType.BOOL: (DType.I32,)}, is_legal)
 
-@RULES.on(Op)
-def compute_integers_in_single_precision(op: Op) -> tuple[Value, ...] | None:
-    """op(x) -> cast(op(cast(x, f32)), i32), where that is legal and only moves elements"""
-    return _computed_in(op, DType.I32, DType.F32) if isinstance(op, _MOVING) else None
+    @rules.on(Op)
+    def compute_integers_in_single_precision(op: Op) -> tuple[Value, ...] | None:
+        """op(x) -> cast(op(cast(x, f32)), i32), where that is legal and only moves elements"""
+        return computed_in_one_of(op, {DType.I32: (DType.F32,)}, is_legal) if isinstance(op, tensor.Pad) else None
 
-
-_MOVING = (tensor.Pad, tensor.DepthToSpace, tensor.SpaceToDepth)
-
-
-def _computed_in(op: Op, dtype: DType, other: DType) -> tuple[Value, ...] | None:
-    """The results of the op on operands of another dtype, cast back; None where that is no legal op."""
-    if isinstance(op, tensor.Cast | tensor.Constant) or all(v.type.dtype is not dtype for v in op.operands):
-        return None
-    fields = {f.name: _cast(getattr(op, f.name), dtype, other) for f in op.definition.operand_fields}
-    try:
-        computed = replace(op, **fields)
-    except ConstraintError:
-        return None
-    if not TABLE.is_legal(computed):
-        return None
-    pairs = zip(op.results, computed.results, strict=True)
-    return tuple(new if new.type == old.type else tensor.Cast(new, old.type.dtype).result for old, new in pairs)
-
-
-def _cast(operand: object, dtype: DType, other: DType) -> object:
-    if isinstance(operand, tuple):
-        return tuple(_cast(v, dtype, other) for v in operand)
-    if isinstance(operand, Value) and operand.type.dtype is dtype:
-        return tensor.Cast(operand, other).result
-    return operand
+    return rules

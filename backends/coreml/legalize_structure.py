@@ -8,12 +8,12 @@ from ...opdef import replace
 from ...ops import math, tensor
 from ...ops.enums import PadMode
 from ...passes.canonicalization.rules.structure import concat_empty
-from ...passes.lowering.building import concat, folded, folded_reshape, insert_axis, scalar, slice_axes
+from ...passes.lowering.building import concat, folded, folded_reshape, insert_axis, row, scalar, slice_axes
 from ...passes.lowering.indexing import gather_elements_of_part
 from ...passes.lowering.materialize_shapes import dim_at, dim_value
 from ...passes.lowering.optional import depth_to_space_as_transpose, space_to_depth_as_transpose
 from ...passes.lowering.structure import pad_as_concat, pad_as_gather
-from ...passes.patterns import constant, constant_array
+from ...passes.patterns import constant
 from ...rewriter import Replacement, RuleSet
 from ...types import DType
 
@@ -170,14 +170,8 @@ def one_hot_as_equality(op: tensor.OneHot) -> Op | None:
     indices = insert_axis(op.indices, op.axis)
     shape = [1] * indices.type.rank
     shape[op.axis] = op.depth
-    row = constant(np.arange(op.depth, dtype=indices.type.dtype.numpy).reshape(shape))
+    places = constant(np.arange(op.depth, dtype=indices.type.dtype.numpy).reshape(shape))
     from_end = constant((np.arange(op.depth, dtype=indices.type.dtype.numpy) - op.depth).reshape(shape))
-    is_on = math.LogicalOr(math.Equal(indices, row).result, math.Equal(indices, from_end).result).result
-    off, on = (folded_reshape(slice_constant(op.values, i), ()) for i in (0, 1))
+    is_on = math.LogicalOr(math.Equal(indices, places).result, math.Equal(indices, from_end).result).result
+    off, on = (folded_reshape(row(op.values, i), ()) for i in (0, 1))
     return math.Select(is_on, on, off)
-
-
-def slice_constant(vector: Value, index: int) -> Value:
-    """One element of a vector, as a vector; of a constant a constant."""
-    array = constant_array(vector)
-    return slice_axes(vector, [0], [index], [1]) if array is None else constant(array[index : index + 1])

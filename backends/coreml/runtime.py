@@ -25,8 +25,10 @@ def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
     # Like a runtime's package: loaded by who runs something.
     from . import executor
 
-    names = _source_names(executor.load(path))
-    identifiers = {source: identifier for identifier, source in names.items()}
+    package = executor.load(path)
+    names = _source_names(package)
+    # An output may be called like an input in the source, and not in the package.
+    identifiers = {names.get(identifier, identifier): identifier for identifier in package.interface.inputs}
     given = {identifiers.get(name, name): array.reshape(array.shape or (1,)) for name, array in inputs.items()}
     outputs = executor.run(path, given)
     return {names.get(identifier, identifier): array for identifier, array in outputs.items()}

@@ -3,7 +3,8 @@
 In the packed format channels lie in groups of four (or of as many as the machine's vectors hold), which its
 convolutions and pools compute in. Plain tensors they convert themselves, back and forth for every op; so chains of them
 stay packed, with what is elementwise in between, and values are converted where an op that wants the other format
-starts. Where that is follows from a minimum cut, as in the assignment of layouts.
+starts. Where that is follows from ...passes.patterns import is_constant
+from a minimum cut, as in the assignment of layouts.
 """
 
 import enum
@@ -14,6 +15,7 @@ from ...ops import math, nn, tensor
 from ...ops.math import Binary, Unary
 from ...ops.nn.activation import SoftmaxFamily
 from ...passes.layout.minimum_cut import ONE, ZERO, LabelProblem, Node
+from ...passes.patterns import is_constant
 from ...types import DType, Shape
 
 NOMINAL_SIZE = 16
@@ -74,7 +76,7 @@ def _is_free(op: Op) -> bool:
         return True
     if isinstance(op, Binary):
         return all(_spreads_cheaply(v, op.results[0].type.shape) for v in op.operands)
-    return isinstance(op, tensor.Concat) and not any(map(_is_constant, op.operands))
+    return isinstance(op, tensor.Concat) and not any(map(is_constant, op.operands))
 
 
 def _spreads_cheaply(operand: Value, shape: Shape) -> bool:
@@ -87,15 +89,11 @@ def _spreads_cheaply(operand: Value, shape: Shape) -> bool:
         return True
     aligned = (1,) * (len(shape) - len(own)) + own
     is_column = aligned[1] == shape[1] and all(d == 1 for d in aligned[2:])
-    return is_column and (len(own) == len(shape) or _is_constant(operand))
-
-
-def _is_constant(value: Value) -> bool:
-    return isinstance(value.owner, tensor.Constant)
+    return is_column and (len(own) == len(shape) or is_constant(operand))
 
 
 def _add_cost(problem: LabelProblem, value: Value, free: set[Op], is_output: bool) -> None:
-    if _is_constant(value):
+    if is_constant(value):
         return
     users: dict[Node, None] = {_label(op, free): None for op in value.uses}
     if is_output:

@@ -2,19 +2,7 @@
 
 from ...ir import Module
 from ...pass_manager import Pipeline, module_pass
-from ...passes.lowering import (
-    activations,
-    elementwise,
-    indexing,
-    materialize_shapes,
-    normalization,
-    recurrent,
-    resize,
-    resize_at_run_time,
-    spatial,
-    structure,
-    updates,
-)
+from ...passes.lowering import shared, updates
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...passes.precision.narrow_types import encode_types, narrow_types
@@ -42,17 +30,7 @@ RULES = RuleSet(
     legalize_structure.RULES,
     legalize_indexing.RULES,
     legalize_resize.RULES,
-    spatial.RULES,
-    normalization.RULES,
-    recurrent.RULES,
-    resize.RULES,
-    activations.RULES,
-    elementwise.RULES,
-    indexing.RULES,
-    materialize_shapes.RULES,
-    # Only what a kernel cannot do although it is given the sizes.
-    resize_at_run_time.RULES,
-    structure.RULES,
+    shared.RULES,
     updates.RULES,
     only=lambda op: not TABLE.is_legal(op),
 )

@@ -8,20 +8,15 @@ from ...opdef import replace
 from ...ops import math, nn
 from ...ops.enums import Activation
 from ...passes.lowering.building import expanded
-from ...passes.lowering.optional import linear_as_product, log_softmax_as_difference
+from ...passes.lowering.optional import linear_of_computed_weight, log_softmax_as_difference
 from ...passes.patterns import constant, constant_array, reshape
 from ...rewriter import RuleSet
 from .emitters.neural import has_plain_batches
 
 RULES = RuleSet()
 
+RULES.on(nn.Linear)(linear_of_computed_weight)
 RULES.on(nn.LogSoftmax)(log_softmax_as_difference)
-
-
-@RULES.on(nn.Linear)
-def linear_of_computed_weight(op: nn.Linear) -> Value | None:
-    """linear(x, w) -> matmul(x, transpose(w)) + bias, w not constant"""
-    return None if constant_array(op.weight) is not None else linear_as_product(op)
 
 
 @RULES.on(nn.Linear)

@@ -1,8 +1,8 @@
 """Runs an MNN file in its real runtime."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ...dims import symbol
 from ...errors import GlmirError, InputError
 from ...types import Array, DType, TensorType
 from ..flatbuffer import MalformedBufferError, read
+from ..native_output import kept_lines, kept_native_output
 from .schema import Net
 from .schema_enums import DataType, OpType
 from .schema_parameters import Input
@@ -22,6 +23,9 @@ CPU, HIGH = 0, 1
 
 WINOGRAD_MEMORY_LEVEL = 3
 """The number of the hint by which convolutions of several taps choose between methods; 0 is no Winograd."""
+
+MOST_COMPLAINTS = 3
+"""As many lines of the runtime's own go into an error."""
 
 
 class _Variable(Protocol):
@@ -49,6 +53,16 @@ def run(model: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
     types = _input_types(net)
     arrays = _checked(types, inputs)
     names = list(net.output_name or ())
+    with kept_native_output() as said:
+        try:
+            return _computed(model, arrays, names)
+        except InputError:
+            raise
+        except Exception as error:
+            raise GlmirError(f"MNN cannot run {model}: {'; '.join([str(error), *_complaints(said)])}") from error
+
+
+def _computed(model: Path, arrays: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
     try:
         from MNN import expr, nn
     except ImportError:
@@ -56,20 +70,22 @@ def run(model: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
     manager = nn.create_runtime_manager(({"backend": CPU, "numThread": 1, "precision": HIGH},))
     # Winograd's method is up to 1e-2 off after many layers, which would hide mistakes.
     manager.set_hint(WINOGRAD_MEMORY_LEVEL, 0)
-    try:
-        module = nn.load_module_from_file(str(model), list(types), names, runtime_manager=manager)
-        results = module.forward([_variable(expr, a) for a in arrays.values()])
-    except Exception as error:
-        raise GlmirError(f"MNN cannot run {model}: {error}") from error
+    module = nn.load_module_from_file(str(model), list(arrays), list(names), runtime_manager=manager)
+    results = module.forward([_variable(expr, a) for a in arrays.values()])
     if len(results) != len(names):
-        raise GlmirError(f"MNN cannot run {model}: it gives {len(results)} outputs, not {len(names)}")
+        raise ValueError(f"it gives {len(results)} outputs, not {len(names)}")
     return {name: _elements(expr, result) for name, result in zip(names, results, strict=True)}
+
+
+def _complaints(said: BinaryIO) -> list[str]:
+    """The first lines that the runtime printed, but for the one that it always prints."""
+    return [line for line in kept_lines(said) if not line.startswith("The device supports")][:MOST_COMPLAINTS]
 
 
 def input_types(model: Path) -> dict[str, TensorType]:
     """The types of the model's inputs by name, with a symbol of its own for every dynamic dim.
 
-    Raises GlmirError for a file that is no MNN model.
+    Raises GlmirError for a file that is no MNN model, or has inputs of another dtype than f32 and i32.
     """
     return _input_types(_net(model))
 
@@ -85,6 +101,8 @@ def _input_types(net: Net) -> dict[str, TensorType]:
     types = {}
     for op in net.oplists or ():
         if op.type is OpType.INPUT and isinstance(op.main, Input) and op.name:
+            if op.main.dtype not in _DTYPES:
+                raise GlmirError(f"input {op.name} has elements of type {op.main.dtype}, of which there are no arrays")
             dims = tuple(symbol(f"{op.name}_dim{i}") if d < 0 else d for i, d in enumerate(op.main.dims or ()))
             types[op.name] = TensorType(_DTYPES[op.main.dtype], dims)
     return types

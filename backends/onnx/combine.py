@@ -1,5 +1,7 @@
 """Groups of ops for which ONNX has one operator: what the frontends take apart, so that passes see simpler ops."""
 
+import dataclasses
+
 import numpy as np
 
 from ...dims import Dim, known_equal
@@ -7,17 +9,21 @@ from ...ir import Array, Module, Op, Value
 from ...opdef import replace
 from ...ops import nn, tensor
 from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
+from ...ops.nn.windows import spatial_sizes
 from ...pass_manager import module_pass
 from ...passes.lowering.resize import constant_positions, is_crop, knows_axis, resized_axes
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet, apply_rules
-from . import combine_attention
+from . import combine_attention, combine_pools
 from .opsets import NEWEST_OPSET
 
 RULES = RuleSet()
 
 ATTENTION_OPSET = 23
 """The first that has Attention."""
+
+DILATED_POOLS_OPSET = 19
+"""The first that has AveragePool with gaps."""
 
 
 @RULES.on(tensor.Reshape)
@@ -46,6 +52,18 @@ def nearest_by_whole_factor(op: nn.Resize) -> Op | None:
         for axis in resized_axes(op)
     )
     return other if takes_same else None
+
+
+@RULES.on(nn.Pool)
+def pool_of_whole_windows(op: nn.Pool) -> Op | None:
+    """pool(x, ceil_mode) -> pool(x), where no window reaches beyond the padding"""
+    # The runtime blocks images by channels for the plain pools only.
+    assert isinstance(op, nn.MaxPool | nn.AveragePool)
+    sizes = spatial_sizes(op.x.type.shape, op.layout)
+    plain = dataclasses.replace(op.windows, ceil_mode=False)
+    counts = zip(op.windows.counts(sizes), plain.counts(sizes), strict=True)
+    is_plain = op.ceil_mode and all(known_equal(a, b) for a, b in counts)
+    return replace(op, ceil_mode=False) if is_plain else None
 
 
 def _positions(op: nn.Resize, axis: int) -> Array:
@@ -77,4 +95,5 @@ def _position(start: Dim, dim: Dim) -> int | None:
 def combine_onnx(module: Module, *, opset: int = NEWEST_OPSET) -> bool:
     """Rewrites groups of ops into the one operator that ONNX has for them."""
     changed = opset >= ATTENTION_OPSET and apply_rules(module, combine_attention.RULES)
-    return apply_rules(module, RULES) or changed
+    changed |= apply_rules(module, RULES)
+    return (opset >= DILATED_POOLS_OPSET and apply_rules(module, combine_pools.RULES)) or changed

@@ -73,10 +73,7 @@ class Graph:
         """The function as the graph, its inputs and outputs called as they are there. All its ops must be legal."""
         inputs = [self._declare(v, v.name) for v in function.inputs]
         # Outputs are called so whatever else is called alike, so their names are taken first.
-        outputs = [
-            self._declare(value, name) if self._is_named_here(value) else self._variable(name, value.type)
-            for value, name in zip(function.outputs, function.output_names, strict=True)
-        ]
+        outputs = [self._output(*pair) for pair in zip(function.outputs, function.output_names, strict=True)]
         self._add_ops(function)
         for value, variable in zip(function.outputs, outputs, strict=True):
             if self._tensors.get(value) is not variable:
@@ -84,9 +81,14 @@ class Graph:
                 self._copy(self.operand(value), variable)
         return gs.Graph(self.nodes, inputs, outputs, name=function.name, opset=self.opset)
 
-    def _is_named_here(self, value: Value) -> bool:
+    def _output(self, value: Value, name: str) -> gs.Tensor:
+        """The tensor that an output is: the value's own, or one to copy the value to."""
+        if value.owner is None and value.name == name:
+            # An input that is handed on as it is.
+            return self._tensors[value]
         is_computed = value.owner is not None and not isinstance(value.owner, tensor.Constant)
-        return is_computed and value not in self._tensors
+        is_named_here = is_computed and value not in self._tensors
+        return self._declare(value, name) if is_named_here else self._variable(name, value.type)
 
     def inlined(self, function: Function, operands: Sequence[gs.Tensor]) -> list[gs.Tensor]:
         """Appends what the function computes from the operands, and gives its outputs."""

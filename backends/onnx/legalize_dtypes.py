@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from ...ir import Op, Value
-from ...opdef import ConstraintError, replace
+from ...opdef import replace
 from ...ops import math, nn, tensor
-from ...ops.enums import Activation
 from ...passes.lowering.building import folded, scalar
-from ...passes.lowering.dtypes import computed_in, has_operand, results_of
+from ...passes.lowering.dtypes import computed_in_one_of
 from ...rewriter import RuleSet
 from ...types import DType
 
@@ -106,21 +105,7 @@ def _moved_back(x: Value) -> Value:
 def _computed_in_one_of(
     op: Op, candidates: Mapping[DType, tuple[DType, ...]], is_legal: IsLegal
 ) -> tuple[Value, ...] | None:
-    # An activation looks at what has wrapped already: it is split off first.
-    if not _computes(op) or getattr(op, "activation", Activation.NONE) is not Activation.NONE:
+    # What these two make of a dtype has rules of its own.
+    if isinstance(op, tensor.NonZero | tensor.OneHot):
         return None
-    for dtype, others in candidates.items():
-        if not has_operand(op, dtype):
-            continue
-        for other in others:
-            try:
-                computed = computed_in(op, dtype, other)
-            except ConstraintError:
-                continue
-            if is_legal(computed):
-                return results_of(op, computed)
-    return None
-
-
-def _computes(op: Op) -> bool:
-    return bool(op.results) and not isinstance(op, tensor.Cast | tensor.Constant | tensor.NonZero | tensor.OneHot)
+    return computed_in_one_of(op, candidates, is_legal)

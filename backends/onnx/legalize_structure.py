@@ -51,6 +51,15 @@ def _by_i64(op: tensor.GatherNd | tensor.ScatterNd | tensor.OneHot) -> Op | None
 
 
 @RULES.on(tensor.OneHot)
+def one_hot_of_scalar(op: tensor.OneHot) -> Value | None:
+    """one_hot(i) -> reshape(one_hot(reshape(i, [1]))) for an index without axes"""
+    if op.indices.type.rank > 0:
+        return None
+    row = replace(op, indices=folded_reshape(op.indices, (1,)), axis=1).result
+    return folded_reshape(row, op.result.type.shape)
+
+
+@RULES.on(tensor.OneHot)
 def one_hot_as_selection(op: tensor.OneHot) -> Op | None:
     """one_hot(i, [off, on]) -> select(one_hot(i, [0, 1]), on, off), where the target has no such values"""
     if op.values.type.dtype in (DType.I64, DType.F16, DType.F32):

@@ -44,7 +44,7 @@ def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
         session = _session(path)
         arrays = _checked(_types(session), inputs)
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, _run(session, names, arrays), strict=True))
+        return dict(zip(names, run_session(session, names, arrays), strict=True))
 
 
 def input_types(path: Path) -> dict[str, TensorType]:
@@ -101,7 +101,8 @@ def _list(names: Mapping[str, object]) -> str:
     return ", ".join(names) or "none"
 
 
-def _run(session: "InferenceSession", names: Sequence[str], arrays: Mapping[str, Array]) -> list[Array]:
+def run_session(session: "InferenceSession", names: Sequence[str], arrays: Mapping[str, Array]) -> list[Array]:
+    """The outputs of these names for named arrays of any dtype; raises what onnxruntime raises."""
     from onnxruntime import OrtValue
 
     types = [*(a.type for a in session.get_inputs()), *(a.type for a in session.get_outputs())]

@@ -2,22 +2,13 @@
 
 from ...ir import Module
 from ...pass_manager import module_pass
-from ...passes.lowering import (
-    activations,
-    elementwise,
-    indexing,
-    materialize_shapes,
-    normalization,
-    recurrent,
-    resize,
-    resize_at_run_time,
-    spatial,
-    structure,
-)
+from ...passes.lowering import shared
+from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...rewriter import RuleSet, apply_rules
 from . import legalize_dtypes, legalize_integers, legalize_neural, legalize_resize, legalize_spatial
 from .emitters import TABLE
+from .emitters.neural import MAX_XNNPACK_RANK
 from .legalize_loops import separate_loop_states
 
 RULES = RuleSet(
@@ -26,17 +17,8 @@ RULES = RuleSet(
     legalize_spatial.RULES,
     legalize_resize.RULES,
     legalize_neural.RULES,
-    spatial.RULES,
-    normalization.RULES,
-    recurrent.RULES,
-    resize.RULES,
-    activations.RULES,
-    elementwise.RULES,
-    indexing.RULES,
-    materialize_shapes.RULES,
-    # Only what a kernel cannot do although it is given the sizes.
-    resize_at_run_time.RULES,
-    structure.RULES,
+    shared.RULES,
+    rank_rules(MAX_XNNPACK_RANK),
     only=lambda op: not TABLE.is_legal(op),
 )
 """Tried in this order, and only on ops that no emitter takes."""

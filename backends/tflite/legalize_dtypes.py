@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 
 from ...ir import Op, Value
-from ...opdef import ConstraintError, replace
+from ...opdef import replace
 from ...ops import math, tensor
-from ...ops.enums import Activation
 from ...ops.math.logic import Bitwise
-from ...passes.lowering.dtypes import computed_in, has_operand, results_of
+from ...passes.lowering.dtypes import computed_in, computed_in_one_of, has_operand, results_of
 from ...passes.lowering.ranges import is_size_at_run_time
 from ...rewriter import RuleSet
 from ...types import DType
@@ -42,20 +41,11 @@ def compute_in_single_precision(op: Op) -> tuple[Value, ...] | None:
 @RULES.on(Op)
 def compute_in_wider_integers(op: Op) -> tuple[Value, ...] | None:
     """op(x) -> cast(op(cast(x, wider))) for integers and truth values, where the wider kernel exists"""
-    # An activation looks at what has wrapped already: it is split off first.
-    if not _computes(op) or getattr(op, "activation", Activation.NONE) is not Activation.NONE:
-        return None
-    for dtype, candidates in _EXACT.items():
-        if not has_operand(op, dtype):
-            continue
-        for wider in candidates:
-            try:
-                computed = computed_in(op, dtype, wider)
-            except ConstraintError:
-                continue
-            if TABLE.is_legal(computed) or (wider is DType.I64 and legalize_integers.computes(computed)):
-                return results_of(op, computed)
-    return None
+    return computed_in_one_of(op, _EXACT, _is_kernel)
+
+
+def _is_kernel(op: Op) -> bool:
+    return TABLE.is_legal(op) or (has_operand(op, DType.I64) and legalize_integers.computes(op))
 
 
 @RULES.on(Op)

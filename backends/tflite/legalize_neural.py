@@ -9,19 +9,14 @@ from ...ops import math, nn, tensor
 from ...ops.enums import ChannelOrder, Layout
 from ...ops.nn.activation import SoftmaxFamily
 from ...passes.lowering.building import folded_reshape
-from ...passes.lowering.optional import linear_as_product, softmax_along_last_axis
+from ...passes.lowering.optional import linear_of_computed_weight, softmax_along_last_axis
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet
 
 RULES = RuleSet()
 
+RULES.on(nn.Linear)(linear_of_computed_weight)
 RULES.on(SoftmaxFamily)(softmax_along_last_axis)
-
-
-@RULES.on(nn.Linear)
-def linear_of_computed_weight(op: nn.Linear) -> Value | None:
-    """linear(x, w) -> matmul(x, transpose(w)) + bias, w not constant"""
-    return None if constant_array(op.weight) is not None else linear_as_product(op)
 
 
 @RULES.on(math.MatMul)

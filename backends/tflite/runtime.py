@@ -10,6 +10,7 @@ import numpy as np
 from ...dims import symbol
 from ...errors import GlmirError, InputError
 from ...types import Array, DType, TensorType
+from ..native_output import kept_native_output
 from .serializer import SIGNATURE_KEY
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def run(model: Path | bytes, inputs: Mapping[str, Array], threads: int = 1) -> d
         # Not through a signature runner, which takes keyword arguments: no input could be called "self".
         for index, array in arrays.items():
             interpreter.resize_tensor_input(index, array.shape)
-        interpreter.allocate_tensors()
+        with kept_native_output():
+            # It tells that it has created a delegate.
+            interpreter.allocate_tensors()
         for index, array in arrays.items():
             interpreter.set_tensor(index, array)
         interpreter.invoke()

@@ -26,7 +26,7 @@ from .io_layout import IoLayout
 from .messages import collector_paused
 from .output import place_whole
 from .sources import Source, load, naming, require_main, source_name
-from .target_options import parse_target_options
+from .target_options import parse_target_options, require_targets
 
 LARGEST_DIM = 2**31 - 1
 
@@ -126,6 +126,7 @@ def compile(
     )
     images = [f"{name}={text}" for name, text in (image_inputs or {}).items()]
     chosen = parse_target_options(precision, coreml_target, opset, images, class_labels, specs.sizes)
+    require_targets(chosen, (target,))
     return build(source, load_target(target, chosen), options)
 
 

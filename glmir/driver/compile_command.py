@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..backends.target import Target, load_target
+from ..backends.target import TARGETS, Target, TargetOptions, load_target
 from ..errors import CompileError, InputError
 from ..ir import Module
 from ..passes.pipelines import OptLevel
@@ -16,7 +16,7 @@ from .io_layout import IoLayout
 from .output import check_destination, save_ir
 from .progress import ProgressLine
 from .sources import IR_SUFFIX
-from .target_options import parse_target_options, read_class_labels
+from .target_options import parse_target_options, read_class_labels, require_targets
 from .watching import Watching
 
 
@@ -66,7 +66,9 @@ def _jobs(arguments: argparse.Namespace, options: Options) -> list[Job]:
         read_class_labels(arguments.class_labels) if arguments.class_labels else (),
         options.specs.sizes,
     )
-    targets = [load_target(name, chosen) for name in dict.fromkeys(arguments.target or ["tflite"])]
+    names = tuple(dict.fromkeys(arguments.target or ["tflite"]))
+    require_targets(chosen, names)
+    targets = [load_target(name, chosen) for name in names]
     is_ir = arguments.emit == "ir"
     if len(targets) > 1 and (arguments.output or is_ir):
         raise InputError(f"{'--emit ir writes' if is_ir else '-o names'} one file; give one --target")
@@ -84,8 +86,21 @@ def _jobs(arguments: argparse.Namespace, options: Options) -> list[Job]:
             # An ONNX model compiled for ONNX, where it stands.
             output = Path(f"{arguments.model.stem}.{target.name}{suffix}")
         check_destination(output, arguments.model, target.is_folder and not is_ir)
+        if not is_ir:
+            _check_suffix(output, target)
         jobs.append(Job(target, output))
     return jobs
+
+
+def _check_suffix(output: Path, target: Target) -> None:
+    """Raises InputError when the output would be called like another target's: --target was forgotten."""
+    if output.suffix == target.suffix:
+        return
+    for name in TARGETS:
+        other = load_target(name, TargetOptions())
+        if output.suffix == other.suffix:
+            reason = f"that is a name for --target {other.name}, and this is --target {target.name}"
+            raise InputError(f"cannot write {output}: {reason}, whose files end in {target.suffix}")
 
 
 def _compile(

@@ -8,6 +8,7 @@ from .. import __version__
 from ..backends.target import TARGETS
 from .arguments import add_debug_argument, add_input_arguments, add_watch_arguments
 from .messages import run_command
+from .target_options import COREML_TARGETS, PRECISIONS
 
 EPILOG = """examples:
   glmc model.onnx                                   writes model.tflite here
@@ -85,11 +86,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_target_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for some targets")
     group.add_argument(
-        "--precision", choices=["fp32", "fp16"], help="what floats are computed in; default: fp16 for coreml, else fp32"
+        "--precision", choices=PRECISIONS, help="what floats are computed in; default: fp16 for coreml, else fp32"
     )
     group.add_argument(
         "--coreml-target",
-        choices=["ios15", "ios16", "ios17", "ios18"],
+        choices=COREML_TARGETS,
         help="the oldest system that shall run it; default: ios16, or later where the model needs it",
     )
     group.add_argument("--opset", type=int, metavar="N", help="of the ONNX to write; default: the newest")

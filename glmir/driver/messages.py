@@ -27,7 +27,8 @@ def run_command(command: Callable[[], None], debug: bool) -> int:
     try:
         with _cleaning_up_when_terminated(), collector_paused(), _speaking_of_warnings():
             command()
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output (head, less) is gone; nothing is wrong, and nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,13 +62,17 @@ def _speaking_of_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("always", ModelWarning)
         show = warnings.showwarning
+        said = set[str]()
 
         def say(
             message: Warning | str, category: type[Warning], filename: str, lineno: int,
             file: TextIO | None = None, line: str | None = None,
         ) -> None:  # fmt: skip
             if issubclass(category, ModelWarning):
-                _say(f"warning: {message}")
+                # --verify reads the model once more.
+                if str(message) not in said:
+                    _say(f"warning: {message}")
+                said.add(str(message))
             else:
                 show(message, category, filename, lineno, file, line)
 

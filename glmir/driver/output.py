@@ -85,11 +85,13 @@ def _replace(made: Path, destination: Path) -> None:
         return
     # A folder cannot be replaced in one step.
     old = made.with_name(f"{made.name}.old")
-    destination.replace(old)
     try:
+        destination.replace(old)
         made.replace(destination)
-    except OSError:
-        old.replace(destination)
+    except BaseException:
+        # Also when a signal comes between the two.
+        if not destination.exists():
+            old.replace(destination)
         raise
 
 

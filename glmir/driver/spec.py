@@ -193,8 +193,11 @@ def _pass_section(pass_: Pass) -> list[str]:
 
 
 def _rules(pass_: Pass) -> Sequence[_Rule]:
-    """The rules of a pass's module, which calls them RULES."""
-    rules = getattr(sys.modules[pass_.function.__module__], "RULES", None)
+    """The rules of a pass's module, which calls them RULES, or makes them of the pass's options by ``rules_for``."""
+    module = sys.modules[pass_.function.__module__]
+    rules = getattr(module, "RULES", None)
+    if rules is None and hasattr(module, "rules_for"):
+        rules = module.rules_for(*(option.default for option in pass_.options.values()))
     return rules.rules if isinstance(rules, RuleSet) else ()
 
 

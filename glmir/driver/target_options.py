@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..backends.coreml.opsets import OPSETS
 from ..backends.target import ImageInput, Precision, Sizes, TargetOptions
 from ..errors import InputError
 
-COREML_TARGETS = ("ios15", "ios16", "ios17", "ios18")
+COREML_TARGETS = tuple(f"ios{version}" for version in OPSETS)
 PRECISIONS = tuple(precision.value for precision in Precision)
 COLORS = ("rgb", "bgr", "gray")
 
@@ -41,14 +42,31 @@ def parse_target_options(
     )
 
 
+def require_targets(options: TargetOptions, targets: Sequence[str]) -> None:
+    """Raises InputError for an option that is for none of the targets: it would go unnoticed."""
+    for flag, is_given, target in (
+        ("--coreml-target", options.coreml_target is not None, "coreml"),
+        ("--image-input", bool(options.image_inputs), "coreml"),
+        ("--class-labels", bool(options.class_labels), "coreml"),
+        ("--opset", options.opset is not None, "onnx"),
+    ):
+        if is_given and target not in targets:
+            raise InputError(f"{flag} is for target {target}, not for {', '.join(targets)}")
+
+
 def read_class_labels(path: Path) -> list[str]:
-    """The lines of a text file; raises InputError."""
+    """The lines of a text file; raises InputError, also when there are none."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        labels = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a text file with a class label a line") from None
+    if not labels:
+        raise InputError(f"{path} is empty; it takes a class label a line")
+    if "" in labels:
+        raise InputError(f"{path}: line {labels.index('') + 1} is empty; it takes a class label a line")
+    return labels
 
 
 def _labels(given: Sequence[str] | Sequence[int]) -> tuple[str, ...] | tuple[int, ...]:
@@ -67,8 +85,8 @@ _IMAGE_FORM = "NAME=rgb|bgr|gray[:scale=NUMBER][:bias=NUMBER[,NUMBER,NUMBER]]"
 
 def _image_input(text: str) -> ImageInput:
     """``NAME=COLOR:scale=S:bias=B``; numbers may be fractions, ``1/127.5``."""
-    match = re.fullmatch(r"(.+)=(\w+)(?::scale=([^:=]+))?(?::bias=([^:=]+))?", text)
-    if match is None or match[2] not in COLORS:
+    match = re.fullmatch(rf"(.+)=({'|'.join(COLORS)})(?::scale=([^:=]+))?(?::bias=([^:=]+))?", text)
+    if match is None:
         raise InputError(f"--image-input takes {_IMAGE_FORM}, not {text!r}")
     name, color, scale, bias = match.groups()
     if _number(scale or "1", text) == 0:

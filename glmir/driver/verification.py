@@ -119,7 +119,9 @@ def _reference(
     except Exception as error:
         # onnxruntime has an exception class per status; any of them may say that a size does not suit the model.
         reason = str(error).strip().split("\n")[0]
-    raise VerificationError(f"{source} cannot be run on seeded inputs; fix its dims with --dim ({reason})")
+    raise VerificationError(
+        f"{source} cannot be run on seeded inputs; fix dims with --dim, or an input with --input ({reason})"
+    )
 
 
 class _Interpreter:
@@ -149,12 +151,14 @@ class _OnnxRuntime:
         self._names = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        outputs = self._session.run(self._names, {**inputs, **self._pinned})
+        from ..backends.onnx.runtime import run_session
+
+        outputs = run_session(self._session, self._names, {**inputs, **self._pinned})
         return dict(zip(self._names, outputs, strict=True))
 
 
 def _given(name: str, array: Array, is_channels_last: bool, target: Target) -> Array:
     """A source's input as the artifact takes it."""
-    array = target.adapt_input(name, array)
     array = array.transpose(to_channels_last(array.ndim)) if is_channels_last else array
+    array = target.adapt_input(name, array)
     return np.ascontiguousarray(array.astype(target.border(DType.of(array.dtype)).numpy)).reshape(array.shape)

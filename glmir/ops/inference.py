@@ -39,11 +39,6 @@ def _meet(dims: Sequence[Dim]) -> Dim:
     return result
 
 
-def normalize_axis(axis: int, rank: int) -> int:
-    """The axis counted from the front."""
-    return axis + rank if axis < 0 else axis
-
-
 def without_axes(shape: Shape, axes: Sequence[int], keep_dims: bool) -> Shape:
     """The shape after reducing ``axes``."""
     if keep_dims:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...dims import Dim, SymInt, is_nonnegative
+from ...dims import Dim, SymInt, is_nonnegative, product
 from ...ir import Op, Value
 from ...ops import tensor
-from ...types import DType
+from ...types import DType, Shape
 from ..patterns import constant, constant_array, reshape
 
 
@@ -92,8 +92,14 @@ def pad_or_crop(
 
 
 def expanded(x: Value, shape: tuple[Dim, ...]) -> Value:
-    """``x`` broadcast to ``shape``."""
-    return folded(tensor.Expand(x, None, shape))
+    """``x`` broadcast to ``shape``; itself when it has it."""
+    return x if x.type.shape == shape else folded(tensor.Expand(x, None, shape))
+
+
+def row(x: Value, index: int) -> Value:
+    """``x[index : index + 1]``; of a constant a constant, without a copy."""
+    array = constant_array(x)
+    return slice_axes(x, [0], [index], [1]) if array is None else constant(array[index : index + 1])
 
 
 def split_evenly(x: Value, axis: int, count: int) -> list[Value]:
@@ -109,13 +115,23 @@ def concat(values: Sequence[Value], axis: int) -> Value:
 
 
 def scalar(number: float, like: Value) -> Value:
-    """A constant without axes, of the dtype of ``like``."""
-    return constant(np.asarray(number).astype(like.type.dtype.numpy))
+    """A constant without axes, of the dtype of ``like``; infinite where a float of that dtype cannot hold it."""
+    with np.errstate(over="ignore"):
+        return constant(np.asarray(number).astype(like.type.dtype.numpy))
+
+
+def i64(number: int) -> Value:
+    """A constant without axes."""
+    return constant(np.array(number, np.int64))
+
+
+def three_axes(shape: Shape, axis: int) -> Shape:
+    """The shape with all axes before ``axis`` as one, and all behind it."""
+    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
 
 
 def limits(dtype: DType) -> tuple[float, float]:
     """The lowest and the highest number of a dtype; of floats those are infinite."""
     if dtype.is_float:
         return -math.inf, math.inf
-    bits = dtype.numpy.itemsize * 8
-    return (0, 2**bits - 1) if dtype.is_unsigned_integer else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return dtype.lowest, dtype.highest

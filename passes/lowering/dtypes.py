@@ -1,8 +1,11 @@
 """What rules build with that compute an op in another dtype."""
 
+from collections.abc import Callable, Mapping
+
 from ...ir import Op, Value
-from ...opdef import replace
+from ...opdef import ConstraintError, replace
 from ...ops import tensor
+from ...ops.enums import Activation
 from ...types import DType
 from .building import folded
 
@@ -35,3 +38,26 @@ def results_of(op: Op, computed: Op) -> tuple[Value, ...]:
     return tuple(
         new if new.type.dtype is old.type.dtype else tensor.Cast(new, old.type.dtype).result for old, new in pairs
     )
+
+
+def computed_in_one_of(
+    op: Op, candidates: Mapping[DType, tuple[DType, ...]], is_legal: Callable[[Op], bool]
+) -> tuple[Value, ...] | None:
+    """The op's results, computed in the first dtype of those given for an operand's in which the op is legal.
+
+    None for casts, and where none is.
+    """
+    # An activation looks at what has wrapped already: it is split off first.
+    if isinstance(op, tensor.Cast) or getattr(op, "activation", Activation.NONE) is not Activation.NONE:
+        return None
+    for dtype, others in candidates.items():
+        if not has_operand(op, dtype):
+            continue
+        for other in others:
+            try:
+                computed = computed_in(op, dtype, other)
+            except ConstraintError:
+                continue
+            if is_legal(computed):
+                return results_of(op, computed)
+    return None

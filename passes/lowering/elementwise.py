@@ -11,7 +11,6 @@ from ...ops import math, tensor
 from ...ops.inference import broadcast
 from ...ops.math.logic import Bitwise
 from ...rewriter import RuleSet
-from ...types import Shape
 from ..patterns import constant, constant_array
 from .building import expanded, folded, scalar
 from .materialize_shapes import dim_value
@@ -136,11 +135,7 @@ def expand_operands(op: Bitwise) -> Op | None:
     shape = broadcast(op.x.type.shape, op.y.type.shape)
     if op.x.type.shape == op.y.type.shape == shape:
         return None
-    return replace(op, x=_broadcast_to(op.x, shape), y=_broadcast_to(op.y, shape))
-
-
-def _broadcast_to(x: Value, shape: Shape) -> Value:
-    return x if x.type.shape == shape else expanded(x, shape)
+    return replace(op, x=expanded(op.x, shape), y=expanded(op.y, shape))
 
 
 @RULES.on(math.ReduceMean)

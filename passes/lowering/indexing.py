@@ -74,15 +74,14 @@ def _with_rows_from_the_front(op: tensor.GatherNd | tensor.ScatterNd, first_axis
 
 @RULES.on(tensor.OneHot)
 def one_hot_from_the_front(op: tensor.OneHot) -> Op | None:
-    """one_hot(i) -> one_hot(select(i < 0, i + depth, i))"""
+    """one_hot(i) -> one_hot(select(j > -1, j, depth)) with j = select(i < 0, i + depth, i)"""
     if is_nonnegative_at_run_time(op.indices) or not isinstance(op.depth, int):
         return None
-    match op.indices.owner:
-        case math.Select(condition=Value(owner=math.Less()), x=Value(owner=math.Add())):
-            return None
+    depth = scalar(op.depth, op.indices)
     is_negative = folded(math.Less(op.indices, scalar(0, op.indices)))
-    moved = folded(math.Add(op.indices, scalar(op.depth, op.indices)))
-    return replace(op, indices=folded(math.Select(is_negative, moved, op.indices)))
+    moved = folded(math.Select(is_negative, folded(math.Add(op.indices, depth)), op.indices))
+    is_inside = folded(math.Greater(moved, scalar(-1, moved)))
+    return replace(op, indices=folded(math.Select(is_inside, moved, depth)))
 
 
 @RULES.on(tensor.OneHot)

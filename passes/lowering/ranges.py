@@ -24,18 +24,21 @@ def is_nonnegative_at_run_time(value: Value, depth: int = _DEPTH) -> bool:
     return _RULES[type(op)](op, value, lambda v: is_nonnegative_at_run_time(v, depth - 1))
 
 
-def is_size_at_run_time(value: Value, depth: int = _DEPTH) -> bool:
-    """Whether all elements of an integer tensor fit 32 bits, being sizes, positions or computed from such.
+def is_size_at_run_time(value: Value, bits: int = 32, depth: int = _DEPTH) -> bool:
+    """Whether all elements of an integer tensor are sizes, positions or computed from such, and constants fit ``bits``.
 
     Sums and products of sizes are taken to be sizes: no tensor has more elements than 32 bits count.
     """
     array = constant_array(value)
     if array is not None:
-        return not array.size or bool(array.min() >= -(2**31) and array.max() < 2**31)
+        limit = 2 ** (bits - 1)
+        return not array.size or bool(array.min() >= -limit and array.max() < limit)
     op = value.owner
     if op is None or depth == 0 or type(op) not in _SIZE_RULES:
         return False
-    return _SIZE_RULES[type(op)](op, value, lambda v: is_size_at_run_time(v, depth - 1))
+    if isinstance(op, tensor.Cast) and op.x.type.dtype.is_integer and op.x.type.dtype.numpy.itemsize * 8 <= bits:
+        return op.x.type.dtype is not DType.U32
+    return _SIZE_RULES[type(op)](op, value, lambda v: is_size_at_run_time(v, bits, depth - 1))
 
 
 _Proof = Callable[[Value], bool]
@@ -70,8 +73,7 @@ def _cast(op: Op, value: Value, holds: _Proof) -> bool:
 
 def _size_cast(op: Op, value: Value, holds: _Proof) -> bool:
     source = op.operands[0]
-    is_narrow = source.type.dtype in (DType.BOOL, DType.I8, DType.I16, DType.I32, DType.U8, DType.U16)
-    return is_narrow or (source.type.dtype is DType.I64 and holds(source))
+    return source.type.dtype is DType.BOOL or (source.type.dtype in (DType.I32, DType.I64) and holds(source))
 
 
 def _range(op: Op, value: Value, holds: _Proof) -> bool:
@@ -85,9 +87,11 @@ def _select(op: Op, value: Value, holds: _Proof) -> bool:
 
 def _select_nonnegative(op: Op, value: Value, holds: _Proof) -> bool:
     match op:
-        case math.Select(condition=Value(owner=math.Greater(x=x, y=bound)), x=chosen) if x is chosen and holds(bound):
-            # A maximum: where x is taken it is above what is not negative.
-            return holds(op.y)
+        case math.Select(condition=Value(owner=math.Greater(x=x, y=bound)), x=chosen) if x is chosen:
+            # A maximum: where x is taken it is above what is not negative, or above -1.
+            number = constant_array(bound)
+            if holds(bound) or (number is not None and bool((number >= -1).all())):
+                return holds(op.y)
     return _select(op, value, holds)
 
 

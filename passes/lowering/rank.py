@@ -17,7 +17,7 @@ from ...rewriter import AnyRule, Replacement, RuleSet
 from ...types import Shape
 from ..patterns import constant_array
 from . import rank_indexing
-from .building import expanded, folded, folded_reshape, slice_axes
+from .building import expanded, folded, folded_reshape, slice_axes, three_axes
 
 _RULES = RuleSet()
 
@@ -57,11 +57,6 @@ def _merged(shape: Shape, runs: Sequence[slice]) -> Shape:
     return tuple(product(shape[run]) for run in runs)
 
 
-def _around(shape: Shape, axis: int) -> Shape:
-    """Three axes: those before ``axis``, itself, those behind it."""
-    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
-
-
 def _aligned(shape: Shape, rank: int) -> Shape:
     """``shape`` with ones before it, as broadcasting reads it."""
     return (*(1,) * (rank - len(shape)), *shape)
@@ -92,13 +87,9 @@ def elementwise_on_merged_axes(op: Op) -> Op | None:
     runs = _broadcast_runs([v.type.shape for v in op.operands], shape)
     if len(runs) == len(shape):
         # No two axes are alike: when all operands are of the result's shape, all axes are.
-        return replace(op, **{f.name: _whole(getattr(op, f.name), shape) for f in op.definition.operand_fields})
+        return replace(op, **{f.name: expanded(getattr(op, f.name), shape) for f in op.definition.operand_fields})
     fields = {f.name: _merge_operand(getattr(op, f.name), runs, shape) for f in op.definition.operand_fields}
     return tensor.Reshape(replace(op, **fields).result, None, shape)
-
-
-def _whole(operand: Value, shape: Shape) -> Value:
-    return operand if operand.type.shape == shape else expanded(operand, shape)
 
 
 def _merge_operand(operand: Value, runs: Sequence[slice], shape: Shape) -> Value:
@@ -116,7 +107,7 @@ def expand_on_merged_axes(op: tensor.Expand) -> Op:
     if len(runs) < len(shape):
         return _reshaped(tensor.Expand(_reshape(op.x, source, runs), None, _merged(shape, runs)).result, shape)
     axis = next(a for a, (old, new) in enumerate(zip(source, shape, strict=True)) if old != new)
-    before, _, after = _around(source, axis)
+    before, _, after = three_axes(source, axis)
     spread = expanded(folded_reshape(op.x, (before, 1, after)), (before, shape[axis], after))
     return tensor.Expand(folded_reshape(spread, _with(source, axis, shape[axis])), None, shape)
 
@@ -165,7 +156,7 @@ def _groups(shape: Shape, permutation: Sequence[int]) -> list[tuple[int, ...]]:
 @_RULES.on(tensor.Split)
 def split_of_three_axes(op: tensor.Split) -> tuple[Value, ...]:
     """split(x) -> reshape(split(reshape(x, [before, dim, after]))) for each part"""
-    parts = tensor.Split(folded_reshape(op.x, _around(op.x.type.shape, op.axis)), 1, op.sizes)
+    parts = tensor.Split(folded_reshape(op.x, three_axes(op.x.type.shape, op.axis)), 1, op.sizes)
     return tuple(folded_reshape(new, old.type.shape) for new, old in zip(parts.results, op.results, strict=True))
 
 
@@ -182,7 +173,7 @@ def slice_on_merged_axes(op: tensor.Slice) -> Op:
         part = tensor.Slice(_reshape(op.x, shape, runs), starts, _merged(op.sizes, runs), strides)
         return _reshaped(part.result, op.result.type.shape)
     axis = is_whole.index(False)
-    three = folded_reshape(op.x, _around(shape, axis))
+    three = folded_reshape(op.x, three_axes(shape, axis))
     cut = slice_axes(three, [1], [op.starts[axis]], [op.sizes[axis]], [op.strides[axis]])
     x = folded_reshape(cut, (*shape[:axis], op.sizes[axis], *shape[axis + 1 :]))
     rest = tuple(1 if a == axis else s for a, s in enumerate(op.strides))
@@ -241,7 +232,7 @@ def pad_on_merged_axes(op: tensor.Pad) -> Op:
         low, high = (tuple(dims[run.start] for run in runs) for dims in (op.low, op.high))
         return _reshaped(replace(op, x=_reshape(op.x, shape, runs), low=low, high=high).result, op.result.type.shape)
     axis = is_kept.index(False)
-    three = folded_reshape(op.x, _around(shape, axis))
+    three = folded_reshape(op.x, three_axes(shape, axis))
     padded = replace(op, x=three, low=(0, op.low[axis], 0), high=(0, op.high[axis], 0)).result
     x = folded_reshape(padded, _with(shape, axis, op.result.type.shape[axis]))
     return replace(op, x=x, low=_with(op.low, axis, 0), high=_with(op.high, axis, 0))
@@ -257,7 +248,7 @@ def reverse_on_merged_axes(op: tensor.Reverse) -> Op | Value:
     if len(runs) < len(shape):
         axes = tuple(i for i, run in enumerate(runs) if any(a in op.axes and shape[a] != 1 for a in _axes(run)))
         return _reshaped(tensor.Reverse(_reshape(op.x, shape, runs), axes).result, shape)
-    first = tensor.Reverse(folded_reshape(op.x, _around(shape, op.axes[0])), (1,)).result
+    first = tensor.Reverse(folded_reshape(op.x, three_axes(shape, op.axes[0])), (1,)).result
     return tensor.Reverse(folded_reshape(first, shape), op.axes[1:])
 
 
@@ -275,7 +266,7 @@ def tile_on_merged_axes(op: tensor.Tile) -> Op:
         repeats = tuple(op.repeats[run.start] for run in runs)
         return _reshaped(tensor.Tile(_reshape(op.x, shape, runs), repeats).result, op.result.type.shape)
     axis = is_kept.index(False)
-    tiled = tensor.Tile(folded_reshape(op.x, _around(shape, axis)), (1, op.repeats[axis], 1)).result
+    tiled = tensor.Tile(folded_reshape(op.x, three_axes(shape, axis)), (1, op.repeats[axis], 1)).result
     x = folded_reshape(tiled, _with(shape, axis, op.result.type.shape[axis]))
     return tensor.Tile(x, _with(op.repeats, axis, 1))
 
@@ -299,7 +290,7 @@ def batch_norm_of_three_axes(op: nn.BatchNorm) -> Op:
 
 
 def _along_three_axes(op: SoftmaxFamily | math.CumSum | nn.BatchNorm) -> Op:
-    flat = replace(op, x=folded_reshape(op.x, _around(op.x.type.shape, op.axis)), axis=1)
+    flat = replace(op, x=folded_reshape(op.x, three_axes(op.x.type.shape, op.axis)), axis=1)
     return _reshaped(flat.result, op.x.type.shape)
 
 
@@ -325,7 +316,7 @@ def _row(op: nn.LayerNorm | nn.RmsNorm, parameter: Value | None) -> Value | None
     if parameter is None:
         return None
     shape = op.x.type.shape[op.axis :]
-    return folded_reshape(_whole(parameter, shape), (product(shape),))
+    return folded_reshape(expanded(parameter, shape), (product(shape),))
 
 
 @_RULES.on(nn.Linear)
@@ -344,7 +335,7 @@ def mat_mul_on_merged_axes(op: math.MatMul) -> Op:
     x, y = op.x.type.shape, op.y.type.shape
     runs = _broadcast_runs([x[:-2], y[:-2]], batch)
     if len(runs) == len(batch):
-        return replace(op, x=_whole(op.x, (*batch, *x[-2:])), y=_whole(op.y, (*batch, *y[-2:])))
+        return replace(op, x=expanded(op.x, (*batch, *x[-2:])), y=expanded(op.y, (*batch, *y[-2:])))
     flat_x, flat_y = (
         folded_reshape(v, (*_merged(_aligned(v.type.shape[:-2], len(batch)), runs), *v.type.shape[-2:]))
         for v in (op.x, op.y)

@@ -10,21 +10,17 @@ from ...ops.enums import Layout
 from ...rewriter import RuleSet
 from ...types import DType, Shape
 from ..patterns import constant, constant_array
-from .building import concat, folded, folded_reshape, insert_axis
+from .building import concat, folded, folded_reshape, insert_axis, three_axes
 from .materialize_shapes import dim_at
 from .ranges import is_nonnegative_at_run_time
 
 RULES = RuleSet()
 
 
-def _around(shape: Shape, axis: int) -> Shape:
-    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
-
-
 @RULES.on(tensor.Gather)
 def gather_of_three_axes(op: tensor.Gather) -> Op:
     """gather(x, i) -> reshape(gather(reshape(x, [before, dim, after]), reshape(i, [count])))"""
-    x = folded_reshape(op.x, _around(op.x.type.shape, op.axis))
+    x = folded_reshape(op.x, three_axes(op.x.type.shape, op.axis))
     indices = folded_reshape(op.indices, (product(op.indices.type.shape),))
     return tensor.Reshape(tensor.Gather(x, indices, 1).result, None, op.result.type.shape)
 
@@ -34,7 +30,7 @@ def gather_elements_of_three_axes(op: tensor.GatherElements) -> Op | None:
     """gather_elements(x, i) -> reshape(gather_elements(reshape(x), reshape(i))), both as [before, dim, after]"""
     if not _agree(op.x.type.shape, op.indices.type.shape, op.axis):
         return None
-    x, indices = (folded_reshape(v, _around(v.type.shape, op.axis)) for v in (op.x, op.indices))
+    x, indices = (folded_reshape(v, three_axes(v.type.shape, op.axis)) for v in (op.x, op.indices))
     return tensor.Reshape(tensor.GatherElements(x, indices, 1).result, None, op.result.type.shape)
 
 
@@ -48,7 +44,7 @@ def scatter_elements_of_three_axes(op: tensor.ScatterElements) -> Op | None:
     """scatter_elements(x, i, u) -> reshape(scatter_elements(reshape(x), ...)), all as [before, dim, after]"""
     if not _agree(op.x.type.shape, op.indices.type.shape, op.axis):
         return None
-    x, indices, updates = (folded_reshape(v, _around(v.type.shape, op.axis)) for v in (op.x, op.indices, op.updates))
+    x, indices, updates = (folded_reshape(v, three_axes(v.type.shape, op.axis)) for v in (op.x, op.indices, op.updates))
     flat = replace(op, x=x, indices=indices, updates=updates, axis=1)
     return tensor.Reshape(flat.result, None, op.result.type.shape)
 
@@ -136,14 +132,14 @@ def trilu_of_three_axes(op: tensor.Trilu) -> Op:
 @RULES.on(math.ArgReduction)
 def arg_reduction_of_three_axes(op: math.ArgReduction) -> Op:
     """arg_max(x) -> reshape(arg_max(reshape(x, [before, dim, after])))"""
-    flat = replace(op, x=folded_reshape(op.x, _around(op.x.type.shape, op.axis)), axis=1, keep_dims=False)
+    flat = replace(op, x=folded_reshape(op.x, three_axes(op.x.type.shape, op.axis)), axis=1, keep_dims=False)
     return tensor.Reshape(flat.result, None, op.result.type.shape)
 
 
 @RULES.on(math.TopK)
 def top_k_of_three_axes(op: math.TopK) -> tuple[Value, ...]:
     """top_k(x) -> reshape(top_k(reshape(x, [before, dim, after]))), values and indices"""
-    flat = replace(op, x=folded_reshape(op.x, _around(op.x.type.shape, op.axis)), axis=1)
+    flat = replace(op, x=folded_reshape(op.x, three_axes(op.x.type.shape, op.axis)), axis=1)
     return tuple(folded_reshape(new, old.type.shape) for new, old in zip(flat.results, op.results, strict=True))
 
 

@@ -8,8 +8,8 @@ from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...ops.enums import Direction
 from ...rewriter import RuleSet
-from ..patterns import constant, constant_array, reshape
-from .building import concat, folded_reshape, scalar, slice_axes
+from ..patterns import constant_array, reshape
+from .building import concat, folded_reshape, row, scalar
 from .recurrent_cells import initial_states, make_cell
 
 RULES = RuleSet()
@@ -43,17 +43,11 @@ def _one_direction(op: nn.Recurrent, index: int) -> nn.Recurrent:
     for field in op.definition.operand_fields:
         value = getattr(op, field.name)
         if field.name not in ("x", "lengths") and isinstance(value, Value):
-            changes[field.name] = _row(value, index)
+            changes[field.name] = row(value, index)
     count = op.activations_per_direction
     for name in ("activations", "alphas", "betas"):
         changes[name] = getattr(op, name)[index * count : (index + 1) * count]
     return replace(op, **changes)
-
-
-def _row(x: Value, index: int) -> Value:
-    """``x[index : index + 1]``; of a constant a constant, without a copy."""
-    array = constant_array(x)
-    return slice_axes(x, [0], [index], [1]) if array is None else constant(array[index : index + 1])
 
 
 @RULES.on(nn.Recurrent)

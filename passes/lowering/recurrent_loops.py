@@ -13,12 +13,12 @@ import numpy as np
 from ...attributes import FunctionRef
 from ...call_graph import fresh_function_name
 from ...dims import SymInt, symbol
-from ...ir import Array, Function, Module, Op, Value
+from ...ir import Function, Module, Op, Value
 from ...ops import control, math, nn, tensor
 from ...ops.enums import Direction
 from ...rewriter import insert_new_ops
 from ...types import DType, TensorType
-from ..patterns import constant, constant_array, reshape
+from ..patterns import constant, constant_array, elements_of, reshape
 from ..substitution import lone_symbol
 from .building import concat, scalar
 from .materialize_shapes import dim_value
@@ -134,7 +134,7 @@ class _Loop:
         function, inputs = self._function("step", types)
         cell, step = self._cell, inputs["step"]
         parameters = tuple(
-            None if p is None else inputs.get(f"parameter{i}") or constant(_elements(p))
+            None if p is None else inputs.get(f"parameter{i}") or constant(elements_of(p))
             for i, p in enumerate(cell.parameters)
         )
         # The step is never negative; said in a way that targets whose gather takes no negative indices see it.
@@ -163,9 +163,3 @@ class _Loop:
 
 def _i32(number: int) -> Value:
     return constant(np.array(number, np.int32))
-
-
-def _elements(parameter: Value) -> Array:
-    array = constant_array(parameter)
-    assert array is not None
-    return array

@@ -6,16 +6,14 @@ A coordinate is kept as a fraction of integers, so that no rounding decides whic
 from fractions import Fraction
 from typing import NamedTuple
 
-import numpy as np
-
 from ...dims import lower_bound
 from ...ir import Value
 from ...ops import math, nn, tensor
 from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
 from ...rewriter import RuleSet
 from ...types import DType
-from ..patterns import constant, reshape
-from .building import folded, scalar, slice_axes
+from ..patterns import reshape
+from .building import folded, i64, scalar, slice_axes
 from .materialize_shapes import dim_at, dim_value
 from .resize import constant_positions, is_crop, knows_axis, resample_known, resized_axes
 
@@ -75,9 +73,9 @@ def _nearest(op: nn.Resize, axis: int) -> Value | None:
     if op.rounding in (NearestRounding.ROUND_PREFER_FLOOR, NearestRounding.ROUND_PREFER_CEIL):
         top, bottom = _add(_add(top, top), bottom), _add(bottom, bottom)
     if op.rounding is NearestRounding.ROUND_PREFER_FLOOR:
-        top = _add(top, _i64(-1))
+        top = _add(top, i64(-1))
     if op.rounding is NearestRounding.CEIL:
-        top = _add(_add(top, bottom), _i64(-1))
+        top = _add(_add(top, bottom), i64(-1))
     # The quotient is rounded towards zero, and not down: below zero that is all the same.
     return _clamped(folded(math.Div(top, bottom)), at.last)
 
@@ -103,16 +101,16 @@ def _nearest_by_scale(op: nn.Resize, axis: int) -> Value | None:
             rounded = math.Ceil(math.Sub(at, scalar(0.5, at)).result).result
         case NearestRounding.ROUND_PREFER_CEIL:
             rounded = math.Floor(math.Add(at, scalar(0.5, at)).result).result
-    return _clamped(tensor.Cast(rounded, DType.I64).result, _add(dim_value(op.x, axis), _i64(-1)))
+    return _clamped(tensor.Cast(rounded, DType.I64).result, _add(dim_value(op.x, axis), i64(-1)))
 
 
 def _interpolated(op: nn.Resize, x: Value, axis: int, at: _Coordinates) -> Value:
     # Never below -1, so that one more makes it positive, and towards zero is down.
-    first = _add(folded(math.Div(_add(at.top, at.bottom), at.bottom)), _i64(-1))
+    first = _add(folded(math.Div(_add(at.top, at.bottom), at.bottom)), i64(-1))
     rest = folded(math.Sub(at.top, _times(first, at.bottom)))
     fraction = math.Div(tensor.Cast(rest, DType.F32).result, tensor.Cast(at.bottom, DType.F32).result).result
     offsets = (0, 1) if op.mode is ResizeMode.LINEAR else (-1, 0, 1, 2)
-    positions = [_add(first, _i64(offset)) for offset in offsets]
+    positions = [_add(first, i64(offset)) for offset in offsets]
     weights = [_weight(op, fraction, offset) for offset in offsets]
     if op.exclude_outside:
         weights = _normalized([_inside(w, p, at.last) for w, p in zip(weights, positions, strict=True)])
@@ -149,7 +147,7 @@ def _weight(op: nn.Resize, fraction: Value, offset: int) -> Value:
 
 
 def _inside(weight: Value, position: Value, last: Value) -> Value:
-    is_behind = math.GreaterEqual(position, _i64(0)).result
+    is_behind = math.GreaterEqual(position, i64(0)).result
     is_inside = math.LogicalAnd(is_behind, math.LessEqual(position, last).result).result
     return math.Select(is_inside, weight, scalar(0, weight)).result
 
@@ -167,26 +165,26 @@ def _coordinates(op: nn.Resize, axis: int) -> _Coordinates | None:
     if places is None or result is None:
         return None
     size = dim_value(op.x, axis)
-    last = _add(size, _i64(-1))
+    last = _add(size, i64(-1))
     if op.transform is CoordinateTransform.ALIGN_CORNERS:
-        bottom = folded(math.Maximum(_add(result, _i64(-1)), _i64(1)))
+        bottom = folded(math.Maximum(_add(result, i64(-1)), i64(1)))
         return _Coordinates(_times(places, last), bottom, last)
     grown, original = result, size
     if op.scales:
         ratio = Fraction(op.scales[axis]).limit_denominator(_LARGEST_DENOMINATOR)
         if abs(float(ratio) - op.scales[axis]) > 1e-6 * op.scales[axis]:
             return None
-        grown, original = _i64(ratio.numerator), _i64(ratio.denominator)
+        grown, original = i64(ratio.numerator), i64(ratio.denominator)
     if op.transform is CoordinateTransform.ASYMMETRIC:
         return _Coordinates(_times(places, original), grown, last)
     if op.transform is CoordinateTransform.HALF_PIXEL_SYMMETRIC and op.scales:
         return None
-    top = _times(_add(_add(places, places), _i64(1)), original)
+    top = _times(_add(_add(places, places), i64(1)), original)
     if op.transform is not CoordinateTransform.TF_HALF_PIXEL_FOR_NN:
         top = folded(math.Sub(top, grown))
     if op.transform is CoordinateTransform.PYTORCH_HALF_PIXEL and (lower_bound(op.shape[axis]) or 0) < 2:
         # A single element is the first one.
-        is_several = math.Greater(result, _i64(1)).result
+        is_several = math.Greater(result, i64(1)).result
         top = math.Mul(top, tensor.Cast(is_several, DType.I64).result).result
     return _Coordinates(top, _add(grown, grown), last)
 
@@ -194,7 +192,7 @@ def _coordinates(op: nn.Resize, axis: int) -> _Coordinates | None:
 def _places(op: nn.Resize, axis: int) -> Value | None:
     """The numbers of the result's elements along an axis."""
     result = _result_size(op, axis)
-    return None if result is None else tensor.Range(_i64(0), result, _i64(1), op.shape[axis]).result
+    return None if result is None else tensor.Range(i64(0), result, i64(1), op.shape[axis]).result
 
 
 def _result_size(op: nn.Resize, axis: int) -> Value | None:
@@ -206,7 +204,7 @@ def _result_size(op: nn.Resize, axis: int) -> Value | None:
 
 
 def _clamped(positions: Value, last: Value) -> Value:
-    return folded(math.Maximum(folded(math.Minimum(positions, last)), _i64(0)))
+    return folded(math.Maximum(folded(math.Minimum(positions, last)), i64(0)))
 
 
 def _add(x: Value, y: Value) -> Value:
@@ -215,7 +213,3 @@ def _add(x: Value, y: Value) -> Value:
 
 def _times(x: Value, y: Value) -> Value:
     return folded(math.Mul(x, y))
-
-
-def _i64(number: int) -> Value:
-    return constant(np.array(number, np.int64))

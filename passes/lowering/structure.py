@@ -9,7 +9,7 @@ from ...ops import math, tensor
 from ...ops.enums import PadMode
 from ...rewriter import RuleSet
 from ..patterns import constant, reshape
-from .building import concat, expanded, folded, scalar, slice_axes
+from .building import concat, expanded, folded, i64, scalar, slice_axes, three_axes
 from .materialize_shapes import dim_at, dim_value
 
 RULES = RuleSet()
@@ -26,12 +26,8 @@ def concat_of_three_axes(op: tensor.Concat) -> Op | None:
     """concat(xs) -> reshape(concat([reshape(x, [before, dim, after]) ...]))"""
     if op.xs[0].type.rank <= 3:
         return None
-    flat = [reshape(x, _around(x.type.shape, op.axis)) for x in op.xs]
+    flat = [reshape(x, three_axes(x.type.shape, op.axis)) for x in op.xs]
     return tensor.Reshape(tensor.Concat(tuple(flat), 1).result, None, op.result.type.shape)
-
-
-def _around(shape: tuple[Dim, ...], axis: int) -> tuple[Dim, Dim, Dim]:
-    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
 
 
 @RULES.on(tensor.Transpose)
@@ -105,10 +101,6 @@ def _element(vector: Value, index: int) -> Value:
     return slice_axes(vector, [0], [index], [1])
 
 
-def _i64(*numbers: int) -> Value:
-    return constant(np.array(numbers, np.int64))
-
-
 @RULES.on(tensor.Pad)
 def pad_of_nothing(op: tensor.Pad) -> Value | None:
     """pad(x, 0, 0) -> x"""
@@ -137,19 +129,15 @@ def _positions_at_run_time(op: tensor.Pad, axis: int) -> Value | None:
     first, end = dim_at(op, -op.low[axis]), dim_at(op, dim + op.high[axis])
     if first is None or end is None or op.mode not in (PadMode.WRAP, PadMode.REFLECT):
         return None
-    places = tensor.Range(first, end, _i64_scalar(1), op.result.type.shape[axis]).result
+    places = tensor.Range(first, end, i64(1), op.result.type.shape[axis]).result
     size = dim_value(op.x, axis)
     if op.mode is PadMode.WRAP:
         return math.FloorMod(places, size).result
-    last = math.Sub(size, _i64_scalar(1)).result
+    last = math.Sub(size, i64(1)).result
     period = math.Add(last, last).result
-    there = math.FloorMod(places, math.Maximum(period, _i64_scalar(1)).result).result
+    there = math.FloorMod(places, math.Maximum(period, i64(1)).result).result
     back = math.Sub(period, there).result
-    return math.Maximum(math.Minimum(there, back).result, _i64_scalar(0)).result
-
-
-def _i64_scalar(number: int) -> Value:
-    return constant(np.array(number, np.int64))
+    return math.Maximum(math.Minimum(there, back).result, i64(0)).result
 
 
 @RULES.on(tensor.Pad)

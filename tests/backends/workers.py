@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from glmir import Artifact
 from glmir.backends.target import Target
 from glmir.ir import Array
 from glmir.types import DType
+
+SECONDS = 600
+"""After so long a run is taken to hang. Large models are slow where they are executed op by op."""
 
 SPOILED_BY_FAILURE = frozenset({"mnn"})
 """Runtimes that compute wrong results in a process where a run has failed."""
@@ -34,6 +38,8 @@ class Worker:
         """The artifact's outputs; raises RuntimeFailure."""
         process = self._process or self._start()
         assert process.stdin is not None and process.stdout is not None
+        timer = threading.Timer(SECONDS, process.kill)
+        timer.start()
         try:
             pickle.dump((artifact, dict(inputs)), process.stdin)
             process.stdin.flush()
@@ -41,6 +47,8 @@ class Worker:
         except (EOFError, BrokenPipeError):
             self._process = None
             raise RuntimeFailure(f"the runtime crashed with exit code {process.wait()}") from None
+        finally:
+            timer.cancel()
         if isinstance(answer, str):
             if self._target in SPOILED_BY_FAILURE:
                 self._stop(process)

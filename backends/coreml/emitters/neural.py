@@ -7,7 +7,7 @@ import numpy as np
 from ....ir import Array, Op, Value
 from ....ops import math, nn
 from ....ops.enums import GeluForm, Layout
-from ....passes.patterns import constant_array, without_ones
+from ....passes.patterns import constant_array, elements_of, without_ones
 from ....types import DType
 from ...conditions import has_no_activation
 from ..program import CoremlTable, Parameter, Program
@@ -67,13 +67,7 @@ def has_slope_per_channel(op: nn.PRelu) -> bool:
 
 @TABLE.emits(nn.PRelu, when=(is_float, has_slope_per_channel))
 def prelu(op: nn.PRelu, program: Program) -> None:
-    program.add("prelu", op.result, x=op.x, alpha=_constant(op.slope).reshape(-1))
-
-
-def _constant(value: Value) -> Array:
-    array = constant_array(value)
-    assert array is not None
-    return array
+    program.add("prelu", op.result, x=op.x, alpha=elements_of(op.slope).reshape(-1))
 
 
 @TABLE.emits(nn.Softmax, when=(is_float,))
@@ -129,7 +123,7 @@ def layer_norm(op: nn.LayerNorm, program: Program) -> None:
 
 def _spread(parameter: Value | None, op: nn.LayerNorm, neutral: float) -> Array:
     """A constant in the shape of what is normalized; ``neutral`` if there is none."""
-    array = scalar(neutral, op.x) if parameter is None else _constant(parameter)
+    array = scalar(neutral, op.x) if parameter is None else elements_of(parameter)
     sizes = tuple(d for d in op.x.type.shape[op.axis :] if isinstance(d, int))
     return array if array.shape == sizes else np.broadcast_to(array, sizes)
 

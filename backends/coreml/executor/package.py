@@ -15,6 +15,7 @@ from ..schema import (
     FeatureDescription,
     Function,
     FunctionDescription,
+    ImageFeatureType,
     Model,
     ModelDescription,
 )
@@ -197,12 +198,7 @@ def _feature(feature: FeatureDescription) -> Feature:
         case "state_type":
             return _array_feature(feature, feature_type.state_type.array_type)
         case "image_type":
-            image = feature_type.image_type
-            color_space = ColorSpace(image.color_space)
-            gray = color_space in (ColorSpace.GRAYSCALE, ColorSpace.GRAYSCALE_FLOAT16)
-            shape = (1, 1 if gray else 3, image.height, image.width)
-            kind = "fp16" if color_space == ColorSpace.GRAYSCALE_FLOAT16 else "fp32"
-            return Feature(feature.name, kind, shape, image=Image(color_space, image.width, image.height))
+            return _image_feature(feature, feature_type.image_type)
         case "string_type":
             return Feature(feature.name, "str")
         case "int64_type":
@@ -211,6 +207,23 @@ def _feature(feature: FeatureDescription) -> Feature:
             return Feature(feature.name, "dictionary")
         case other:
             raise ProgramError(f"{feature.name} is of a type that ML Programs do not have ({other})")
+
+
+def _image_feature(feature: FeatureDescription, image: ImageFeatureType) -> Feature:
+    color_space = ColorSpace(image.color_space)
+    channels = 1 if color_space in (ColorSpace.GRAYSCALE, ColorSpace.GRAYSCALE_FLOAT16) else 3
+    ranges: tuple[Range, ...] = ()
+    if has(image, "image_size_range"):
+        sides = (image.image_size_range.height_range, image.image_size_range.width_range)
+        ranges = ((1, 1), (channels, channels), *((side.lower_bound, side.upper_bound) for side in sides))
+    return Feature(
+        feature.name,
+        "fp16" if color_space == ColorSpace.GRAYSCALE_FLOAT16 else "fp32",
+        (1, channels, image.height, image.width),
+        ranges,
+        tuple((1, channels, size.height, size.width) for size in image.enumerated_sizes.sizes),
+        image=Image(color_space, image.width, image.height),
+    )
 
 
 def _array_feature(feature: FeatureDescription, array: ArrayFeatureType) -> Feature:

@@ -10,19 +10,22 @@ from ....ops.enums import Activation
 from ....ops.math import Binary, Unary
 from ....ops.math.logic import Comparison
 from ....passes.lowering.ranges import is_size_at_run_time
-from ....passes.patterns import constant_array
+from ....passes.patterns import constant_array, elements_of
 from ....types import DType
 from ...conditions import is_f32, takes, up_to_rank
 from ..graph import MNN_TYPES, Graph, MnnTable
 from ..schema_enums import BinaryOperation, OpType, UnaryOperation
 from ..schema_parameters import ELU, BinaryOp, CastParam, PRelu, Relu, Relu6, Scale, UnaryOp
-from .operands import INTEGERS, MAX_RANK, elements, float32, int32
+from .operands import INTEGERS, MAX_RANK, float32, int32
 
 TABLE = MnnTable()
 
 _BOOL, _I32, _F32 = DType.BOOL, DType.I32, DType.F32
 _BOTH = (_F32, *INTEGERS)
 _SMALL_ENOUGH = up_to_rank(MAX_RANK)
+
+EXACT_BITS = 25
+"""Integers of so many bits, the sign among them, single precision has all of."""
 
 PIECE_BITS = 11
 """The bits of pieces of integers whose products are exact in single precision."""
@@ -106,7 +109,7 @@ for _op_class, _binary in _BINARY.items():
 def is_single_or_size(op: Op) -> bool:
     """floats, or integers that are sizes or positions"""
     # Vectorised kernels convert integers to floats and back: those of more than 24 bits are rounded.
-    return all(v.type.dtype is not _I32 or is_size_at_run_time(v) or _has_few_bits(v) for v in op.operands)
+    return all(v.type.dtype is not _I32 or is_size_at_run_time(v, EXACT_BITS) or _has_few_bits(v) for v in op.operands)
 
 
 def _has_few_bits(value: Value) -> bool:
@@ -288,5 +291,5 @@ def has_channel_slope(op: nn.PRelu) -> bool:
 
 @TABLE.emits(nn.PRelu, when=(is_f32, has_channel_slope))
 def p_relu(op: nn.PRelu, graph: Graph) -> None:
-    slope = elements(op.slope).reshape(-1)
+    slope = elements_of(op.slope).reshape(-1)
     graph.add(OpType.PRELU, [op.x], [op.result], PRelu(slope_count=slope.size, slope=slope))

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from ....dims import SymInt, upper_bound
-from ....ir import Value
 from ....ops import math, tensor
 from ....ops.enums import ScatterReduction
 from ....ops.math import ArgReduction
@@ -80,10 +79,6 @@ def has_known_rows(op: tensor.OneHot) -> bool:
 
 def has_indices_from_the_front(op: tensor.OneHot) -> bool:
     """indices that are not negative"""
-    match op.indices.owner:
-        # Indices that are negative even so are outside the row, and then all of it is off.
-        case math.Select(condition=Value(owner=math.Less()), x=Value(owner=math.Add())):
-            return True
     return is_nonnegative_at_run_time(op.indices)
 
 

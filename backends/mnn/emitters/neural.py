@@ -7,13 +7,13 @@ import numpy as np
 from ....dims import Dim, product
 from ....ir import Array, Value
 from ....ops import math, nn
-from ....passes.patterns import constant_array
+from ....passes.patterns import constant_array, elements_of
 from ....types import Shape
 from ...conditions import is_f32, up_to_rank
 from ..graph import Graph, MnnTable
 from ..schema_enums import OpType
 from ..schema_parameters import Axis, LayerNorm, MatMul, Scale
-from .operands import MAX_RANK, elements
+from .operands import MAX_RANK
 
 TABLE = MnnTable()
 
@@ -94,6 +94,6 @@ def has_constant_statistics(op: nn.BatchNorm) -> bool:
 
 @TABLE.emits(nn.BatchNorm, when=(is_f32, has_constant_statistics))
 def batch_norm(op: nn.BatchNorm, graph: Graph) -> None:
-    factor = elements(op.scale) / np.sqrt(elements(op.variance) + np.float32(op.epsilon))
-    offset = elements(op.bias) - elements(op.mean) * factor
+    factor = elements_of(op.scale) / np.sqrt(elements_of(op.variance) + np.float32(op.epsilon))
+    offset = elements_of(op.bias) - elements_of(op.mean) * factor
     graph.add(OpType.SCALE, [op.x], [op.result], Scale(channels=factor.size, scale_data=factor, bias_data=offset))

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....ir import Array, Value
-from ....passes.patterns import constant_array
+from ....ir import Array
 from ....types import DType
 
 INTEGERS = (DType.I32, DType.I64)
@@ -25,10 +24,3 @@ def int32(numbers: int | Sequence[int]) -> Array:
 def float32(number: float) -> Array:
     """A constant operand: a scalar."""
     return np.array(number, np.float32)
-
-
-def elements(value: Value) -> Array:
-    """The elements of an operand that a condition has made sure is a constant."""
-    array = constant_array(value)
-    assert array is not None
-    return array

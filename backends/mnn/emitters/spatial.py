@@ -7,12 +7,11 @@ from ....ir import Array, Value
 from ....ops import nn
 from ....ops.enums import Activation
 from ....ops.nn.windows import spatial_sizes
-from ....passes.patterns import constant_array
+from ....passes.patterns import constant_array, elements_of
 from ...conditions import has_channels_first, has_static_weight, is_f32, is_matrix, is_not_dilated, knows_padding
 from ..graph import Graph, MnnTable
 from ..schema_enums import AvgPoolCountType, OpType, PoolPadType, PoolType
 from ..schema_parameters import Convolution2D, Convolution2DCommon, Pool
-from .operands import elements
 
 TABLE = MnnTable()
 
@@ -50,7 +49,7 @@ def is_depthwise_transpose(op: nn.ConvTranspose) -> bool:
 
 
 def bias_or_zeros(bias: Value | None, channels: int) -> Array:
-    return np.zeros(channels, np.float32) if bias is None else elements(bias)
+    return np.zeros(channels, np.float32) if bias is None else elements_of(bias)
 
 
 def _in_2d(numbers: tuple[int, ...], filler: int) -> tuple[int, int]:
@@ -100,7 +99,7 @@ def convolution(op: nn.Conv, graph: Graph) -> None:
 
 
 def _convolution(op: nn.Conv, operator: OpType, graph: Graph) -> None:
-    weight = elements(op.weight)
+    weight = elements_of(op.weight)
     common = _common(op, weight.shape[1] * op.groups, weight.shape[0])
     parameter = Convolution2D(common=common, weight=weight, bias=bias_or_zeros(op.bias, weight.shape[0]))
     graph.add(operator, [op.x], [op.result], parameter)
@@ -125,7 +124,7 @@ def deconvolution_depthwise(op: nn.ConvTranspose, graph: Graph) -> None:
 
 
 def _deconvolution(op: nn.ConvTranspose, operator: OpType, graph: Graph) -> None:
-    weight = elements(op.weight)
+    weight = elements_of(op.weight)
     outputs = weight.shape[1] * op.groups
     common = _common(op, weight.shape[0], outputs)
     if any(op.output_padding):
@@ -137,7 +136,7 @@ def _deconvolution(op: nn.ConvTranspose, operator: OpType, graph: Graph) -> None
 @TABLE.emits(nn.Linear, when=(is_matrix, is_f32, has_constant_weight))
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     """A convolution of 1 x 1: a matrix is a batch of images of one pixel."""
-    weight = elements(op.weight)
+    weight = elements_of(op.weight)
     outputs, inputs = weight.shape
     common = Convolution2DCommon(
         pads=[0, 0, 0, 0],

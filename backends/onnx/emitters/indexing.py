@@ -97,7 +97,12 @@ def takes_i64(op: tensor.OneHot) -> bool:
     return op.indices.type.dtype is DType.I64
 
 
-@emits(TABLE, "OneHot", tensor.OneHot, when=(takes_i64, knows_depth), operand=1)
+def has_axes(op: tensor.OneHot) -> bool:
+    """at least one axis of indices"""
+    return op.indices.type.rank > 0
+
+
+@emits(TABLE, "OneHot", tensor.OneHot, when=(takes_i64, has_axes, knows_depth), operand=1)
 def one_hot(op: tensor.OneHot, graph: Graph) -> None:
     assert isinstance(op.depth, int)
     graph.add("OneHot", [op.indices, i64(op.depth), op.values], [op.result], axis=op.axis)

@@ -38,6 +38,11 @@ def is_resampled_along_image(op: nn.Resize) -> bool:
     return rank in _IMAGE_AXES and (axes <= set(_IMAGE_AXES[rank]) or (rank == 4 and axes <= {1, 2}))
 
 
+def has_edges(op: nn.Resize) -> bool:
+    """linear interpolation that takes what lies outside for the edge, unless it is antialiased"""
+    return op.mode is not ResizeMode.LINEAR or op.antialias or not op.exclude_outside
+
+
 def is_plain(op: nn.Resize) -> bool:
     """no antialiasing"""
     return not op.antialias
@@ -83,7 +88,7 @@ def changes_an_axis(op: nn.Resize) -> bool:
     return bool(resized_axes(op))
 
 
-_CONDITIONS = (is_resampled_along_image, changes_an_axis)
+_CONDITIONS = (is_resampled_along_image, has_edges, changes_an_axis)
 
 
 @emits(TABLE, "Resize", nn.Resize, when=(*_CONDITIONS, has_newer_coordinates, knows_scales_or_sizes), since=19)
@@ -123,7 +128,7 @@ def _add(op: nn.Resize, graph: Graph, operands: list[Operand], attributes: dict[
         more["nearest_mode"] = op.rounding.value
     if op.mode is ResizeMode.CUBIC:
         more |= {"cubic_coeff_a": op.cubic_coefficient}
-    if op.exclude_outside:
+    if op.exclude_outside and op.mode is not ResizeMode.NEAREST:
         more["exclude_outside"] = 1
     if op.antialias:
         more["antialias"] = 1

@@ -105,12 +105,7 @@ def has_known_rows(op: tensor.OneHot) -> bool:
 
 def has_indices_from_the_front(op: tensor.OneHot) -> bool:
     """indices that are not negative"""
-    indices = op.indices
-    match indices.owner:
-        # Indices that are negative even so are outside the row, and then all of it is off.
-        case math.Select(condition=Value(owner=math.Less()), x=Value(owner=math.Add())):
-            return True
-    return is_nonnegative_at_run_time(indices)
+    return is_nonnegative_at_run_time(op.indices)
 
 
 @TABLE.emits(tensor.OneHot, when=(takes(DType.I32, DType.I64), has_known_rows, has_indices_from_the_front))

@@ -5,7 +5,15 @@ import numpy as np
 from ....ops import math, nn, tensor
 from ....passes.patterns import constant_array
 from ....types import DType
-from ...conditions import has_channels_last, has_four_axes, is_along_last_axis, is_block_major, is_f32, takes
+from ...conditions import (
+    has_channels_last,
+    has_four_axes,
+    is_along_last_axis,
+    is_block_major,
+    is_f32,
+    takes,
+    up_to_rank,
+)
 from ..graph import Graph, TfliteTable
 from ..schema_enums import BuiltinOperator
 from ..schema_options import (
@@ -22,6 +30,9 @@ from .elementwise import ACTIVATIONS
 TABLE = TfliteTable()
 
 MAX_MATMUL_RANK = 5
+MAX_XNNPACK_RANK = 6
+"""Of more axes XNNPACK takes these ops and then fails, and the whole model with it."""
+
 _MOVABLE = takes(DType.F32, DType.I8, DType.U8, DType.I32, DType.I64)
 
 
@@ -31,7 +42,7 @@ def has_constant_weight(op: nn.Linear) -> bool:
     return constant_array(op.weight) is not None
 
 
-@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight))
+@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight, up_to_rank(MAX_XNNPACK_RANK)))
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     options = FullyConnectedOptions(
         fused_activation_function=ACTIVATIONS[op.activation], keep_num_dims=op.x.type.rank != 2
@@ -49,7 +60,7 @@ def has_few_batch_axes(op: math.MatMul) -> bool:
     return max(op.x.type.rank, op.y.type.rank) <= MAX_MATMUL_RANK
 
 
-@TABLE.emits(math.MatMul, when=(is_f32, multiplies_by_constant))
+@TABLE.emits(math.MatMul, when=(is_f32, multiplies_by_constant, up_to_rank(MAX_XNNPACK_RANK)))
 def constant_mat_mul(op: math.MatMul, graph: Graph) -> None:
     matrix = constant_array(op.y)
     assert matrix is not None
@@ -64,7 +75,7 @@ def batch_matmul(op: math.MatMul, graph: Graph) -> None:
     graph.add(BuiltinOperator.BATCH_MATMUL, [op.x, op.y], [op.result], options)
 
 
-@TABLE.emits(nn.Softmax, when=(is_f32, is_along_last_axis))
+@TABLE.emits(nn.Softmax, when=(is_f32, is_along_last_axis, up_to_rank(MAX_XNNPACK_RANK)))
 def softmax(op: nn.Softmax, graph: Graph) -> None:
     graph.add(BuiltinOperator.SOFTMAX, [op.x], [op.result], SoftmaxOptions(beta=1.0))
 

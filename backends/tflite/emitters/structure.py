@@ -61,7 +61,7 @@ def cast(op: tensor.Cast, graph: Graph) -> None:
     add_cast(graph, op.x, op.x.type.dtype, op.result, op.dtype)
 
 
-@TABLE.emits(tensor.Reshape, when=(knows_shape,))
+@TABLE.emits(tensor.Reshape, when=(knows_shape, up_to_rank(8)))
 def reshape(op: tensor.Reshape, graph: Graph) -> None:
     shape = shape_operand(graph, op.dims, op.shape)
     options = ReshapeOptions(new_shape=shape.tolist()) if isinstance(shape, np.ndarray) else None

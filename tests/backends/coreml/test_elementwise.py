@@ -5,13 +5,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from glmir.ir import Array, Op, Value
+from glmir.ir import Array, Op
 from glmir.ops import math, tensor
 from glmir.ops.enums import Activation
-from glmir.types import DType, TensorType
+from glmir.types import DType
 from glmir.weights import Weight
-from tests.backends.coreml.building import argument, check_module, check_op
-from tests.backends.tflite.harness import module_of, sample
+from tests.backends.building import argument, sample
+from tests.backends.coreml.harness import check_module, check_op
+from tests.backends.elementwise_cases import (
+    ARITHMETIC,
+    BITWISE,
+    BROADCASTS,
+    COMPARISONS,
+    DOMAINS,
+    FLOAT_FUNCTIONS,
+    LOGICAL,
+    NUMBER_FUNCTIONS,
+    module_on,
+    operands_of,
+)
 
 F32, F16, I32 = DType.F32, DType.F16, DType.I32
 FLOATS = (F32, F16)
@@ -27,30 +39,8 @@ def check_with(
     build: Callable[..., Op], arrays: Sequence[Array], constants: Sequence[int] = (), tolerance: str | None = None
 ) -> None:
     """Runs ``build`` on the arrays, of which those at ``constants`` are constants of the module."""
-    values: list[Value] = []
-    inputs: list[Value] = []
-    for i, array in enumerate(arrays):
-        if i in constants:
-            values.append(tensor.Constant(Weight(array)).result)
-        else:
-            inputs.append(Value(TensorType(DType.of(array.dtype), array.shape), f"x{i}"))
-            values.append(inputs[-1])
-    feeds = {f"x{i}": a for i, a in enumerate(arrays) if i not in constants}
-    module = module_of(build(*values), inputs)
-    check_module(module, feeds, tolerance=tolerance or tolerance_of(DType.of(arrays[-1].dtype)))
-
-
-# Where the functions are defined, and their own values are not too large.
-DOMAINS: dict[type[Op], tuple[float, float]] = {
-    math.Log: (0.1, 8), math.Sqrt: (0, 8), math.Rsqrt: (0.1, 8), math.Reciprocal: (0.1, 4), math.Asin: (-1, 1),
-    math.Acos: (-1, 1), math.Acosh: (1, 8), math.Atanh: (-0.95, 0.95), math.Tan: (-1.4, 1.4),
-}  # fmt: skip
-FLOAT_FUNCTIONS = [
-    math.Floor, math.Ceil, math.Round, math.Exp, math.Log, math.Sqrt, math.Rsqrt, math.Reciprocal, math.Sin, math.Cos,
-    math.Tan, math.Asin, math.Acos, math.Atan, math.Sinh, math.Cosh, math.Tanh, math.Asinh, math.Acosh, math.Atanh,
-    math.Erf,
-]  # fmt: skip
-NUMBER_FUNCTIONS = [math.Abs, math.Neg, math.Sign, math.Square]
+    module, inputs = module_on(build, arrays, constants)
+    check_module(module, inputs, tolerance=tolerance or tolerance_of(DType.of(arrays[-1].dtype)))
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=lambda d: d.value)
@@ -98,22 +88,6 @@ LIMITS = {
 @pytest.mark.parametrize("limits", LIMITS)
 def test_clamp(limits: str, dtype: DType) -> None:
     check_with(lambda x: math.Clamp(x, *LIMITS[limits]), [sample(dtype, (3, 40), -8, 8)])
-
-
-ARITHMETIC = [math.Add, math.Sub, math.Mul, math.Div, math.Pow, math.Maximum, math.Minimum, math.FloorMod, math.Fmod]
-COMPARISONS = [math.Equal, math.NotEqual, math.Less, math.LessEqual, math.Greater, math.GreaterEqual]
-BITWISE = [math.BitwiseAnd, math.BitwiseOr, math.BitwiseXor, math.ShiftLeft, math.ShiftRight]
-LOGICAL = [math.LogicalAnd, math.LogicalOr, math.LogicalXor]
-
-
-def operands_of(function: type[Op], dtype: DType, shape: Sequence[int], other: Sequence[int]) -> list[Array]:
-    x, y = sample(dtype, shape, -9, 9), sample(dtype, other, -4, 4, seed=1)
-    if function in (math.Div, math.FloorMod, math.Fmod) and dtype.is_numeric:
-        y = np.where(np.abs(y.astype(np.float64)) < 0.5, np.ones_like(y), y)
-    if function in (math.Pow, math.ShiftLeft, math.ShiftRight):
-        low = 0.5 if function is math.Pow else 0
-        x, y = sample(dtype, shape, low, 4), sample(dtype, other, low, 3, seed=1)
-    return [x, y]
 
 
 @pytest.mark.parametrize("dtype", NUMBERS, ids=lambda d: d.value)
@@ -165,22 +139,11 @@ def test_logical_not() -> None:
     check_with(math.LogicalNot, [sample(DType.BOOL, (2, 8))])
 
 
-LAYOUTS = {
-    "scalars": ((), ()),
-    "scalar": ((2, 3), ()),
-    "scalar first": ((), (2, 3)),
-    "row": ((2, 3), (3,)),
-    "column": ((2, 3), (2, 1)),
-    "both": ((2, 1, 4), (3, 1)),
-    "rank 5": ((2, 1, 2, 1, 3), (1, 2, 1, 2, 1)),
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", BROADCASTS)
 @pytest.mark.parametrize("function", [*ARITHMETIC, math.Less, math.Equal], ids=lambda f: f.__name__)
 def test_broadcast(function: type[Op], layout: str) -> None:
     for dtype in (F32, I32):
-        operands = operands_of(function, dtype, *LAYOUTS[layout])
+        operands = operands_of(function, dtype, *BROADCASTS[layout])
         for constants in ([], [0], [1]):
             check_with(function, operands, constants)
 

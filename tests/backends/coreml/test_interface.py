@@ -19,10 +19,9 @@ from glmir.errors import CompileError, InputError
 from glmir.ir import Module, Op
 from glmir.ops import math, nn, tensor
 from glmir.parser import parse_module
-from tests.backends.coreml.building import argument, weight
+from tests.backends.building import argument, module_of, weight
 from tests.backends.coreml.mil_loader import assert_loads
 from tests.backends.coreml.packages import read_model, written_operations
-from tests.backends.tflite.harness import module_of
 
 
 def write(source: str | Module, folder: Path, options: TargetOptions | None = None, version: int = 16) -> schema.Model:

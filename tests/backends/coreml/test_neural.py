@@ -9,8 +9,9 @@ from glmir.ir import Op, Value
 from glmir.ops import math, nn
 from glmir.ops.enums import Activation, GeluForm, Layout
 from glmir.types import DType
+from tests.backends.building import argument, constant, weight
 
-from .building import argument, check_op, constant, weight
+from .harness import check_op
 
 F16, F32, I32 = DType.F16, DType.F32, DType.I32
 TOLERANCES = {F32: "f32-sums", F16: "f16"}

@@ -10,9 +10,9 @@ from glmir.ir import Value
 from glmir.ops import nn
 from glmir.ops.enums import Direction, RecurrentActivation
 from glmir.types import DType
-from tests.backends.tflite.harness import module_of
+from tests.backends.building import argument, constant, module_of, random_inputs
 
-from .building import argument, check_module, check_op, constant, random_inputs
+from .harness import check_module, check_op
 
 F16, F32 = DType.F16, DType.F32
 TOLERANCES = {F32: "f32-sums", F16: "f16"}

@@ -6,8 +6,8 @@ import pytest
 from glmir.ir import Op
 from glmir.ops import math
 from glmir.types import DType
-from tests.backends.coreml.building import argument, check_module, check_op
-from tests.backends.tflite.harness import module_of, sample
+from tests.backends.building import argument, module_of, sample
+from tests.backends.coreml.harness import check_module, check_op
 
 F32, F16, I32 = DType.F32, DType.F16, DType.I32
 REDUCTIONS = [math.ReduceSum, math.ReduceMax, math.ReduceMin, math.ReduceProd, math.ReduceMean]

@@ -9,8 +9,9 @@ from glmir.ir import Op, Value
 from glmir.ops import nn
 from glmir.ops.enums import Activation, Layout
 from glmir.types import DType
+from tests.backends.building import argument, weight
 
-from .building import argument, check_op, weight
+from .harness import check_op
 
 F16, F32, I32 = DType.F16, DType.F32, DType.I32
 H: Dim = parse_dim("h")

@@ -10,9 +10,9 @@ from glmir.ir import Op, Value
 from glmir.ops import math, tensor
 from glmir.ops.enums import ChannelOrder, Layout, PadMode
 from glmir.types import DType
-from tests.backends.tflite.harness import module_of
+from tests.backends.building import argument, constant, module_of, weight
 
-from .building import argument, check_module, check_op, constant, weight
+from .harness import check_module, check_op
 
 BOOL, F16, F32, I32, I64 = DType.BOOL, DType.F16, DType.F32, DType.I32, DType.I64
 DTYPES = (F32, F16, I32, BOOL)

@@ -1,10 +1,6 @@
 """Differential tests: a module is legalised, serialised, run in MNN, and held against the interpreter."""
 
-import pickle
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,55 +15,11 @@ from glmir.parser import parse_module
 from glmir.pass_manager import PassManager
 from glmir.types import DType
 from glmir.verifier import verify
-from tests.backends.tflite.building import Sizes, random_inputs
-from tests.backends.tflite.harness import module_of
+from tests.backends.building import Sizes, module_of, random_inputs
+from tests.backends.workers import worker
 from tests.tolerances import assert_close
 
-SECONDS = 60
-
-
-class RuntimeFailure(Exception):
-    """MNN refused the model, or died of it."""
-
-
-class Worker:
-    """A process that runs models. A failed run leaves the runtime unsound, so the next one gets a new process."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def run(self, model: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The model's outputs; raises RuntimeFailure."""
-        process = self._process = self._process or self._start()
-        assert process.stdin is not None and process.stdout is not None
-        timer = threading.Timer(SECONDS, process.kill)
-        timer.start()
-        try:
-            pickle.dump((str(model), dict(inputs)), process.stdin)
-            process.stdin.flush()
-            answer = pickle.load(process.stdout)
-        except (EOFError, BrokenPipeError):
-            self._process = None
-            raise RuntimeFailure(f"MNN crashed with exit code {process.wait()}") from None
-        finally:
-            timer.cancel()
-        if isinstance(answer, str):
-            self._stop(process)
-            raise RuntimeFailure(answer)
-        outputs: dict[str, Array] = answer
-        return outputs
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, str(Path(__file__).with_name("worker.py"))]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
-    def _stop(self, process: "subprocess.Popen[bytes]") -> None:
-        self._process = None
-        process.kill()
-        process.wait()
-
-
-WORKER = Worker()
+WORKER = worker("mnn")
 
 
 def legalise(module: Module) -> None:

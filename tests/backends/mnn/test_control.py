@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glmir.parser import parse_module
-from tests.passes.lowering.test_recurrent import GATES, inputs_of, layer
+from tests.recurrent_layers import DIRECTIONS, LAYERS, OPTIONS, inputs_of, layer
 
 from .harness import check, check_module
 
@@ -93,15 +93,8 @@ func @main(%i: i32[], %x: f32[2]) -> (%last: i32[], %y: f32[2]) {
     check(text, {"i": np.array(0, np.int32), "x": np.array([1, 3], np.float32)})
 
 
-@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize(
-    ("kind", "present"),
-    [
-        ("rnn", "bias"), ("rnn", "bias lengths initial_h"),
-        ("gru", "bias recurrent_bias"), ("gru", "recurrent_bias lengths initial_h"),
-        ("lstm", ""), ("lstm", "bias lengths initial_h initial_c peephole"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("kind", "present"), LAYERS)
 @pytest.mark.parametrize(("time", "batch"), [("t", "b"), (12, "b"), ("t", 2), (12, 2), (5, "b"), (1, 1)])
 def test_recurrent_layers(kind: str, present: str, direction: str, time: object, batch: object) -> None:
     module = parse_module(layer(kind, present, direction, time=time, batch=batch))
@@ -109,10 +102,7 @@ def test_recurrent_layers(kind: str, present: str, direction: str, time: object,
     check_module(module, cases, "f32-sums")
 
 
-@pytest.mark.parametrize("kind", GATES)
-def test_recurrent_options(kind: str) -> None:
-    for extra in (", clip = 0.3", ", linear_before_reset = true", ", input_forget = true"):
-        if ("input" in extra and kind != "lstm") or ("reset" in extra and kind != "gru"):
-            continue
-        module = parse_module(layer(kind, "bias", extra=extra))
-        check_module(module, [inputs_of(module)], "f32-sums")
+@pytest.mark.parametrize(("kind", "extra"), OPTIONS)
+def test_recurrent_options(kind: str, extra: str) -> None:
+    module = parse_module(layer(kind, "bias", extra=extra))
+    check_module(module, [inputs_of(module)], "f32-sums")

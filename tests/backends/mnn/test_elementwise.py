@@ -7,8 +7,7 @@ from glmir.ir import Array, Op
 from glmir.ops import math, nn, tensor
 from glmir.ops.enums import Activation, GeluForm
 from glmir.types import DType
-from tests.backends.tflite.building import argument, constant, weight
-from tests.backends.tflite.harness import module_of, sample
+from tests.backends.building import argument, constant, module_of, sample, weight
 
 from .harness import check_module, check_op
 
@@ -242,3 +241,11 @@ def test_in_packed_format() -> None:
     joined = tensor.Concat(tuple(values), 1).result
     last = nn.Conv(joined, weight(5, 6 * len(values), 1, 1), None, (1, 1), (0,) * 4, (1, 1))
     check_op(last, tolerance="f32-sums")
+
+
+@pytest.mark.parametrize("op", [math.Mul, math.Maximum, math.Minimum], ids=lambda c: c.__name__)
+def test_sizes_with_large_constants(op: type[math.Binary]) -> None:
+    """Kernels that compute sizes in single precision would round the constants."""
+    sizes = tensor.Tile(tensor.Shape(argument("n", 3), DType.I32).result, (20,)).result
+    for number in (2**24 + 1, -(2**24) - 1, 2**31 - 1):
+        check_op(op(sizes, constant(np.array(number, np.int32))), {"n": 5}, tolerance="exact")

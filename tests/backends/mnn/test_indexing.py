@@ -10,8 +10,8 @@ from glmir.ir import Value
 from glmir.ops import math, tensor
 from glmir.ops.enums import ScatterReduction
 from glmir.types import DType, TensorType
-from tests.backends.tflite.harness import module_of, sample
-from tests.backends.tflite.test_indexing import SYMBOLIC, distinct
+from tests.backends.building import module_of, sample
+from tests.backends.indexing_cases import SYMBOLIC, distinct
 
 from .harness import check_module
 from .test_structure import MOVABLE, check_with
@@ -104,8 +104,8 @@ def test_dynamic_update_slice(starts: Sequence[int], dtype: DType) -> None:
 def test_one_hot(dtype: DType, axis: int) -> None:
     values = np.array([0, 1], dtype.numpy)
     for index_dtype in (np.int32, np.int64, np.uint8):
-        indices = np.array([[0, 3], [7, 2]] if index_dtype is np.uint8 else [[0, -1], [7, -9]], index_dtype)
-        for constants in ([1], []):
+        indices = np.array([[0, 3], [7, 2]] if index_dtype is np.uint8 else [[0, -1, -5], [7, -9, -4]], index_dtype)
+        for constants in ([1], [], [0]):
             check_with(lambda i, v: tensor.OneHot(i, v, 4, axis), [indices, values], constants, "exact")
 
 

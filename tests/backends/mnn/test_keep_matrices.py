@@ -3,7 +3,7 @@
 import pytest
 
 from glmir.ops import nn
-from tests.backends.tflite.building import argument, weight
+from tests.backends.building import argument, weight
 
 from .harness import check_op
 

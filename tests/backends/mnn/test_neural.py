@@ -6,7 +6,7 @@ import pytest
 from glmir.dims import Dim
 from glmir.ir import Value
 from glmir.ops import math, nn
-from tests.backends.tflite.building import argument, constant, weight
+from tests.backends.building import argument, constant, weight
 
 from .harness import check_op
 

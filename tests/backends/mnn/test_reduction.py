@@ -5,7 +5,7 @@ import pytest
 
 from glmir.ops import math
 from glmir.types import DType
-from tests.backends.tflite.harness import sample
+from tests.backends.building import sample
 
 from .test_indexing import LARGE, NEAR
 from .test_structure import check_with

@@ -1,12 +1,18 @@
 """Running MNN files: what fits, what is refused, and with which words."""
 
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from glmir.backends.flatbuffer import write
+from glmir.backends.mnn import runtime
 from glmir.backends.mnn.runtime import input_types, run
+from glmir.backends.mnn.schema import Net, Op
+from glmir.backends.mnn.schema_enums import DataType, OpType
+from glmir.backends.mnn.schema_parameters import Input
 from glmir.backends.mnn.serializer import serialize
 from glmir.errors import GlmirError, InputError
 from glmir.parser import parse_module
@@ -75,6 +81,27 @@ def test_file_that_is_no_model(tmp_path: Path) -> None:
     path.write_bytes(b"no model at all")
     with pytest.raises(GlmirError, match="is no MNN model"):
         run(path, {})
+
+
+def test_inputs_of_which_there_are_no_arrays(tmp_path: Path) -> None:
+    x = Op(type=OpType.INPUT, name="x", main=Input(dims=[1], dtype=DataType.UINT8), output_indexes=[0])
+    with (tmp_path / "m.mnn").open("wb") as stream:
+        write(Net(oplists=[x], tensor_name=["x"], output_name=["x"]), stream)
+    with pytest.raises(GlmirError, match="input x has elements of type "):
+        input_types(tmp_path / "m.mnn")
+
+
+def test_what_the_runtime_prints_goes_into_the_error(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def failing(*_: object) -> None:
+        os.write(1, b"The device supports: nothing\nCompute Shape Error for y\n")
+        raise ValueError("no outputs")
+
+    monkeypatch.setattr(runtime, "_computed", failing)
+    with pytest.raises(GlmirError, match=r"MNN cannot run .*m\.mnn: no outputs; Compute Shape Error for y$"):
+        run(model, inputs(2))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_without_the_runtime(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

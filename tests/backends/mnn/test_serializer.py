@@ -17,8 +17,7 @@ from glmir.ops import math, nn
 from glmir.parser import parse_module
 from glmir.passes.canonicalization.eliminate_common_subexpressions import eliminate_common_subexpressions
 from glmir.types import DType
-from tests.backends.tflite.building import argument, constant, weight
-from tests.backends.tflite.harness import module_of, sample
+from tests.backends.building import argument, constant, module_of, sample, weight
 
 from .harness import WORKER, check, legalise, written_ops
 

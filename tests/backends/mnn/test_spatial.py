@@ -8,7 +8,7 @@ from glmir.dims import Dim
 from glmir.ir import Value
 from glmir.ops import math, nn
 from glmir.ops.enums import Activation
-from tests.backends.tflite.building import Sizes, argument, per_axis, weight
+from tests.backends.building import Sizes, argument, per_axis, weight
 
 from .harness import check_op
 

@@ -11,9 +11,9 @@ from glmir.ops import tensor
 from glmir.ops.enums import ChannelOrder, Layout, PadMode
 from glmir.rewriter import insert_new_ops
 from glmir.types import DType, TensorType
-from glmir.weights import Weight
-from tests.backends.tflite.harness import module_of, sample
-from tests.backends.tflite.test_structure import MOVES, SYMBOLIC, N
+from tests.backends.building import module_of, sample
+from tests.backends.elementwise_cases import module_on
+from tests.backends.structure_cases import MOVES, SYMBOLIC, N
 
 from .harness import check, check_module
 
@@ -25,16 +25,8 @@ def check_with(
     build: Callable[..., Op], arrays: Sequence[Array], constants: Sequence[int] = (), tolerance: str = "f32"
 ) -> None:
     """Runs ``build`` on the arrays, of which those at ``constants`` are constants of the module."""
-    values: list[Value] = []
-    inputs: list[Value] = []
-    for i, array in enumerate(arrays):
-        if i in constants:
-            values.append(tensor.Constant(Weight(array)).result)
-        else:
-            inputs.append(Value(TensorType(DType.of(array.dtype), array.shape), f"x{i}"))
-            values.append(inputs[-1])
-    feeds = {f"x{i}": a for i, a in enumerate(arrays) if i not in constants}
-    check_module(module_of(build(*values), inputs), [feeds], tolerance)
+    module, inputs = module_on(build, arrays, constants)
+    check_module(module, [inputs], tolerance)
 
 
 def check_symbolic(

@@ -20,7 +20,7 @@ from glmir.ops.enums import (
     ScatterReduction,
 )
 from glmir.types import DType
-from tests.backends.tflite.building import argument, constant, weight
+from tests.backends.building import argument, constant, weight
 
 N: Dim = symbol("n")
 M: Dim = symbol("m")
@@ -214,6 +214,7 @@ INDEXING: Mapping[str, Case] = {
         "ScatterND",
     ),
     "one hot": Case(tensor.OneHot(argument(5, dtype=I64), weight(2), 4, 1), "OneHot"),
+    "one hot of a scalar": Case(tensor.OneHot(argument(dtype=I64), weight(2), 4, 0), "Reshape OneHot Reshape"),
     "one hot by i32": Case(tensor.OneHot(argument(5, dtype=I32), weight(2), 4, 0), "Cast OneHot"),
     "one hot of truths": Case(
         tensor.OneHot(argument(5, dtype=I64), constant(np.array([True, False])), 4, 0),

@@ -9,19 +9,21 @@ from glmir.backends.onnx.opsets import NEWEST_OPSET
 from glmir.ir import Array, Op, Value
 from glmir.ops import math, nn, tensor
 from glmir.types import DType, TensorType
-from tests.backends.onnx.harness import check_model
-from tests.backends.tflite.harness import module_of, sample
-from tests.backends.tflite.test_elementwise import (
+from tests.backends.building import module_of, sample
+from tests.backends.elementwise_cases import (
     ARITHMETIC,
     BITWISE,
     COMPARISONS,
     DOMAINS,
+    FLOAT_ACTIVATIONS,
     FLOAT_FUNCTIONS,
+    NUMBER_ACTIVATIONS,
     NUMBER_FUNCTIONS,
     PARAMETRIC,
     operands_of,
 )
-from tests.backends.tflite.test_structure import MOVES
+from tests.backends.onnx.harness import check_model
+from tests.backends.structure_cases import MOVES
 
 FLOATS = (DType.F16, DType.F32, DType.F64)
 INTEGERS = tuple(d for d in DType if d.is_integer and d.bits >= 8)
@@ -45,14 +47,14 @@ def check_on(build: Callable[..., Op], *arrays: Array, tolerance: str = "exact",
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=by_value)
-@pytest.mark.parametrize("function", FLOAT_FUNCTIONS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [*FLOAT_FUNCTIONS, *FLOAT_ACTIVATIONS], ids=lambda f: f.__name__)
 def test_function_of_floats(function: type[Op], dtype: DType) -> None:
     x = sample(dtype, (2, 3, 50), *DOMAINS.get(function, (-8, 8)))
     check_on(function, x, tolerance=tolerance_of(dtype))
 
 
 @pytest.mark.parametrize("dtype", NUMBERS, ids=by_value)
-@pytest.mark.parametrize("function", NUMBER_FUNCTIONS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [*NUMBER_FUNCTIONS, *NUMBER_ACTIVATIONS], ids=lambda f: f.__name__)
 def test_function_of_numbers(function: type[Op], dtype: DType) -> None:
     check_on(function, sample(dtype, (2, 3, 10), -9, 9), tolerance=tolerance_of(dtype))
 

@@ -10,9 +10,9 @@ from glmir.dims import evaluate
 from glmir.errors import CompileError
 from glmir.ir import Array, Module
 from glmir.types import Shape
+from tests.backends.building import module_of, sample
 from tests.backends.onnx.cases import CASES
 from tests.backends.onnx.harness import check_model
-from tests.backends.tflite.harness import module_of, sample
 
 SIZES = ({"n": 2, "m": 7}, {"n": 5, "m": 4})
 

@@ -105,8 +105,8 @@ def test_wrong_inputs(tmp_path: Path) -> None:
 
 
 def test_bfloat16_goes_in_and_out(tmp_path: Path) -> None:
-    module = parse_module("func @main(%x: bf16[2, 3]) -> (%y: bf16[3, 2]) {\n"
-                          "  %y = tensor.transpose(%x) {permutation = [1, 0]} : bf16[3, 2]\n  return %y\n}")  # fmt: skip
+    transpose = "%y = tensor.transpose(%x) {permutation = [1, 0]} : bf16[3, 2]"
+    module = parse_module(f"func @main(%x: bf16[2, 3]) -> (%y: bf16[3, 2]) {{\n  {transpose}\n  return %y\n}}")
     save(module, tmp_path / "m.onnx")
     x = np.arange(6).reshape(2, 3).astype(DType.BF16.numpy)
     assert_close(run(tmp_path / "m.onnx", {"x": x})["y"], x.T, "exact")

@@ -4,36 +4,20 @@ import pytest
 
 from glmir.parser import parse_module
 from glmir.types import DType
+from tests.backends.building import sample
 from tests.backends.onnx.harness import check_model
-from tests.backends.tflite.harness import sample
-from tests.passes.lowering.test_recurrent import inputs_of, layer
+from tests.recurrent_layers import DIRECTIONS, LAYERS, OPTIONS, inputs_of, layer
 
 
-@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize(
-    ("kind", "present"),
-    [
-        ("rnn", "bias"), ("rnn", "bias lengths initial_h"),
-        ("gru", "bias recurrent_bias"), ("gru", "recurrent_bias lengths initial_h"),
-        ("lstm", ""), ("lstm", "bias lengths initial_h initial_c peephole"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("kind", "present"), LAYERS)
 @pytest.mark.parametrize(("time", "batch"), [("t", "b"), (12, 2)])
 def test_layers(kind: str, present: str, direction: str, time: object, batch: object) -> None:
     module = parse_module(layer(kind, present, direction, time=time, batch=batch))
     check_model(module, [inputs_of(module, time=13, batch=3)], "f32-sums")
 
 
-@pytest.mark.parametrize(
-    ("kind", "extra"),
-    [
-        ("rnn", ", clip = 0.3"),
-        ("gru", ", clip = 0.3"),
-        ("gru", ", linear_before_reset = true"),
-        ("lstm", ", clip = 0.3"),
-        ("lstm", ", input_forget = true"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "extra"), OPTIONS)
 def test_options(kind: str, extra: str) -> None:
     module = parse_module(layer(kind, "bias", extra=extra))
     check_model(module, [inputs_of(module)], "f32-sums")

@@ -1,24 +1,22 @@
 """Differential tests: a module is legalised, serialised, run in LiteRT, and held against the interpreter."""
 
 import io
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from glmir import interpreter
+from glmir.backends.tflite import schema_enums
+from glmir.backends.tflite.emitters import TABLE
+from glmir.backends.tflite.graph import Graph
 from glmir.backends.tflite.legalize import legalize_tflite
 from glmir.backends.tflite.serializer import serialize
-from glmir.ir import Array, Function, Module, Op, Value
+from glmir.ir import Array, Module, Op
 from glmir.parser import parse_module
-from glmir.rewriter import insert_new_ops
-from glmir.types import DType
 from glmir.verifier import verify
-from tests.backends.workers import RuntimeFailure, worker
+from tests.backends.building import Sizes, module_of, random_inputs
+from tests.backends.workers import worker
 from tests.tolerances import assert_close
-
-__all__ = ["WORKER", "RuntimeFailure", "check", "module_of", "sample", "to_tflite"]
-
 
 WORKER = worker("tflite")
 
@@ -46,36 +44,33 @@ def check(module: Module | str, inputs: Mapping[str, Array], tolerance: str = "f
         assert_close(np.asarray(actual[name]), array, tolerance, f"output {name}")
 
 
-def module_of(op: Op, inputs: Sequence[Value] | None = None) -> Module:
-    """A module that computes one op (and whatever stands before it); its inputs are named in order, x0, x1, …"""
-    inputs = _inputs_of(op) if inputs is None else inputs
-    for i, value in enumerate(inputs):
-        value.name = value.name or f"x{i}"
-    function = Function("main", inputs)
-    insert_new_ops(op.results, function.ops.append)
-    function.set_outputs(op.results, [f"y{i}" for i in range(len(op.results))])
-    return Module([function])
+def check_op(op: Op, *bindings: Sizes, tolerance: str = "f32-sums", writes: str | None = None) -> None:
+    """Fails unless LiteRT computes the op as the interpreter does for every binding of the symbols.
+
+    The legalised module must do so in the interpreter too. ``writes``, if given, are the operators that must be
+    written, by their names.
+    """
+    module = module_of(op)
+    cases = [random_inputs(module, sizes) for sizes in bindings or ({},)]
+    expected = [interpreter.run(module, inputs) for inputs in cases]
+    model = to_tflite(module)
+    for inputs, wanted in zip(cases, expected, strict=True):
+        for name, array in interpreter.run(module, inputs).items():
+            assert_close(array, wanted[name], tolerance, f"legalised {name}")
+    if writes is not None:
+        assert written_operators(module) == writes.split()
+    for inputs, wanted in zip(cases, expected, strict=True):
+        actual = WORKER.run(model, inputs)
+        for name, array in wanted.items():
+            assert_close(np.asarray(actual[name]), array, tolerance, name)
 
 
-def _inputs_of(op: Op) -> list[Value]:
-    found: dict[Value, None] = {}
-    stack = list(reversed(op.operands))
-    while stack:
-        value = stack.pop()
-        if value.owner is None:
-            found[value] = None
-        else:
-            stack.extend(reversed(value.owner.operands))
-    return list(found)
-
-
-def sample(dtype: DType, shape: Sequence[int], low: float = -4, high: float = 4, seed: object = 0) -> Array:
-    """Reproducible random elements in [low, high]; integers and floats both have ties and zeros among them."""
-    generator = np.random.default_rng(zlib.crc32(repr((dtype.value, tuple(shape), seed)).encode()))
-    if dtype is DType.BOOL:
-        return generator.integers(0, 2, shape).astype(np.bool_)
-    if dtype.is_integer:
-        return generator.integers(max(low, 0) if dtype.is_unsigned_integer else low, high + 1, shape).astype(
-            dtype.numpy
-        )
-    return np.asarray(generator.uniform(low, high, shape)).astype(dtype.numpy)
+def written_operators(module: Module) -> list[str]:
+    """The names of the operators that a legal module is written as."""
+    graph = Graph()
+    for op in module.main.ops:
+        emitter = TABLE.find(op)
+        assert emitter is not None, TABLE.why_illegal(op)
+        emitter.emit(op, graph)
+    codes = [schema_enums.BuiltinOperator(operator).name for operator, _ in graph.codes]
+    return [codes[o.opcode_index] for o in graph.operators]

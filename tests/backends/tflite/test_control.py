@@ -6,7 +6,8 @@ import pytest
 from glmir.ops import tensor
 from glmir.parser import parse_module
 from glmir.types import DType
-from tests.backends.tflite.harness import check, sample, to_tflite
+from tests.backends.building import sample
+from tests.backends.tflite.harness import check, to_tflite
 from tests.backends.tflite.test_elementwise import check_with
 from tests.backends.tflite.test_structure import MOVABLE
 

@@ -1,19 +1,19 @@
 """Gathering, scattering, searching and reducing in LiteRT, held against the interpreter."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 import pytest
 
 from glmir.dims import parse_dim
-from glmir.ir import Array, Op, Value
+from glmir.ir import Value
 from glmir.ops import math, tensor
 from glmir.ops.enums import ScatterReduction
 from glmir.types import DType, TensorType
+from tests.backends.building import module_of, sample
+from tests.backends.indexing_cases import SYMBOLIC, distinct
 
-from .harness import WORKER, check, module_of, sample, to_tflite
+from .harness import WORKER, check, to_tflite
 from .test_elementwise import NUMBERS, check_with, tolerance_of
-from .test_structure import MOVABLE, M, N
+from .test_structure import MOVABLE
 
 F32, I32, I64 = DType.F32, DType.I32, DType.I64
 SUPPORTED = MOVABLE
@@ -57,12 +57,6 @@ def test_gather_nd(dtype: DType) -> None:
             check_with(tensor.GatherNd, [x, indices], constants, tolerance=exactness(dtype))
     check_with(lambda x, i: tensor.GatherNd(x, i, 1), [x, sample(I64, (3, 2), -4, 3)], tolerance=exactness(dtype))
     check_with(lambda x, i: tensor.GatherNd(x, i, 2), [x, sample(I32, (3, 4, 1), -4, 3)], tolerance=exactness(dtype))
-
-
-def distinct(shape: Sequence[int], count: int, seed: int = 0) -> Array:
-    """Rows that index single elements of a tensor of ``shape``, all different."""
-    flat = np.random.default_rng(seed).permutation(int(np.prod(shape)))[:count]
-    return np.stack(np.unravel_index(flat, shape), -1).astype(np.int64)
 
 
 @pytest.mark.parametrize("dtype", SUPPORTED, ids=lambda d: d.value)
@@ -205,52 +199,6 @@ def test_images_are_summed_up_accurately(function: type[math.ReduceSum], keep_di
 def test_reduce_many_axes(axes: tuple[int, ...]) -> None:
     for function in (math.ReduceSum, math.ReduceMean, math.ReduceMax):
         check_with(lambda x, f=function: f(x, axes, False), [sample(F32, (2, 1, 2, 3, 1, 2, 2, 2))])
-
-
-SYMBOLIC: dict[str, tuple[list[tuple[Sequence[object], DType, int]], Callable[..., Op]]] = {
-    "gather": ([((N, 4), F32, 0), ((M, 2), I64, 2)], lambda x, i: tensor.Gather(x, i, 0)),
-    "gather last": ([((4, N), F32, 0), ((M,), I32, 2)], lambda x, i: tensor.Gather(x, i, 1)),
-    "gather elements": ([((N, 4), F32, 0), ((N, 2), I64, 4)], lambda x, i: tensor.GatherElements(x, i, 1)),
-    "gather elements of first": ([((N, 4), F32, 0), ((M, 4), I64, 2)], lambda x, i: tensor.GatherElements(x, i, 0)),
-    "gather nd": ([((N, M, 3), F32, 0), ((5, 2), I64, 2)], tensor.GatherNd),
-    "gather nd in batches": ([((N, 4, 3), F32, 0), ((N, 2, 1), I64, 4)], lambda x, i: tensor.GatherNd(x, i, 1)),
-    "scatter nd": (
-        [((N, 3), F32, 0), ((M, 1), I64, 2), ((M, 3), F32, 0)],
-        lambda x, i, u: tensor.ScatterNd(x, i, u, ScatterReduction.ADD),
-    ),
-    "scatter nd of largest": (
-        [((N, 3), F32, 0), ((M, 1), I64, 2), ((M, 3), F32, 0)],
-        lambda x, i, u: tensor.ScatterNd(x, i, u, ScatterReduction.MAX),
-    ),
-    "scatter nd of products": (
-        [((N, M, 2), F32, 0), ((5, 2), I64, 2), ((5, 2), F32, 0)],
-        lambda x, i, u: tensor.ScatterNd(x, i, u, ScatterReduction.MUL),
-    ),
-    "scatter elements": (
-        [((N, 4), F32, 0), ((N, 1), I64, 4), ((N, 1), F32, 0)],
-        lambda x, i, u: tensor.ScatterElements(x, i, u, 1),
-    ),
-    "one hot": ([((N,), I64, 4)], lambda i: tensor.OneHot(i, _bits(), 4, 1)),
-    "one hot of symbolic depth": ([((N,), I64, 2), ((M, 1), F32, 0)], lambda i, _: tensor.OneHot(i, _bits(), M, 1)),
-    "trilu": ([((2, N, M), F32, 0)], lambda x: tensor.Trilu(x, 1, True)),
-    "tril": ([((N, N), F32, 0)], lambda x: tensor.Trilu(x, 0, False)),
-    "top k": ([((3, N), F32, 0)], lambda x: math.TopK(x, None, 2, 1)),
-    "top k symbolic": ([((3, N), F32, 0)], lambda x: math.TopK(x, None, N // 2, 1)),
-    "arg max": ([((N, M), F32, 0)], lambda x: math.ArgMax(x, 0, True, True)),
-    "cum sum": ([((N, M), F32, 0)], lambda x: math.CumSum(x, 0)),
-    "mean of integers": ([((N, M, 3), I32, 9)], lambda x: math.ReduceMean(x, (0, 1), False)),
-    "gather at the last of the smallest": (
-        [((4,), I32, 4)],
-        lambda x: tensor.GatherNd(x, math.ArgMin(x, 0, True, True).result),
-    ),
-    "reduce": ([((N, M, 3), F32, 0)], lambda x: math.ReduceMean(x, (0, 1), False)),
-}
-
-
-def _bits() -> Value:
-    from glmir.weights import Weight
-
-    return tensor.Constant(Weight(np.array([0, 1], np.float32))).result
 
 
 @pytest.mark.parametrize("name", SYMBOLIC)

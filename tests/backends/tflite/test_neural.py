@@ -9,8 +9,9 @@ from glmir.dims import Dim
 from glmir.ir import Op, Value
 from glmir.ops import math, nn, tensor
 from glmir.ops.enums import Activation, ChannelOrder, Layout
+from tests.backends.building import Sizes, argument, constant, weight
 
-from .building import Sizes, argument, check_op, constant, weight
+from .harness import check_op
 
 SIZES: tuple[Sizes, ...] = ({"n": 1, "m": 3}, {"n": 4, "m": 5})
 Shape = tuple[Dim | str, ...]

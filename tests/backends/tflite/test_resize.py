@@ -9,8 +9,9 @@ from glmir.ir import Value
 from glmir.ops import nn
 from glmir.ops.enums import CoordinateTransform, NearestRounding, ResizeMode
 from glmir.types import DType
+from tests.backends.building import Sizes, argument
 
-from .building import Sizes, argument, check_op
+from .harness import check_op
 
 LINEAR, NEAREST, CUBIC = ResizeMode.LINEAR, ResizeMode.NEAREST, ResizeMode.CUBIC
 HALF_PIXEL, ASYMMETRIC = CoordinateTransform.HALF_PIXEL, CoordinateTransform.ASYMMETRIC

@@ -25,10 +25,10 @@ from glmir.backends.tflite.schema_enums import BuiltinOperator as Op
 from glmir.ir import Module, Value
 from glmir.ops import math, nn, tensor
 from glmir.types import DType
+from tests.backends.building import argument, constant, module_of, random_inputs, weight
 from tests.tolerances import assert_close
 
-from .building import argument, constant, random_inputs, weight
-from .harness import WORKER, module_of
+from .harness import WORKER
 
 NEVER_WRITTEN = {(Op.BROADCAST_TO, 1)}
 """Withdrawn by the runtime; our rules start at version 2."""

@@ -8,8 +8,9 @@ from glmir.dims import Dim
 from glmir.ir import Value
 from glmir.ops import nn, tensor
 from glmir.ops.enums import Activation, Layout
+from tests.backends.building import Sizes, argument, per_axis, weight
 
-from .building import Sizes, argument, check_op, per_axis, weight
+from .harness import check_op
 
 NHWC = Layout.NHWC
 STATIC: tuple[Dim | str, ...] = (1, 11, 12, 4)

@@ -8,8 +8,9 @@ from glmir.dims import Dim
 from glmir.ir import Value
 from glmir.ops import nn
 from glmir.ops.enums import Activation, Layout
+from tests.backends.building import Sizes, argument, per_axis, weight
 
-from .building import Sizes, argument, check_op, per_axis, weight
+from .harness import check_op
 
 SHAPES: list[tuple[Dim | str, ...]] = [(1, 5, 6, 4), ("n", 5, 6, 4), ("n", "h", "w", 4)]
 SIZES: tuple[Sizes, ...] = ({"n": 1, "h": 7, "w": 9}, {"n": 3, "h": 12, "w": 6})

@@ -20,7 +20,7 @@ from glmir.errors import CompileError, InputError
 from glmir.ir import Op
 from glmir.ops import math
 
-from .commands import DIGITS, glmc, model, relu_model, saved, tensor
+from .commands import DIGITS, conv_model, glmc, model, relu_model, saved, tensor
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,7 @@ def test_texts_are_read() -> None:
     assert options.image_inputs == (ImageInput("a=b", "rgb", 1 / 127.5, (-0.5, 0.0, 1.0)), ImageInput("g", "gray"))
     assert options.class_labels == ("cat", "dog")
     assert parsed(class_labels=[3, 4]).class_labels == (3, 4)
+    assert parsed(image_inputs=["x=gray:bias=1"]).image_inputs == (ImageInput("x", "gray", 1.0, (1.0,)),)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,7 @@ def test_texts_are_read() -> None:
         ({"image_inputs": ["x=cmyk"]}, "--image-input takes NAME=rgb|bgr|gray"),
         ({"image_inputs": ["x=rgb:scale=1e999"]}, "--image-input takes NAME=rgb|bgr|gray"),
         ({"image_inputs": ["x=rgb:scale=1/0"]}, "--image-input takes NAME=rgb|bgr|gray"),
+        ({"image_inputs": ["x=rgb:scale=0"]}, "with a scale of 0 all images are the same"),
         ({"image_inputs": ["x=rgb:bias=1,2"]}, "rgb takes one bias or three"),
         ({"image_inputs": ["x=gray:bias=1,2,3"]}, "gray takes one bias"),
         ({"image_inputs": ["x=rgb", "x=bgr"]}, "an image input is given twice"),
@@ -80,6 +82,44 @@ def test_class_labels_are_lines() -> None:
             Path("labels.txt").write_bytes(bad)
         with pytest.raises(InputError, match=r"labels\.txt"):
             read_class_labels(Path("labels.txt"))
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("", "is empty"), ("cat\n\ndog\n", "line 2 is empty")])
+def test_class_labels_that_are_missing(text: str, sentence: str) -> None:
+    Path("labels.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=sentence):
+        read_class_labels(Path("labels.txt"))
+
+
+def test_class_labels_of_a_windows_editor() -> None:
+    Path("labels.txt").write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\n")
+    assert read_class_labels(Path("labels.txt")) == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--dim", "h=8..16"], ["--dim", "h=8|16", "--dim", "w=4|8"], ["--io-layout", "nhwc"]],
+)
+def test_images_of_several_sizes_are_verified(arguments: list[str]) -> None:
+    saved(Path("m.onnx"), conv_model())
+    image = ["--image-input", "image=rgb:scale=1/127.5:bias=-1", "--dim", "n=1"]
+    outcome = glmc("m.onnx", "--target", "coreml", "--verify", *image, *arguments)
+    assert outcome.code == 0, outcome.err
+
+
+def test_options_of_other_targets_are_refused() -> None:
+    saved(Path("m.onnx"), relu_model())
+    Path("labels").write_text("cat\ndog\n", encoding="utf-8")
+    for option, target in (
+        (["--coreml-target", "ios17"], "coreml"),
+        (["--image-input", "x=gray"], "coreml"),
+        (["--class-labels", "labels"], "coreml"),
+        (["--opset", "17"], "onnx"),
+    ):
+        outcome = glmc("m.onnx", "--target", "mnn", "--target", "tflite", *option)
+        sentence = f"error: {option[0]} is for target {target}, not for mnn, tflite\n"
+        assert (outcome.code, outcome.err) == (2, sentence)
+    assert glmc("m.onnx", "--target", "mnn", "--target", "onnx", "--opset", "17").code == 0
 
 
 def test_dims_may_be_bounded() -> None:

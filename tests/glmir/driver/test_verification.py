@@ -104,7 +104,9 @@ def test_a_source_that_never_runs() -> None:
     proto = model([reshape], [tensor("x", "n")], ["y"], {"shape": np.array([11, -1])})
     outcome = glmc(saved(Path("m.onnx"), proto), "--verify")
     assert outcome.code == 3
-    assert outcome.err.startswith("error: m.onnx cannot be run on seeded inputs; fix its dims with --dim (")
+    assert outcome.err.startswith(
+        "error: m.onnx cannot be run on seeded inputs; fix dims with --dim, or an input with --input ("
+    )
     assert glmc("m.onnx", "--verify", "--dim", "n=22").code == 0
 
 

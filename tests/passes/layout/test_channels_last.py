@@ -20,6 +20,7 @@ from tests.tolerances import assert_close
 
 WITHOUT_FORM = {
     control.While,
+    nn.Attention,
     nn.Gru,
     nn.LayerNorm,
     nn.Linear,

@@ -18,7 +18,7 @@ from glmir.rewriter import RuleSet, apply_rules
 from glmir.types import DType, TensorType
 from glmir.verifier import verify
 from glmir.weights import Weight
-from tests.backends.tflite.harness import module_of, sample
+from tests.backends.building import module_of, sample
 from tests.tolerances import assert_close
 
 F32 = DType.F32

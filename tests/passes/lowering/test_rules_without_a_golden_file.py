@@ -13,7 +13,7 @@ from glmir.passes.lowering import activations, elementwise
 from glmir.rewriter import RewriteSession, RuleSet, apply_rules, rewrite_session
 from glmir.types import DType, TensorType
 from glmir.verifier import verify
-from tests.backends.tflite.harness import module_of
+from tests.backends.building import module_of
 from tests.tolerances import assert_close
 
 

@@ -8,7 +8,6 @@ import pytest
 from tests.glmir.frontends.onnx.harness import NEWEST, OneNode, check, floats, integers, op_names, positive, reasons_of
 
 X = floats(2, 3, 4)
-SCALAR = np.float32
 
 SIMPLE: list[tuple[str, dict[str, Any], int]] = [
     ("Relu", {}, 7),

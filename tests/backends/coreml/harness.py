@@ -15,48 +15,14 @@ from glmir.backends.coreml.serializer import serialize
 from glmir.backends.coreml.target import REPRESENTED
 from glmir.backends.coreml.validation import problems
 from glmir.backends.target import TargetOptions
-from glmir.dims import Dim, evaluate, symbol
-from glmir.ir import Array, Module, Op, Value
-from glmir.ops import tensor
+from glmir.ir import Array, Module, Op
 from glmir.parser import parse_module
 from glmir.passes.precision.narrow_types import encode_types, narrow_types
-from glmir.types import DType, TensorType
 from glmir.verifier import verify
-from glmir.weights import Weight
+from tests.backends.building import Sizes, module_of, random_inputs
 from tests.backends.coreml.mil_loader import assert_loads
 from tests.backends.coreml.packages import written_operations
-from tests.backends.tflite.harness import module_of
 from tests.tolerances import assert_close
-
-Sizes = Mapping[str, int]
-
-
-def argument(*dims: Dim | str, dtype: DType = DType.F32) -> Value:
-    """A function input to be; a string is a symbol."""
-    return Value(TensorType(dtype, tuple(symbol(d) if isinstance(d, str) else d for d in dims)))
-
-
-def constant(array: Array) -> Value:
-    return tensor.Constant(Weight(array)).result
-
-
-def weight(*shape: int, seed: int = 0, dtype: DType = DType.F32) -> Value:
-    """A constant of normally distributed floats."""
-    return constant(np.random.default_rng(seed).standard_normal(shape).astype(dtype.numpy))
-
-
-def random_inputs(module: Module, sizes: Sizes) -> dict[str, Array]:
-    """Normally distributed floats, integers from -9 to 9, truth values; the symbols of the inputs are ``sizes``."""
-    generator = np.random.default_rng(1)
-    return {v.name: _random(generator, v.type, sizes) for v in module.main.inputs}
-
-
-def _random(generator: np.random.Generator, type_: TensorType, sizes: Sizes) -> Array:
-    shape = [d if isinstance(d, int) else evaluate(d, sizes) for d in type_.shape]
-    if type_.dtype.is_float:
-        return np.asarray(generator.standard_normal(shape)).astype(type_.dtype.numpy)
-    low, high = (0, 2) if type_.dtype is DType.BOOL else (-9, 10)
-    return generator.integers(low, high, shape).astype(type_.dtype.numpy)
 
 
 def check_op(

@@ -1,0 +1,29 @@
+"""The decompositions that targets share, in the order in which a legalisation tries them behind its own rules."""
+
+from ...rewriter import RuleSet
+from . import (
+    activations,
+    elementwise,
+    indexing,
+    materialize_shapes,
+    normalization,
+    recurrent,
+    resize,
+    resize_at_run_time,
+    spatial,
+    structure,
+)
+
+RULES = RuleSet(
+    spatial.RULES,
+    normalization.RULES,
+    recurrent.RULES,
+    resize.RULES,
+    activations.RULES,
+    elementwise.RULES,
+    indexing.RULES,
+    materialize_shapes.RULES,
+    # Only what a kernel cannot do although it is given the sizes.
+    resize_at_run_time.RULES,
+    structure.RULES,
+)
