@@ -136,7 +136,8 @@ class Builder:
     def insert(self, op: Op) -> bool:
         """Adds the op if it computes something comparable; returns whether it did."""
         rough = any(v in self.rough for v in op.operands)
-        if rough and (not isinstance(op, _SMOOTH) or isinstance(op, _JUMPING)):
+        jumps = isinstance(op, _JUMPING) or (isinstance(op, tensor.Cast) and not op.dtype.is_float)
+        if rough and (jumps or not isinstance(op, _SMOOTH)):
             return False
         operands = [self._gather(getattr(op, f.name)) for f in op.definition.operand_fields]
         if not _is_defined(op, operands):

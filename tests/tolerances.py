@@ -31,7 +31,6 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "approximate": Tolerance(1e-4, 1e-5, "the reference itself approximates the function"),
     "onnx-cases": Tolerance(1e-3, 1e-7, "what onnx allows in its own test cases, some of which are written by hand"),
     "model": Tolerance(1e-4, 1e-7, "a whole network in single precision"),
-    "model-winograd": Tolerance(1e-3, 1e-7, "MNN computes 3x3 convolutions by Winograd's algorithm: up to 6e-4 off"),
     "model-f16": Tolerance(1e-2, 1e-6, "a whole network in half precision: 11 bits, rounded after every op"),
     "random": Tolerance(1e-4, 1e-5, "sums in single precision of terms up to 100, which may cancel"),
     "model-with-logarithms": Tolerance(

@@ -48,7 +48,8 @@ _KERNELS: dict[str, _Rows] = {
     **_alike("HardSwish", _since(14, "f16 f32")),
     **_alike("Mish", _since(18, "f16 f32")),
     **_alike("Gelu", _since(20, "f16 f32")),
-    **_alike("Relu", _always(_FLOATS), _since(14, "i8 i32")),
+    # The runtime fuses Relu with Clip, and fails on other dtypes when it does.
+    **_alike("Relu", _always("f16 f32")),
     **_alike("Clip", _always("f16 f32"), _since(12, "i8 u8 i32 u32 i64 u64 f64")),
     **_alike("IsNaN", _always(_FLOATS), _since(20, "bf16")),
     **_alike("IsInf", _always("f32 f64"), _since(20, "f16 bf16")),

@@ -147,8 +147,11 @@ def comparison(op: Comparison, graph: Graph) -> None:
 
 
 def has_native_activation(op: math.ActivatedArithmetic) -> bool:
-    """no fused activation but relu, and that on floats"""
-    return op.activation is Activation.NONE or (op.activation is Activation.RELU and op.x.type.dtype is _F32)
+    """no fused activation but relu, and that on floats that are not divided"""
+    # The runtime multiplies what is negative by 0, which makes NaN of an infinity.
+    if op.activation is Activation.RELU:
+        return op.x.type.dtype is _F32 and not isinstance(op, math.Div)
+    return op.activation is Activation.NONE
 
 
 @TABLE.emits(math.Mul, when=(takes(*_BOTH), is_single_or_size, has_native_activation, _SMALL_ENOUGH))
@@ -262,7 +265,8 @@ def clamp(op: math.Clamp, graph: Graph) -> None:
 
 @TABLE.emits(nn.Relu, when=(is_f32,))
 def relu(op: nn.Relu, graph: Graph) -> None:
-    graph.add(OpType.RELU, [op.x], [op.result], Relu())
+    """As a clamp, of which infinities come out as they should."""
+    graph.add(OpType.RELU6, [op.x], [op.result], Relu6(min_value=0.0, max_value=float("inf")))
 
 
 @TABLE.emits(nn.Relu6, when=(is_f32,))

@@ -246,6 +246,13 @@ def test_in_packed_format() -> None:
 @pytest.mark.parametrize("op", [math.Mul, math.Maximum, math.Minimum], ids=lambda c: c.__name__)
 def test_sizes_with_large_constants(op: type[math.Binary]) -> None:
     """Kernels that compute sizes in single precision would round the constants."""
-    sizes = tensor.Tile(tensor.Shape(argument("n", 3), DType.I32).result, (20,)).result
     for number in (2**24 + 1, -(2**24) - 1, 2**31 - 1):
+        sizes = tensor.Tile(tensor.Shape(argument("n", 3), DType.I32).result, (20,)).result
         check_op(op(sizes, constant(np.array(number, np.int32))), {"n": 5}, tolerance="exact")
+
+
+def test_relu_of_infinities() -> None:
+    x = np.array([-np.inf, np.inf, 0, -0.0, 1], np.float32)
+    run_on(nn.Relu(argument(5)), x)
+    quotient = math.Div(constant(np.array(-2, np.float32)), argument(5), Activation.RELU)
+    run_on(quotient, np.array([0, -0.0, 1, -4, np.inf], np.float32))

@@ -143,3 +143,15 @@ def test_bfloat16_inside(function: type[Op]) -> None:
         return tensor.Cast(function(*arguments.get(function, (half,))).result, DType.F32)
 
     check_on(build, sample(DType.F32, (3, 8)), tolerance="bf16")
+
+
+@pytest.mark.parametrize("opset", [13, NEWEST_OPSET])
+@pytest.mark.parametrize("dtype", NUMBERS, ids=by_value)
+def test_relu_then_clamp(dtype: DType, opset: int) -> None:
+    """onnxruntime fuses the two, and fails on most dtypes when it does."""
+    check_on(
+        lambda x: math.Clamp(nn.Relu(x).result, 0.0, 2.0),
+        sample(dtype, (2, 8)),
+        tolerance=tolerance_of(dtype),
+        opset=opset,
+    )
