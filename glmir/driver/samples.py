@@ -64,7 +64,8 @@ def sample_inputs(
     leading = {str(t.shape[0]) for t in types.values() if t.rank > 1} & set(symbols)
     has_integers = any(t.dtype.is_integer for t in types.values())
     # The first axis is the batch nearly always: a small one keeps runs quick.
-    turns = [(2, size) for size in (SYMBOL_SIZES if set(symbols) - leading else SYMBOL_SIZES[:1])]
+    others = SYMBOL_SIZES if set(symbols) - leading else SYMBOL_SIZES[:1]
+    turns = [(batch, size) for batch in ((2, 1) if leading else (1,)) for size in others]
     turns += [(size, size) for size in SYMBOL_SIZES] if leading else []
     for turn, (batch, size) in enumerate(turns):
         wanted = {s: batch if s in leading else size for s in symbols}

@@ -1,6 +1,7 @@
 """--verify: the artifact in its own runtime against its source, in onnxruntime (IR text: in the interpreter)."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.target import Sizes, Target
-from ..errors import GlmirError, InputError, VerificationError
+from ..errors import GlmirError, InputError, ModelWarning, VerificationError
 from ..ir import Module
 from ..passes.layout.channels_last import to_channels_first, to_channels_last
 from ..types import Array, DType
@@ -67,13 +68,11 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
         raise VerificationError("\n  ".join([f"{artifact} breaks rules of {target.name}:", *problems]))
     module, pinned = load_pinned(source, options.specs)
     changed = options.io_layout.selected(module.main)
-    inputs, expected = _reference(source, module, pinned, options.specs.sizes)
-    try:
-        actual = target.run(artifact, {n: _given(n, a, n in changed, target) for n, a in inputs.items()})
-    except InputError:
-        raise
-    except GlmirError as error:
-        raise VerificationError(str(error)) from error
+
+    def run(inputs: Arrays) -> dict[str, Array]:
+        return target.run(artifact, {n: _given(n, a, n in changed, target) for n, a in inputs.items()})
+
+    expected, actual = _run_both(source, _runner(source, module, pinned), run, module, options.specs.sizes)
     # An artifact may say more than its source: the likeliest class.
     if not set(expected) <= set(actual):
         raise VerificationError(f"{artifact} has the outputs {', '.join(actual)}, not {', '.join(expected)}")
@@ -108,20 +107,49 @@ def compare_output(name: str, actual: Array, expected: Array, tolerance: float =
     return OutputError(name, dtype, float("inf") if np.isnan(worst) else worst, magnitude, tolerance=tolerance)
 
 
-def _reference(
-    source: Path, module: Module, pinned: Mapping[str, Array], sizes: Mapping[str, Sizes]
+Runner = Callable[[Arrays], dict[str, Array]]
+
+
+def _runner(source: Path, module: Module, pinned: Mapping[str, Array]) -> Runner:
+    return _Interpreter(module) if source.suffix == IR_SUFFIX else _OnnxRuntime(source, pinned)
+
+
+def _run_both(
+    source: Path, run_source: Runner, run_artifact: Runner, module: Module, sizes: Mapping[str, Sizes]
 ) -> tuple[Arrays, Arrays]:
-    """Seeded inputs on which the source runs, and its outputs."""
+    """The outputs of the source and of the artifact on seeded inputs that both take.
+
+    Warns (``ModelWarning``) of inputs that the source takes and the artifact does not.
+    """
+    refused: list[str] = []
+    computed: dict[int, Arrays] = {}
+
+    def run(inputs: Arrays) -> Arrays:
+        expected = run_source(inputs)
+        try:
+            computed[id(expected)] = run_artifact(inputs)
+        except GlmirError as error:
+            refused.append(f"on {', '.join(f'{n} {list(a.shape)}' for n, a in inputs.items())} it fails: {error}")
+            raise
+        return expected
+
     types = {v.name: v.type for v in module.main.inputs}
-    run = _Interpreter(module) if source.suffix == IR_SUFFIX else _OnnxRuntime(source, pinned)
     try:
-        return run_on_samples(types, run, sizes)
+        _, expected = run_on_samples(types, run, sizes)
+    except InputError:
+        raise
+    except GlmirError as error:
+        raise VerificationError(str(error)) from error
     except Exception as error:
+        if refused:
+            raise VerificationError(f"the artifact cannot be run: {refused[0]}") from None
         # onnxruntime has an exception class per status; any of them may say that a size does not suit the model.
         reason = str(error).strip().split("\n")[0]
-    raise VerificationError(
-        f"{source} cannot be run on seeded inputs; fix dims with --dim, or an input with --input ({reason})"
-    )
+        advice = "fix dims with --dim, or an input with --input"
+        raise VerificationError(f"{source} cannot be run on seeded inputs; {advice} ({reason})") from None
+    if refused:
+        warnings.warn(ModelWarning(refused[0]), stacklevel=3)
+    return expected, computed[id(expected)]
 
 
 class _Interpreter:

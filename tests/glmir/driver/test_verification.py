@@ -11,12 +11,12 @@ from onnx import TensorProto, helper
 from glmir.backends.target import Target, load_target
 from glmir.dims import symbol
 from glmir.driver import verification
-from glmir.driver.compilation import Options
+from glmir.driver.compilation import Options, compile
 from glmir.driver.inputs import parse_input_specs
 from glmir.driver.io_layout import IoLayout
 from glmir.driver.samples import SYMBOL_SIZES, run_on_samples, sample_inputs, seeded_inputs
 from glmir.driver.verification import compare_output, verify_file
-from glmir.errors import GlmirError, InputError, VerificationError
+from glmir.errors import GlmirError, InputError, ModelWarning, VerificationError
 from glmir.types import Array, DType, TensorType
 
 from .commands import DIGITS, conv_model, glmc, glmir, model, relu_model, saved, tensor
@@ -85,7 +85,7 @@ def test_samples_are_the_same_in_every_run() -> None:
         np.testing.assert_array_equal(array, seeded_inputs(types)[name])
         assert array.dtype == types[name].dtype.numpy
     sets = list(sample_inputs(types))
-    small_batches = [(2, 3, size) for size in SYMBOL_SIZES]
+    small_batches = [(batch, 3, size) for batch in (2, 1) for size in SYMBOL_SIZES]
     assert [s["x"].shape for s in sets[::2]] == small_batches + [(size, 3, size) for size in SYMBOL_SIZES]
     assert sets[0]["i"].max() > 2 > sets[1]["i"].max()
     assert sets[0]["i"].shape == (2 * SYMBOL_SIZES[0],)
@@ -196,3 +196,22 @@ def test_samples_are_tried_until_the_outputs_are_finite() -> None:
         assert outputs["y"] == INFINITY
     with pytest.raises(ZeroDivisionError):
         run_on_samples(types, lambda inputs: {"y": np.array(1 // 0)})
+
+
+def test_inputs_that_the_artifact_alone_refuses_are_said(tmp_path: Path) -> None:
+    target = load_target("tflite")
+
+    def fails_on_small_images(artifact: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        if inputs["x"].shape[2] < 40:
+            raise GlmirError("too small")
+        return target.run(artifact, inputs)
+
+    path = saved(tmp_path / "m.onnx", relu_model(dims=(1, 3, "h")))
+    artifact = compile(path).save(tmp_path / "m.tflite")
+    verify_file(artifact, replace(target, run=fails_on_small_images), path, Options())
+    options = Options(specs=parse_input_specs([], {"h": "32|64"}))
+    with pytest.warns(ModelWarning, match=r"on x \[1, 3, 32\] it fails: too small"):
+        verify_file(artifact, replace(target, run=fails_on_small_images), path, options)
+    options = Options(specs=parse_input_specs([], {"h": "1..32"}))
+    with pytest.raises(VerificationError, match="too small"):
+        verify_file(artifact, replace(target, run=fails_on_small_images), path, options)
