@@ -53,6 +53,7 @@ def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
         problems=problems,
         border=partial(border_dtype, version=version),
         adapt_input=partial(image_of_input, images=options.image_inputs),
+        precision=precision,
         tolerance=TOLERANCES[precision],
         is_folder=True,
         newer=newer if may_be_newer and version + 1 in OPSETS else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backends.target import Sizes, Target
+from ..backends.target import Precision, Sizes, Target
 from ..errors import GlmirError, InputError, ModelWarning, VerificationError
 from ..ir import Module
 from ..passes.layout.channels_last import to_channels_first, to_channels_last
@@ -25,6 +25,8 @@ TOLERANCE = 1e-4
 
 NEGLIGIBLE = 1e-7
 """An absolute error that always passes: a sigmoid's outputs may all be nearly zero, and are no more exact than that."""
+
+HALF_PRECISION_ADVICE = "\n  it computes in fp16; --precision fp32 tells whether that is why"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
         errors.append(compare_output(name, output, reference.astype(border.numpy), target.tolerance))
     if not all(e.is_accepted for e in errors):
         failed = "".join(f"\n  {e}" for e in errors if not e.is_accepted)
-        raise VerificationError(f"{artifact} does not compute what {source} does:{failed}")
+        advice = HALF_PRECISION_ADVICE if target.precision is Precision.FP16 else ""
+        raise VerificationError(f"{artifact} does not compute what {source} does:{failed}{advice}")
     return errors
 
 
