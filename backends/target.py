@@ -91,8 +91,9 @@ class Target:
     ``run`` takes an artifact and named arrays, and returns the outputs by name; ``input_types`` reads what its inputs
     are; ``problems`` are sentences on what the target's own tools would refuse in it.
     ``border`` is the dtype that an input or output of a dtype has in the artifact, and ``adapt_input`` makes the
-    artifact's input of the source's of that name, where more than the dtype differs. ``precision`` is
-    what floats are computed in, ``tolerance`` the largest error that its arithmetic explains, as a part of an output's largest magnitude.
+    artifact's input of the source's of that name, where more than the dtype differs. ``precision`` is what floats are
+    computed in, ``tolerance`` the largest error that its arithmetic explains, as a part of an output's largest
+    magnitude.
     ``newer`` is a later version of the target, to be tried on modules that this one refuses.
     """
 
