@@ -23,6 +23,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "exact": Tolerance(0, 0, "nothing is rounded: data movement, comparisons, integers"),
     "f64": Tolerance(1e-12, 1e-12, "double precision; the order of summation differs"),
     "f32": Tolerance(2e-6, 1e-7, "single precision; elementwise functions and short sums differ in the last bits"),
+    "native-gelu": Tolerance(1e-5, 6e-4, "MNN approximates GELU with tanh"),
     "gelu": Tolerance(1e-6, 4e-6, "GELU by a fitted formula"),
     "elementwise": Tolerance(3e-6, 1e-6, "single precision; MNN approximates functions by polynomials"),
     "f32-sums": Tolerance(1e-5, 1e-6, "single precision; long sums in another order (convolutions, products, means)"),

@@ -38,7 +38,7 @@ def round_half_to_even(op: math.Round) -> Value:
 
 # Phi(x) as sigmoid(x * p(x**2)), lowest power first. That of the form with tanh is exact; of the other it is fitted, by
 # iterated least squares, for the least error of x * Phi(x), 3.0e-6. The runtime's own kernels are the form with tanh
-# for both, up to 6e-4 off, and one that calls erf for every element; this takes as long as the first.
+# for both, up to 6e-4 off, and one that calls erf for every element.
 _PHI = {
     GeluForm.ERF: (1.59565628, 0.072937578, -2.49721634e-04, -6.11623473e-05, 2.23818392e-06),
     GeluForm.TANH: (1.5957691216, 0.0713548163),

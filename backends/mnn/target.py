@@ -8,6 +8,9 @@ from .emitters import TABLE
 from .legalize import LEGALIZE, RULES
 from .serializer import serialize
 
+GELU_ERROR = 1e-3
+"""What networks may be off, as a part of an output's largest magnitude, with GELU approximated in every layer."""
+
 
 def make_target(options: TargetOptions) -> Target:
     """The target; raises InputError for an option that it does not have."""
@@ -23,6 +26,7 @@ def make_target(options: TargetOptions) -> Target:
         run=runtime.run,
         input_types=runtime.input_types,
         border=border,
+        tolerance=GELU_ERROR,
     )
 
 

@@ -13,6 +13,7 @@ from glmir.backends.target import TARGETS, load_target
 from glmir.dims import evaluate
 from glmir.errors import CompileError
 from glmir.ir import Array, Module
+from glmir.ops import nn
 from glmir.printer import print_module
 from tests.random_graphs import SIZES, modules
 from tests.tolerances import assert_close
@@ -73,6 +74,9 @@ def _outcome(target: str, module: Module, inputs: dict[str, Array]) -> str:
         artifact = glmir.compile(module, target=target, precision="fp32")
     except CompileError:
         return "refused"
+    if target == "mnn" and any(isinstance(op, nn.Gelu) for op in artifact.module.main.ops):
+        # MNN's GELU is an approximation, whose error what follows may enlarge without bound.
+        return "approximated"
     with np.errstate(all="ignore"):
         expected = interpreter.run(module, inputs)
     try:

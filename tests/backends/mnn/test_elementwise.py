@@ -90,6 +90,13 @@ def test_gelu(form: GeluForm) -> None:
 
 
 @pytest.mark.parametrize("form", list(GeluForm))
+def test_gelu_of_linear_layer(form: GeluForm) -> None:
+    linear = nn.Linear(argument(3, 8), weight(16, 8), None).result
+    written = "CONVERT_TENSOR CONVOLUTION CONVERT_TENSOR UNARY_OP"
+    check_op(nn.Gelu(linear, form), tolerance="native-gelu", writes=written)
+
+
+@pytest.mark.parametrize("form", list(GeluForm))
 def test_gelu_of_large_numbers(form: GeluForm) -> None:
     x = np.array([1e3, -1e3, 1e6, -1e6, 1e10, -1e10, 1e30, -1e30], np.float32)
     run_on(nn.Gelu(argument(x.size), form), x, tolerance="gelu")
