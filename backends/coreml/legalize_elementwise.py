@@ -71,9 +71,4 @@ def dtype_rules(is_legal: Callable[[Op], bool]) -> RuleSet:
         """op(x) -> cast(op(cast(x, i32)), bool), where that is legal"""
         return computed_in_one_of(op, {DType.BOOL: (DType.I32,)}, is_legal)
 
-    @rules.on(Op)
-    def compute_integers_in_single_precision(op: Op) -> tuple[Value, ...] | None:
-        """op(x) -> cast(op(cast(x, f32)), i32), where that is legal and only moves elements"""
-        return computed_in_one_of(op, {DType.I32: (DType.F32,)}, is_legal) if isinstance(op, tensor.Pad) else None
-
     return rules
