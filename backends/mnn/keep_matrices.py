@@ -8,21 +8,24 @@ on, until it meets the one before the next layer.
 from ...dims import product
 from ...ir import Module, Op, Value
 from ...opdef import replace
-from ...ops import nn, tensor
+from ...ops import math, nn, tensor
 from ...ops.math import Binary, Unary
 from ...ops.nn.activation import SoftmaxFamily
 from ...pass_manager import module_pass
 from ...passes.lowering.building import folded_reshape
 from ...passes.patterns import constant_array
 from ...rewriter import RuleSet, apply_rules
-from ...types import Shape
+from ...types import Shape, TensorType
 
 RULES = RuleSet()
+
+_GIVING_PIXELS = (nn.AveragePool, nn.MaxPool, nn.Conv, math.ReduceMean)
+"""What may leave one pixel of an image in the packed format."""
 
 
 @module_pass()
 def keep_matrices(module: Module) -> bool:
-    """Moves reshapes of matrices behind elementwise ops and normalisations"""
+    """Moves reshapes of matrices behind elementwise ops and normalisations, and those of pooled images behind layers"""
     return apply_rules(module, RULES)
 
 
@@ -69,6 +72,23 @@ def layer_norm_of_matrix(op: nn.LayerNorm) -> Op | None:
     if shaping is None or op.axis != op.x.type.rank - 1:
         return None
     return replace(shaping, x=replace(op, x=shaping.x, axis=1).results[0])
+
+
+@RULES.on(nn.Linear)
+def linear_of_pixels(op: nn.Linear) -> Op | None:
+    """linear(reshape(x, [n, c]), w) -> reshape(conv(x, reshape(w, [o, c, 1, 1])), [n, o]) for x [n, c, 1, 1]"""
+    # What a global pool gives is in the packed format, which convolutions compute in.
+    match op.x.owner:
+        case tensor.Reshape(x=Value(type=TensorType(shape=(batch, channels, 1, 1))) as pixels, shape=(rows, columns)):
+            pass
+        case _:
+            return None
+    if (batch, channels) != (rows, columns) or not isinstance(pixels.owner, _GIVING_PIXELS):
+        return None
+    outputs = op.weight.type.shape[0]
+    kernel = folded_reshape(op.weight, (outputs, channels, 1, 1))
+    conv = nn.Conv(pixels, kernel, op.bias, (1, 1), (0,) * 4, (1, 1), activation=op.activation)
+    return tensor.Reshape(conv.result, None, (batch, outputs))
 
 
 @RULES.on(Binary)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from glmir.ops import nn
+from glmir.ops import nn, tensor
+from glmir.ops.enums import Activation
 from tests.backends.building import argument, weight
 
 from .harness import check_op
@@ -20,3 +21,13 @@ def test_softmax_between_convolutions(axis: int) -> None:
     hidden = nn.Conv(argument("n", 3, 6, 6), weight(8, 3, 3, 3), None, (1, 1), (1, 1, 1, 1), (1, 1)).result
     soft = nn.Softmax(hidden, axis).result
     check_op(nn.Conv(soft, weight(4, 8, 3, 3), None, (1, 1), (1, 1, 1, 1), (1, 1)), {"n": 2})
+
+
+@pytest.mark.parametrize("batch", [1, "n"])
+def test_classifier_behind_a_global_pool(batch: int | str) -> None:
+    features = nn.Conv(argument(batch, 3, 6, 6), weight(8, 3, 3, 3), None, (1, 1), (1, 1, 1, 1), (1, 1)).result
+    pooled = nn.AveragePool(features, (6, 6), (1, 1), (0,) * 4, (1, 1)).result
+    rows = tensor.Reshape(pooled, None, (pooled.type.shape[0], 8)).result
+    classifier = nn.Linear(rows, weight(5, 8), weight(5), activation=Activation.RELU)
+    written = "CONVERT_TENSOR CONVOLUTION POOLING CONVOLUTION CONVERT_TENSOR RESHAPE"
+    check_op(classifier, *([{"n": 1}, {"n": 3}] if batch == "n" else []), writes=written if batch == 1 else None)
