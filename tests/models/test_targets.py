@@ -83,5 +83,8 @@ def _half_weights(path: Path) -> bytes:
     for tensor in tensors:
         if tensor.data_type == onnx.TensorProto.FLOAT:
             array = onnx.numpy_helper.to_array(tensor)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype(np.float16).astype(np.float32), tensor.name))
+            # What half precision cannot hold are bounds and the like; rounding them would make nonsense of the model.
+            fits = np.abs(array) <= np.finfo(np.float16).max
+            halved = np.where(fits, array, 0).astype(np.float16).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.where(fits, halved, array), tensor.name))
     return model.SerializeToString()

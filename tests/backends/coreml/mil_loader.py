@@ -51,6 +51,18 @@ def predict(package: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
         return dict(np.load(computed))
 
 
+def installed_folder() -> Path | None:
+    """Where coremltools is installed; None when it is not."""
+    python = _python()
+    if python is None:
+        return None
+    # Finding a package does not import it.
+    script = "import importlib.util as u; print(u.find_spec('coremltools').origin)"
+    return Path(
+        subprocess.run([python, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    ).parent
+
+
 def _python() -> str | None:
     named = os.environ.get(VARIABLE)
     if named is None and importlib.util.find_spec("coremltools") is not None:

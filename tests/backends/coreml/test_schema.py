@@ -1,15 +1,14 @@
 """The messages: what is on the wire, held against bytes written by hand and, where there is one, Apple's converter."""
 
-import importlib.util
 import sys
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from glmir.backends.coreml import protobuf, schema
 from glmir.backends.coreml.protobuf import Kind, MalformedMessageError, Message, assign, clear, has, serialize, which
+from tests.backends.coreml import mil_loader
 
 
 def test_wire_bytes() -> None:
@@ -61,12 +60,12 @@ def declared() -> list[type[Message]]:
 
 def apples_messages() -> dict[str, object]:
     """The descriptors of Apple's own messages by name; skips the test when its converter is not installed."""
-    spec = importlib.util.find_spec("coremltools")
-    if spec is None or spec.origin is None:
-        pytest.skip("coremltools is not installed")
+    folder = mil_loader.installed_folder()
+    if folder is None:
+        pytest.skip(mil_loader.REASON)
     # The converter itself takes a second to import and wants an older numpy: only its generated messages are.
     package = ModuleType("coremltools")
-    package.__path__ = [str(Path(spec.origin).parent)]
+    package.__path__ = [str(folder)]
     sys.modules["coremltools"] = package
     try:
         modules = [import_module(f"coremltools.proto.{name}_pb2") for name in ("Model", "MIL", "FeatureTypes")]
