@@ -5,7 +5,7 @@ from .ir import Function, Module, Op, Value
 
 def clone_module(module: Module) -> Module:
     """A module equal to ``module`` that shares nothing with it that can change."""
-    return Module([clone_function(function) for function in module.functions.values()])
+    return Module([clone_function(function) for function in module.functions.values()], module.states)
 
 
 def clone_function(function: Function) -> Function:

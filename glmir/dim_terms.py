@@ -26,6 +26,16 @@ def _factor(kind: str, arguments: tuple[Dim, ...], symbols: frozenset[str]) -> F
     return cast(Factor, (kind, *arguments))
 
 
+def linear_symbol(dim: Dim) -> tuple[str, int, int] | None:
+    """The name, factor and offset of a dim that is ``factor * name + offset`` with a positive factor; else None."""
+    parts = {factors: coefficient for coefficient, factors in terms(dim)}
+    offset = parts.pop((), 0)
+    match list(parts.items()):
+        case [((str(name),), int(factor))] if factor > 0:
+            return name, factor, offset
+    return None
+
+
 def is_symbol(dim: Dim, name: str) -> bool:
     """Whether the dim is just the symbol of that name."""
     return isinstance(dim, SymInt) and free_symbols(dim) == (name,) and list(terms(dim)) == [(1, (name,))]

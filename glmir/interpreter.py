@@ -11,11 +11,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .dims import Dim, SymInt, evaluate, free_symbols, symbol
+from .dims import Dim, SymInt, evaluate, free_symbols
 from .errors import GlmirError, InputError
 from .ir import Array, Function, Module, Op, Value
 from .quantized import dequantize, quantize
-from .types import DType, TensorType
+from .states import initial_values
+from .types import DType, TensorType, bind_lone_symbols
 
 
 class ExecutionError(GlmirError):
@@ -29,11 +30,14 @@ Environment = dict[str, int]
 def run(module: Module, inputs: Mapping[str, Array], function: str = "main") -> dict[str, Array]:
     """Runs a function on named arrays and returns its outputs by name.
 
+    States that are not among the inputs have their initial values, and what they become is among the outputs.
     Raises InputError when inputs are missing, unknown, or of another type, ExecutionError when an op fails.
     """
     if function not in module.functions:
         raise InputError(f"there is no function @{function}; there are {', '.join(f'@{n}' for n in module.functions)}")
     target = module.functions[function]
+    if target is module.functions.get("main") and module.states:
+        inputs = {**inputs, **initial_values(module, inputs)}
     environment: Environment = {}
     arrays = bind_inputs(target, inputs, environment)
     outputs = _outputs(target, arrays, environment, module.functions)
@@ -50,7 +54,7 @@ def bind_inputs(function: Function, inputs: Mapping[str, Array], environment: En
     arrays = {value: np.asarray(inputs[value.name]) for value in function.inputs}
     # All symbols first: an earlier input's shape may be computed from a later one's.
     for value, array in arrays.items():
-        _bind_symbols_of(value.type, array.shape, environment)
+        bind_lone_symbols(value.type, array.shape, environment)
     for value, array in arrays.items():
         if problem := _mismatch(array, value.type, environment):
             raise InputError(f"input {value.name}: {problem}")
@@ -109,7 +113,7 @@ def _run_op(
         # A constant holds its stored integers already.
         if value.type.quantization is not None and op.operands and not is_caller:
             array = quantize(array, value.type)
-        _bind_symbols_of(value.type, array.shape, environment)
+        bind_lone_symbols(value.type, array.shape, environment)
         if problem := _mismatch(array, value.type, environment):
             raise ExecutionError(f"{op!r}: result {value!r}: {problem}")
         checked.append(array)
@@ -128,7 +132,7 @@ def _call(
     arrays = dict(zip(callee.inputs, inputs, strict=True))
     own: Environment = {}
     for value, array in arrays.items():
-        _bind_symbols_of(value.type, array.shape, own)
+        bind_lone_symbols(value.type, array.shape, own)
     own |= {s: environment[s] for s in callee.symbols if s in environment and s not in own}
     for value, array in arrays.items():
         if problem := _mismatch(array, value.type, own):
@@ -170,13 +174,6 @@ def _bind(dim: object, environment: Mapping[str, int]) -> object:
     if isinstance(dim, SymInt) and all(s in environment for s in free_symbols(dim)):
         return evaluate(dim, environment)
     return dim
-
-
-def _bind_symbols_of(type_: TensorType, shape: tuple[int, ...], environment: Environment) -> None:
-    """Binds the symbols that stand alone in the type and are not bound yet."""
-    for dim, size in zip(type_.shape, shape, strict=False):
-        if isinstance(dim, SymInt) and len(symbols := free_symbols(dim)) == 1 and dim == symbol(symbols[0]):
-            environment.setdefault(symbols[0], size)
 
 
 def _mismatch(array: Array, type_: TensorType, environment: Environment) -> str | None:

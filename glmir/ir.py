@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .types import Array as Array
 from .types import Shape, TensorType
+from .weights import Weight
 
 if TYPE_CHECKING:
     from .opdef import OpDefinition
@@ -310,10 +311,21 @@ class Function:
         return f"<Function @{self.name}, {len(self.ops)} ops>"
 
 
-class Module:
-    """A program: functions by name, one of them, ``main``, what the artifact computes."""
+@dataclass(frozen=True)
+class State:
+    """What a model remembers from one call to the next: the input ``input`` of ``main`` holds what its output
+    ``output`` gave at the call before, and before the first call ``initial``, broadcast to the input's type."""
 
-    def __init__(self, functions: Sequence[Function] = ()) -> None:
+    input: str
+    output: str
+    initial: Weight
+
+
+class Module:
+    """A program: functions by name, one of them, ``main``, what the artifact computes; and the states of ``main``."""
+
+    def __init__(self, functions: Sequence[Function] = (), states: Sequence[State] = ()) -> None:
+        self.states: list[State] = list(states)
         self.functions: dict[str, Function] = {f.name: f for f in functions}
         if len(self.functions) != len(functions):
             raise ValueError("two functions have the same name")
@@ -331,8 +343,10 @@ class Module:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Module):
             return NotImplemented
-        return list(self.functions) == list(other.functions) and all(
-            f == other.functions[name] for name, f in self.functions.items()
+        return (
+            list(self.functions) == list(other.functions)
+            and self.states == other.states
+            and all(f == other.functions[name] for name, f in self.functions.items())
         )
 
     __hash__ = object.__hash__

@@ -19,6 +19,7 @@ import numpy as np
 from .attributes import format_attribute
 from .errors import GlmirError
 from .ir import Op, Return, Value
+from .types import TensorType
 from .weights import Weight
 
 OpT = TypeVar("OpT", bound=Op)
@@ -63,6 +64,8 @@ class OpDefinition:
         )
         self.attribute_fields = tuple(f for f in _fields(cls) if kinds[f.name] is None)
         self.field_names = frozenset(kinds)
+        self.types_field = next((f.name for f in _fields(cls) if f.type == tuple[TensorType, ...]), None)
+        """The attribute that gives the types of the results, for an op that cannot infer them (it calls functions)."""
         self.constraints = _constraints(cls)
         self._operand_names = tuple(f.name for f in self.operand_fields)
         self._all_single = all(f.kind == "single" for f in self.operand_fields)

@@ -9,13 +9,14 @@ import numpy as np
 from . import ops
 from .attributes import AttributeValueError, decode, decode_dense
 from .errors import InputError
-from .ir import Function, Module, Op, Value
+from .ir import Function, Module, Op, State, Value
 from .opdef import ConstraintError, OpDefinition, OperandField
 from .syntax import (
     DenseLiteral,
     ParsedFunction,
     ParsedOp,
     ParsedOperand,
+    ParsedState,
     ParseError,
     WeightRef,
     error_at,
@@ -36,8 +37,9 @@ def parse_module(text: str, weights: WeightSource | Mapping[str, Array] | None =
     the operands, and broken constraints.
     """
     source = weights if callable(weights) else _from_mapping(weights or {})
-    module = Module()
-    for function in parse_syntax(text):
+    parsed = parse_syntax(text)
+    module = Module(states=[_state(state, source) for state in parsed.states])
+    for function in parsed.functions:
         if function.name in module.functions:
             raise error_at(function.token, f"function @{function.name} is defined twice")
         module.functions[function.name] = _Builder(source).function(function)
@@ -67,7 +69,7 @@ def parse_type(text: str) -> TensorType:
     """The type that ``text`` (``f32[n, 3]``) stands for; raises ParseError."""
     try:
         # The text begins on a line of its own, so that columns count from its start.
-        functions = parse_syntax(f"func @t(%x:\n{text}\n) -> () {{ return }}")
+        functions = parse_syntax(f"func @t(%x:\n{text}\n) -> () {{ return }}").functions
     except ParseError as error:
         raise ParseError(error.message, error.line - 1, error.column) from None
     if len(functions) != 1 or len(functions[0].inputs) != 1:
@@ -77,6 +79,15 @@ def parse_type(text: str) -> TensorType:
 
 def _from_mapping(arrays: Mapping[str, Array]) -> WeightSource:
     return lambda name, type_: arrays[name]
+
+
+def _state(parsed: ParsedState, weights: WeightSource) -> State:
+    try:
+        initial = _weight(parsed.initial, parsed.type, weights)
+    except AttributeValueError as error:
+        raise error_at(parsed.input, f"the initial value of {parsed.input}: {error}") from None
+    assert isinstance(initial, Weight)
+    return State(_name(parsed.input), _name(parsed.output, keep_numbers=True), initial)
 
 
 class _Builder:
@@ -135,38 +146,22 @@ class _Builder:
         raise error_at(operand.token, f"operand {field.name} of {definition.name} is {expected}")
 
     def _attributes(self, parsed: ParsedOp, definition: OpDefinition) -> dict[str, object]:
-        fields: dict[str, object] = {}
+        # The types of the results, of an op that cannot infer them, stand where those of all ops do.
+        fields: dict[str, object] = {definition.types_field: tuple(parsed.types)} if definition.types_field else {}
         for token, node in parsed.attributes:
             name = str(token)
-            if name not in definition.attribute_types:
+            if name not in definition.attribute_types or name == definition.types_field:
                 raise error_at(token, f"{definition.name} has no attribute {name}")
             if name in fields:
                 raise error_at(token, f"attribute {name} is given twice")
             try:
-                fields[name] = decode(self._weight(node, parsed), definition.attribute_types[name])
+                value = _weight(node, parsed.types[0] if parsed.types else None, self._weights)
+                fields[name] = decode(value, definition.attribute_types[name])
             except AttributeValueError as error:
                 raise error_at(token, f"attribute {name}: {error}") from None
         if missing := [name for name in definition.required_attributes if name not in fields]:
             raise error_at(parsed.token, f"{definition.name} needs the attribute {', '.join(missing)}")
         return fields
-
-    def _weight(self, node: object, parsed: ParsedOp) -> object:
-        if not isinstance(node, DenseLiteral | WeightRef):
-            return node
-        if not parsed.types or not parsed.types[0].is_static:
-            raise AttributeValueError("a constant needs a static result type")
-        type_ = parsed.types[0]
-        # A quantized constant is written as it is stored: dense<[-128, 127]> : quant<f32, i8, scales=[0.1]>[2].
-        quantized = type_ if type_.quantization else None
-        if isinstance(node, DenseLiteral):
-            return Weight(decode_dense(node.node, type_.stored, type_.static_shape), "", quantized)
-        try:
-            array = self._weights(node.name, type_)
-        except KeyError:
-            raise AttributeValueError(f"{node.name} is not in the .safetensors file beside the text") from None
-        if array.shape != type_.shape:
-            raise AttributeValueError(f"{node.name} has the shape {list(array.shape)}, not {list(type_.shape)}")
-        return Weight(_restored(array, node.name, type_.stored), node.name, quantized)
 
     def _declare_results(self, parsed: ParsedOp, op: Op) -> None:
         if len(parsed.results) != len(op.results) or len(parsed.types) != len(op.results):
@@ -191,6 +186,25 @@ class _Builder:
         if value is None:
             raise error_at(token, f"{token} is not defined")
         return value
+
+
+def _weight(node: object, type_: TensorType | None, weights: WeightSource) -> object:
+    """The constant of ``type_`` that ``node`` stands for; another node as it is. Raises AttributeValueError."""
+    if not isinstance(node, DenseLiteral | WeightRef):
+        return node
+    if type_ is None or not type_.is_static:
+        raise AttributeValueError("a constant needs a static result type")
+    # A quantized constant is written as it is stored: dense<[-128, 127]> : quant<f32, i8, scales=[0.1]>[2].
+    quantized = type_ if type_.quantization else None
+    if isinstance(node, DenseLiteral):
+        return Weight(decode_dense(node.node, type_.stored, type_.static_shape), "", quantized)
+    try:
+        array = weights(node.name, type_)
+    except KeyError:
+        raise AttributeValueError(f"{node.name} is not in the .safetensors file beside the text") from None
+    if array.shape != type_.shape:
+        raise AttributeValueError(f"{node.name} has the shape {list(array.shape)}, not {list(type_.shape)}")
+    return Weight(_restored(array, node.name, type_.stored), node.name, quantized)
 
 
 def _key(token: lark.Token) -> str:

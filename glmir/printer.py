@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .attributes import format_attribute, format_dense, format_name, format_symbol, quote
-from .ir import Function, Location, Module, Op, Value
+from .ir import Function, Location, Module, Op, State, Value
 from .weights import Weight, assign_names, save_sidecar
 
 
 def print_module(module: Module) -> str:
     """The module's text. Constants of more than 16 elements appear as ``weight<name>``; see ``save_module``."""
     names = assign_names(_weights(module))
-    return "\n".join(_Printer(names).function(f) for f in module.functions.values())
+    states = "".join(f"{_state(state, names)}\n" for state in module.states)
+    functions = "\n".join(_Printer(names).function(f) for f in module.functions.values())
+    return f"{states}\n{functions}" if states else functions
 
 
 def save_module(module: Module, path: Path) -> None:
@@ -25,11 +27,25 @@ def save_module(module: Module, path: Path) -> None:
 
 
 def _weights(module: Module) -> Iterable[tuple[Weight, str]]:
+    for state in module.states:
+        if not state.initial.is_inline:
+            yield state.initial, state.input
     for function in module.functions.values():
         for op in function.ops:
             for value in op.definition.attributes_of(op).values():
                 if isinstance(value, Weight) and not value.is_inline:
                     yield value, op.results[0].name
+
+
+def _state(state: State, weight_names: dict[int, str]) -> str:
+    initial = _constant(state.initial, weight_names)
+    return f"state %{format_name(state.input)} -> %{format_name(state.output)} = {initial} : {state.initial.type}"
+
+
+def _constant(weight: Weight, weight_names: dict[int, str]) -> str:
+    if weight.is_inline:
+        return format_dense(weight.array)
+    return f"weight<{format_name(weight_names[id(weight)])}>"
 
 
 class _Printer:
@@ -65,6 +81,8 @@ class _Printer:
     def _attributes(self, op: Op) -> str:
         parts = []
         for field in op.definition.attribute_fields:
+            if field.name == op.definition.types_field:
+                continue
             value = getattr(op, field.name)
             if field.default is not dataclasses.MISSING and format_attribute(value) == format_attribute(field.default):
                 continue
@@ -72,11 +90,7 @@ class _Printer:
         return ", ".join(parts)
 
     def _attribute(self, value: object) -> str:
-        if not isinstance(value, Weight):
-            return format_attribute(value)
-        if value.is_inline:
-            return format_dense(value.array)
-        return f"weight<{format_name(self._weight_names[id(value)])}>"
+        return _constant(value, self._weight_names) if isinstance(value, Weight) else format_attribute(value)
 
     def _operand(self, operand: object) -> str:
         if operand is None:

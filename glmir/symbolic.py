@@ -164,6 +164,13 @@ def _shape(op: Op, arguments: Sequence[_Argument]) -> Contents:
     return contents
 
 
+def _dims(op: Op, arguments: Sequence[_Argument]) -> Contents:
+    assert isinstance(op, tensor.Dims)
+    contents = np.empty(len(op.dims), np.object_)
+    contents[:] = op.dims
+    return contents
+
+
 def _constant(op: Op, arguments: Sequence[_Argument]) -> Contents:
     assert isinstance(op, tensor.Constant)
     if op.result.type.quantization is not None:
@@ -322,6 +329,7 @@ def _rules() -> dict[type[Op], _Rule]:
     rules: dict[type[Op], _Rule] = {
         tensor.Shape: _shape,
         tensor.Constant: _constant,
+        tensor.Dims: _dims,
         tensor.Cast: _cast,
         tensor.Range: _range,
         tensor.NonZero: _calculated,

@@ -79,6 +79,22 @@ class ParsedFunction:
 
 
 @dataclass
+class ParsedState:
+    """``state %h -> %h_out = dense<0.0> : f32[]``."""
+
+    input: lark.Token
+    output: lark.Token
+    initial: object
+    type: TensorType
+
+
+@dataclass
+class ParsedModule:
+    states: list[ParsedState]
+    functions: list[ParsedFunction]
+
+
+@dataclass
 class Part:
     """An optional piece of an op, or a list of a function, told apart from the others by ``kind``."""
 
@@ -118,8 +134,14 @@ def _divisor(node: object, operator: object) -> Dim:
 class Transformer(lark.Transformer[lark.Token, object]):
     """Grammar rules to plain Python values; positions travel in the tokens."""
 
-    def module(self, functions: list[object]) -> object:
-        return functions
+    def module(self, items: list[object]) -> ParsedModule:
+        states = [i for i in items if isinstance(i, ParsedState)]
+        return ParsedModule(states, [i for i in items if isinstance(i, ParsedFunction)])
+
+    def state(self, items: list[object]) -> ParsedState:
+        given, kept, initial, type_ = items
+        assert isinstance(given, lark.Token) and isinstance(kept, lark.Token) and isinstance(type_, TensorType)
+        return ParsedState(given, kept, initial, type_)
 
     def function(self, items: list[object]) -> ParsedFunction:
         token, inputs, outputs, *operations, returned = items
@@ -286,11 +308,11 @@ def _parser() -> "lark.Lark":
     return lark.Lark(grammar, start="module", parser="lalr", transformer=Transformer(), maybe_placeholders=False)
 
 
-def parse_syntax(text: str) -> list[ParsedFunction]:
-    """The parsed functions of ``text``; raises ParseError."""
+def parse_syntax(text: str) -> ParsedModule:
+    """The parsed states and functions of ``text``; raises ParseError."""
     try:
         # lark calls the transformer's methods while it parses, so there is never a tree.
-        functions = _parser().parse(text)
+        module = _parser().parse(text)
     except lark.exceptions.UnexpectedToken as error:
         expected = _spelled(error.accepts or error.expected)
         if error.token.type == "$END":
@@ -299,8 +321,8 @@ def parse_syntax(text: str) -> list[ParsedFunction]:
         raise error_at(error.token, f"unexpected {error.token}; expected {expected}") from None
     except lark.exceptions.UnexpectedCharacters as error:
         raise ParseError(f"unexpected character {error.char!r}", error.line, error.column) from None
-    assert isinstance(functions, list)
-    return functions
+    assert isinstance(module, ParsedModule)
+    return module
 
 
 _TERMINALS = {

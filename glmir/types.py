@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from .dim_terms import linear_symbol
 from .dims import Dim, SymInt, ceil_div, free_symbols, known_different, product, substitute
 
 Shape = tuple[Dim, ...]
@@ -251,3 +252,12 @@ def compatible(declared: TensorType, inferred: TensorType) -> bool:
         and declared.rank == inferred.rank
         and not any(known_different(a, b) for a, b in zip(declared.shape, inferred.shape, strict=True))
     )
+
+
+def bind_lone_symbols(type_: TensorType, shape: Sequence[int], sizes: dict[str, int]) -> None:
+    """Adds to ``sizes`` what an array of ``shape`` tells of the symbols that stand alone in a dim of its type: ``n``,
+    or ``2*n + 1``."""
+    for dim, size in zip(type_.shape, shape, strict=False):
+        if isinstance(dim, SymInt) and (linear := linear_symbol(dim)) is not None:
+            name, factor, offset = linear
+            sizes.setdefault(name, (size - offset) // factor)

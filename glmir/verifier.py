@@ -1,9 +1,10 @@
-"""The verifier: what must be true of every module between any two passes (spec/ir.md, constraints M1 to M9)."""
+"""The verifier: what must be true of every module between any two passes (spec/ir.md, constraints M1 to M10)."""
 
 from collections.abc import Iterator, Sequence
 
 from .attributes import format_name, format_symbol
 from .call_graph import calls_of, recursive_functions
+from .dims import known_different
 from .errors import GlmirError
 from .ir import Function, Module, Op, Value
 from .opdef import ConstraintError
@@ -23,6 +24,7 @@ def verify(module: Module) -> None:
     functions = module.functions.values()
     problems = [f"@{f.name}: {p}" for f in functions for p in (*_function_problems(f), *_call_problems(f, module))]
     problems += [f"@{f.name}: M9: the function comes to call itself" for f in recursive_functions(module)]
+    problems += [f"M10: {problem}" for problem in _state_problems(module)]
     if problems:
         raise InvalidModuleError(problems)
 
@@ -100,6 +102,35 @@ def _call_problems(function: Function, module: Module) -> Iterator[str]:
             types = [v.type for v in declared]
             if len(types) != len(given) or not all(map(compatible, types, given)):
                 yield f"M8: {name} {what} {_list(types)}, but {_describe(op)} needs {_list(given)}"
+
+
+def _state_problems(module: Module) -> Iterator[str]:
+    main = module.functions.get("main")
+    inputs = {} if main is None else {v.name: v.type for v in main.inputs}
+    outputs = {} if main is None else dict(zip(main.output_names, (v.type for v in main.outputs), strict=False))
+    for state in module.states:
+        given, kept = f"%{format_name(state.input)}", f"%{format_name(state.output)}"
+        if state.input not in inputs:
+            yield f"there is no input {given} to hold a state"
+        if state.output not in outputs:
+            yield f"there is no output {kept} to keep for the state {given}"
+        if state.input not in inputs or state.output not in outputs:
+            continue
+        type_ = inputs[state.input]
+        if not (compatible(outputs[state.output], type_) and outputs[state.output].quantization == type_.quantization):
+            yield f"the state {given} is {type_}, but what is kept for it, {kept}, is {outputs[state.output]}"
+        if not _broadcasts(state.initial.type, type_):
+            yield f"the initial value of the state {given}, {state.initial.type}, does not broadcast to {type_}"
+    for what, names in (("input", [s.input for s in module.states]), ("output", [s.output for s in module.states])):
+        for name in dict.fromkeys(n for n in names if names.count(n) > 1):
+            yield f"two states use the {what} %{format_name(name)}"
+
+
+def _broadcasts(initial: TensorType, type_: TensorType) -> bool:
+    if initial.stored is not type_.stored or initial.rank > type_.rank:
+        return False
+    dims = zip(reversed(initial.shape), reversed(type_.shape), strict=False)
+    return all(mine == 1 or not known_different(mine, dim) for mine, dim in dims)
 
 
 def _list(types: Sequence[TensorType]) -> str:

@@ -8,6 +8,7 @@ from .canonicalization.fold_constants import fold_constants
 from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
 from .canonicalization.reassociate import reassociate
+from .canonicalization.simplify_branches import simplify_branches
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
@@ -17,6 +18,7 @@ from .fusion.fuse_padding import fuse_padding
 from .fusion.recognize_activations import recognize_activations
 from .layout.assign_layouts import assign_layouts
 from .layout.change_io_layout import change_io_layout
+from .lowering.expand_quantization import expand_quantization
 from .precision.lower_precision import lower_precision
 from .precision.narrow_types import narrow_types
 
@@ -24,6 +26,7 @@ PASSES: tuple[Pass, ...] = (
     infer_types,
     fold_shape_arithmetic,
     fold_constants,
+    simplify_branches,
     canonicalize,
     reassociate,
     eliminate_common_subexpressions,
@@ -37,6 +40,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_activations,
     change_io_layout,
     assign_layouts,
+    expand_quantization,
     narrow_types,
     lower_precision,
 )

@@ -7,6 +7,7 @@ from ..dims import Dim, SymInt, free_symbols, substitute
 from ..errors import CompileError
 from ..ir import Function, Module, Op
 from ..opdef import ConstraintError, replace
+from ..types import TensorType
 
 
 def lone_symbol(dim: Dim) -> str | None:
@@ -58,6 +59,8 @@ def _changed_attributes(op: Op, mapping: Mapping[str, Dim]) -> dict[str, object]
     for name, value in op.definition.attributes_of(op).items():
         if isinstance(value, SymInt):
             changes[name] = substitute(value, mapping)
+        elif name == op.definition.types_field and isinstance(value, tuple):
+            changes[name] = tuple(t.substitute(dict(mapping)) if isinstance(t, TensorType) else t for t in value)
         elif isinstance(value, tuple) and any(isinstance(d, SymInt) for d in value):
             changes[name] = tuple(substitute(d, mapping) if isinstance(d, SymInt) else d for d in value)
     return {name: value for name, value in changes.items() if value != getattr(op, name)}

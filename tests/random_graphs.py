@@ -20,7 +20,7 @@ from glmir.dims import Dim, evaluate, symbol
 from glmir.interpreter import bind_symbols
 from glmir.ir import Array, Function, Module, Op, Value
 from glmir.opdef import ConstraintError, replace
-from glmir.ops import DEFINITIONS, math, nn, tensor
+from glmir.ops import DEFINITIONS, math, nn, quant, tensor
 from glmir.ops.enums import ScatterReduction
 from glmir.types import DType, TensorType
 from glmir.weights import Weight
@@ -44,7 +44,7 @@ _MOVING = (*(d.cls for d in DEFINITIONS.values() if d.name.startswith("tensor.")
 _EXACT = (
     *_MOVING, math.Neg, math.Abs, nn.Relu, nn.Relu6, math.Clamp, math.Maximum, math.Minimum, math.Add, math.Sub,
     math.Mul, math.Square, math.ReduceMax, math.ReduceMin, math.ReduceSum, math.Comparison, math.Logical, math.ArgMax,
-    math.ArgMin, math.LogicalNot,
+    math.ArgMin, math.LogicalNot, quant.Scaled,
 )  # fmt: skip
 """Ops that round nothing on small multiples of 1/8."""
 
@@ -53,7 +53,7 @@ _SMOOTH = (
     math.Tanh, math.Erf, math.Sin, math.Cos, math.ReduceMean, math.MatMul, nn.Linear, nn.Conv, nn.ConvTranspose,
     nn.AveragePool, nn.BatchNorm,
 )  # fmt: skip
-_JUMPING = (math.Comparison, math.ArgReduction)
+_JUMPING = (math.Comparison, math.ArgReduction, quant.Quantize)
 """Ops that take exact values only, although they are exact themselves."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from glmir.dims import Dim, product
 from glmir.ir import Op, Value
-from glmir.ops import math, nn, tensor
+from glmir.ops import math, nn, quant, tensor
 from glmir.ops.enums import (
     CoordinateTransform,
     Direction,
@@ -70,6 +70,17 @@ def _binary(b: Builder, cls: type[Op]) -> Op:
     x = b.value()
     y = b.partner(x)
     return _make(b, cls, x=x, y=y) if b.flag() else _make(b, cls, x=y, y=x)
+
+
+def _scaled(b: Builder, cls: type[Op]) -> Op:
+    is_quantize = cls is quant.Quantize
+    x = b.value(lambda v: v.type.dtype is (DType.F32 if is_quantize else DType.I32))
+    axis = b.integer(0, x.type.rank - 1) if x.type.rank and b.flag() else None
+    shape = () if axis is None else b.static(x.type.shape[axis : axis + 1])
+    # Powers of two, so that nothing is rounded but to integers.
+    scale = b.constant(np.asarray(0.25 * 2.0 ** b.array(DType.I32, shape), np.float32))
+    zero_point = b.constant(b.array(DType.I8 if is_quantize else DType.I32, shape)) if b.flag() else None
+    return _make(b, cls, x=x, scale=scale, zero_point=zero_point, axis=axis)
 
 
 def _select(b: Builder, cls: type[Op]) -> Op:
@@ -360,4 +371,5 @@ _STRATEGIES: dict[type[Op], Callable[[Builder, type[Op]], Op]] = {
     nn.Resize: _resize,
     nn.Recurrent: _recurrent,
     tensor.DynamicUpdateSlice: _dynamic_update_slice,
+    quant.Scaled: _scaled,
 }

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from ...dims import Dim
 from ...errors import CompileError, InputError
-from ...ir import Function, Module, Value
+from ...ir import Function, Module, State, Value
 from ...ops import math, tensor
 from ...ops.enums import Layout
 from ...pass_manager import module_pass
@@ -16,6 +17,7 @@ from ...passes.layout.channels_last import permuted, to_channels_first, to_chann
 from ...passes.patterns import constant, reshape
 from ...rewriter import insert_new_ops
 from ...types import Array, DType, TensorType
+from ...weights import Weight
 from ..target import ImageInput
 from .opsets import DEFAULT_VERSION, MAX_RANK
 
@@ -46,11 +48,22 @@ def adapt_coreml_border(module: Module, *, version: int = DEFAULT_VERSION) -> bo
         if type_ != old.type:
             _change_input(function, index, type_, partial(_as, type_=old.type))
             changed = True
-    outputs = [_as(v, v.type.with_dtype(border_dtype(v.type.dtype, version))) for v in function.outputs]
+    module.states = [_border_state(state, version) for state in module.states]
+    kept = {state.output for state in module.states}
+    outputs = [
+        # What is kept for an input has that input's shape.
+        _as(v, TensorType(border_dtype(v.type.dtype, version), v.type.shape or ((1,) if name in kept else ())))
+        for name, v in zip(function.output_names, function.outputs, strict=True)
+    ]
     insert_new_ops(outputs, function.ops.append)
     changed |= list(function.outputs) != outputs
     function.set_outputs(outputs, function.output_names)
     return changed
+
+
+def _border_state(state: State, version: int) -> State:
+    array = state.initial.array.astype(border_dtype(state.initial.type.dtype, version).numpy)
+    return replace(state, initial=Weight(array, state.initial.name))
 
 
 def _check(inputs: Iterable[Value]) -> None:
@@ -107,6 +120,8 @@ def take_images(module: Module, *, images: str = "") -> bool:
     given = json.loads(images or "[]")
     names = [v.name for v in function.inputs]
     for name, color, scale, *bias in given:
+        if any(state.input == name for state in module.states):
+            raise InputError(f"input {name} is a state, and cannot take images")
         if name not in names:
             raise InputError(f"there is no input {name} to take images; the inputs are {', '.join(names)}")
         _take_image(function, names.index(name), ImageInput(name, color, scale, tuple(bias)))

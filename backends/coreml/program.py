@@ -98,11 +98,16 @@ class Program:
         """A value between two operations of one op."""
         return Value(type_)
 
-    def block(self, function_name: str) -> schema.Block:
-        """A function of the module as a block, with the function's inputs, of the operation that is added next."""
+    def block(self, function_name: str, values: Sequence[Value] | None = None) -> schema.Block:
+        """A function of the module as a block, with the function's inputs, of the operation that is added next.
+
+        With ``values`` the block has no inputs: it uses these where the function uses its inputs.
+        """
         function = self._functions[function_name]
         enclosing, self._operations = self._operations, []
-        inputs = [self._declared(v, function_name) for v in function.inputs]
+        if values is not None:
+            self._by_value.update(zip(function.inputs, map(self.name_of, values), strict=True))
+        inputs = [self._declared(v, function_name) for v in function.inputs] if values is None else []
         outputs = self._name_outputs(function, [f"{function_name}_{name}" for name in function.output_names])
         self._emit_function(function, outputs)
         block = schema.Block(inputs=inputs, outputs=outputs, operations=self._operations)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...ops.enums import Layout
 from ...pass_manager import Pipeline
+from ...passes.lowering.expand_quantization import expand_quantization
 from ...passes.precision.lower_precision import lower_precision
 from ...passes.precision.narrow_types import encode_types, narrow_types
 from ...types import DType
@@ -73,6 +74,8 @@ def _pipeline(options: TargetOptions, precision: Precision, version: int) -> Pip
     return (
         # Pixels are f32 whatever the model computes in.
         take_images.with_options(images=encode_images(options.image_inputs)),
+        # While the stored integers still are of few bits.
+        expand_quantization.with_options(),
         narrow_types.with_options(types=encode_types(REPRESENTED)),
         *halves,
         adapt_coreml_border.with_options(version=version),

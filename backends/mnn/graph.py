@@ -125,7 +125,8 @@ class Graph:
         self._reserve(v.name for v in function.inputs)
         self._reserve(function.output_names)
         for value in function.inputs:
-            found = self._slots[value, Format.PLAIN] = self._named(value.name)
+            # A function that frontends make of a branch has inputs without names.
+            found = self._slots[value, Format.PLAIN] = self._named(value.name) if value.name else self._tensor("")
             self._append(OpType.INPUT, [], [found], _input(value))
         self._output_names = _names_of_results(function)
         for op in function.ops:

@@ -3,6 +3,7 @@
 from ...ir import Module
 from ...pass_manager import Pipeline, module_pass
 from ...passes.lowering import shared, updates
+from ...passes.lowering.expand_quantization import expand_quantization
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...passes.precision.narrow_types import encode_types, narrow_types
@@ -54,6 +55,8 @@ REPRESENTED = encode_types(
 """MNN computes with i32 and f32; truth values are integers to it anyway."""
 
 LEGALIZE: Pipeline = (
+    # While the stored integers still are of few bits.
+    expand_quantization.with_options(),
     narrow_types.with_options(types=REPRESENTED),
     legalize_mnn.with_options(),
     # Rules compute sizes at run time in i64, which the net has not either.

@@ -113,6 +113,15 @@ class Graph:
             inner._copy(result, output)
         return gs.Graph(inner.nodes, [counter, holds, *inputs], [goes_on, *outputs], name=body.name, opset=self.opset)
 
+    def branch(self, function: Function, values: Sequence[gs.Tensor]) -> gs.Graph:
+        """What If runs: the function on ``values``, which the graph inside sees by their names."""
+        inner = Graph(self.module, self._table, self.opset, self._names)
+        results = inner.inlined(function, values)
+        outputs = [inner._variable(v.name or "result", v.type) for v in function.outputs]
+        for result, output in zip(results, outputs, strict=True):
+            inner._copy(result, output)
+        return gs.Graph(inner.nodes, [], outputs, name=function.name, opset=self.opset)
+
     def _copy(self, source: gs.Tensor, result: gs.Variable) -> None:
         self._node_name = result.name
         self._append("Identity", [source], [result], {})

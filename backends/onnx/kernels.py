@@ -72,6 +72,8 @@ _KERNELS: dict[str, _Rows] = {
     **_alike("Resize", _always("i8 u8 i32 f16 f32")),
     **_alike("LSTM GRU", _always(_FLOATS)),
     **_alike("RNN", _always("f16 f32")),
+    **_alike("QuantizeLinear", _always("f32")),
+    **_alike("DequantizeLinear", _always("i8 u8 i32"), _since(21, "i4 u4 i16 u16")),
     **_alike("Cast", _always(_ANY), _since(13, "bf16"), _since(21, "i4 u4")),
     **_alike("Transpose", _always(_ANY), _since(13, "bf16"), _since(21, "i4 u4")),
     **_alike("Reshape Concat Split Slice Shape Identity", _always(_ANY), _since(13, "bf16")),

@@ -7,6 +7,7 @@ from ...pass_manager import module_pass
 from ...passes.lowering import (
     activations,
     elementwise,
+    expand_quantization,
     indexing,
     materialize_shapes,
     normalization,
@@ -39,6 +40,7 @@ def rules_for(opset: int) -> RuleSet:
         elementwise.RULES,
         materialize_shapes.RULES,
         indexing.RULES,
+        expand_quantization.RULES,
         resize_at_run_time.RULES,
         spatial.RULES,
         structure.RULES,

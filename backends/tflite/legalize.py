@@ -9,7 +9,7 @@ from ...rewriter import RuleSet, apply_rules
 from . import legalize_dtypes, legalize_integers, legalize_neural, legalize_resize, legalize_spatial
 from .emitters import TABLE
 from .emitters.neural import MAX_XNNPACK_RANK
-from .legalize_loops import separate_loop_states
+from .legalize_loops import separate_results
 
 RULES = RuleSet(
     legalize_dtypes.RULES,
@@ -32,7 +32,7 @@ def legalize_tflite(module: Module) -> bool:
     # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
     while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
         changed = True
-    if separate_loop_states(module):
+    if separate_results(module):
         changed = True
         apply_rules(module, RULES)
     return changed

@@ -1,4 +1,6 @@
-"""What LiteRT's loops demand of their bodies."""
+"""What LiteRT's loops and branches demand of the functions that they run."""
+
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -9,30 +11,47 @@ from ...passes.patterns import constant
 from ...rewriter import insert_new_ops
 
 
-def separate_loop_states(module: Module) -> bool:
-    """Copies the inputs that a loop's body returns in other places; returns whether there were any.
+def separate_results(module: Module) -> bool:
+    """Copies what a loop's body or a branch may not return as it is; returns whether there was any.
 
-    The runtime writes the results over the inputs one by one, so that (y, x) of (x, y) would become (y, y).
+    Of a body these are inputs that it returns in other places: the runtime writes the results over the inputs one by
+    one, so that (y, x) of (x, y) would become (y, y). Of a branch, what it returns for the second time: the runtime
+    hands the memory of its results on.
     """
-    bodies = {
-        op.body.name: None
-        for function in module.functions.values()
-        for op, _ in calls_of(function)
-        if isinstance(op, control.While)
-    }
-    changed = [_separate(module.functions[name]) for name in bodies]
+    bodies: dict[str, None] = {}
+    branches: dict[str, None] = {}
+    for function in module.functions.values():
+        for op, _ in calls_of(function):
+            if isinstance(op, control.While):
+                bodies[op.body.name] = None
+            elif isinstance(op, control.If):
+                branches.update(dict.fromkeys((op.then_branch.name, op.else_branch.name)))
+    changed = [_copy_outputs(module.functions[name], _moved) for name in bodies]
+    changed += [_copy_outputs(module.functions[name], _repeated) for name in branches]
     return any(changed)
 
 
-def _separate(body: Function) -> bool:
-    moved = [i for i, v in enumerate(body.outputs) if v.owner is None and v is not body.inputs[i]]
-    outputs = list(body.outputs)
-    for index in moved:
+def _moved(body: Function) -> Iterator[int]:
+    for index, value in enumerate(body.outputs):
+        if value.owner is None and value is not body.inputs[index]:
+            yield index
+
+
+def _repeated(branch: Function) -> Iterator[int]:
+    for index, value in enumerate(branch.outputs):
+        if value in branch.outputs[:index]:
+            yield index
+
+
+def _copy_outputs(function: Function, which: Callable[[Function], Iterable[int]]) -> bool:
+    outputs = list(function.outputs)
+    copied = list(which(function))
+    for index in copied:
         outputs[index] = _copy(outputs[index])
-    if moved:
-        insert_new_ops(outputs, body.ops.append)
-        body.set_outputs(outputs, body.output_names)
-    return bool(moved)
+    if copied:
+        insert_new_ops(outputs, function.ops.append)
+        function.set_outputs(outputs, function.output_names)
+    return bool(copied)
 
 
 def _copy(x: Value) -> Value:

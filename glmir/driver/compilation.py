@@ -20,12 +20,13 @@ from ..ops.enums import Layout
 from ..pass_manager import Instrument, PassManager, Pipeline, RequirementError
 from ..passes import pipelines
 from ..rewriter import RewriteSession
-from ..types import Array
+from ..states import Memory
+from ..types import Array, DType
 from .inputs import InputSpecs, parse_input_specs
 from .io_layout import IoLayout
 from .messages import collector_paused
 from .output import place_whole
-from .sources import Source, load, naming, require_main, source_name
+from .sources import Source, load_specified, naming, require_main, source_name
 from .target_options import parse_target_options, require_targets
 
 LARGEST_DIM = 2**31 - 1
@@ -51,11 +52,18 @@ class Watch:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A compiled model: its target, the module as it is written, and how messages name the source."""
+    """A compiled model: its target, the module as it is written, and how messages name the source.
+
+    ``memory`` holds the model's states between runs.
+    """
 
     target: Target
     module: Module
     source: str
+    memory: Memory = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "memory", Memory(self.module))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the artifact, whole or not at all: what stands there stays as it is until the new one is complete.
@@ -81,11 +89,24 @@ class Artifact:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs the artifact in the target's own runtime: named arrays to named arrays.
 
+        A state may be left out: it then holds what the run before left, and what becomes of it is not returned.
         Raises InputError for inputs that do not fit, or without the runtime, GlmirError when the runtime fails.
         """
         with self._saved() as path:
-            outputs = self.target.run(path, inputs)
-        return {name: outputs[name] for name in self.module.main.output_names}
+
+            def call(given: Mapping[str, Array]) -> dict[str, Array]:
+                return self.target.run(path, {n: a if n in inputs else self._as_taken(a) for n, a in given.items()})
+
+            outputs = self.memory.call(call, inputs)
+        return {name: outputs[name] for name in self.module.main.output_names if name in outputs}
+
+    def reset(self) -> None:
+        """Gives all states their initial values again."""
+        self.memory.reset()
+
+    def _as_taken(self, state: Array) -> Array:
+        """A state's value in the dtype in which the artifact takes it."""
+        return state.astype(self.target.border(DType.of(state.dtype)).numpy)
 
     @contextmanager
     def _saved(self) -> Iterator[Path]:
@@ -147,12 +168,12 @@ def optimized(source: Source, options: Options, watch: Watch | None = None) -> "
     """Reads the model and runs the passes that do not depend on a target; raises InputError and CompileError."""
     watch = watch or Watch()
     with collector_paused(), naming(source_name(source)):
-        module = load(source, options.specs)
+        module = load_specified(source, options.specs)
         require_main(module, source_name(source))
         _check_sizes(module)
-        options.io_layout.selected(module.main)
+        options.io_layout.selected(module)
         pipeline = pipelines.optimize(options.opt_level)
-        run_passes(module, pipeline, watch, lambda: load(source, options.specs))
+        run_passes(module, pipeline, watch, lambda: load_specified(source, options.specs))
     return Optimized(source, module, options, watch)
 
 

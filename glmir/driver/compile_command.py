@@ -1,6 +1,7 @@
 """What ``glmc`` does, once its arguments are parsed."""
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from ..backends.target import TARGETS, Target, TargetOptions, load_target
 from ..errors import CompileError, InputError
 from ..ir import Module
 from ..passes.pipelines import OptLevel
+from ..states import describe_state
 from .compilation import Artifact, Options, optimized
 from .inputs import parse_input_specs
 from .io_layout import IoLayout
@@ -44,6 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     for job, result in zip(jobs, results, strict=True):
         module = result if isinstance(result, Module) else result.module
         _tell(arguments, f"{_size(job.output)}, {len(module.main.ops):,} ops, {time.perf_counter() - started:.2f} s")
+        for state in () if arguments.quiet else module.states:
+            print(f"note: {job.output} has the state {describe_state(module, state)}", file=sys.stderr)
         if arguments.verify and isinstance(result, Artifact):
             _verify(arguments, job, result, options)
 

@@ -16,8 +16,8 @@ from ..ops import tensor
 from ..types import Array, DType, TensorType
 from ..weights import Weight
 
-InputSpec: TypeAlias = TensorType | Array
-"""A type for the input, or the value that it always has."""
+InputSpec: TypeAlias = TensorType | Array | str | None
+"""A type for the input, or the value that it always has; texts and None are arguments of TorchScript programs only."""
 
 DimSpecs: TypeAlias = Mapping[str, int | str] | Sequence[str]
 """Sizes of dims by name, or texts ``n=4``; ``n=1..8`` and ``n=224|256`` bound a dim that stays symbolic."""
@@ -35,6 +35,8 @@ class InputSpecs:
     dims: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, Sizes] = field(default_factory=dict)
     """What symbols that stay symbolic may be."""
+    examples: Sequence[tuple[str, object]] = ()
+    """Tensors of PyTorch that an nn.Module is exported with, each with its name, or without by position."""
 
     @property
     def is_empty(self) -> bool:
@@ -51,6 +53,14 @@ class InputSpecs:
             raise InputError(f"there is no input {', '.join(unknown)}; the inputs are {', '.join(names) or 'none'}")
         return given | dict(self.named)
 
+    def arguments(self) -> tuple[dict[str, InputSpec], list[InputSpec]]:
+        """What is given by name and by position, with the dims that are fixed; raises InputError for unknown dims."""
+        specs = (*self.named.values(), *self.positional)
+        _check_dims((*self.dims, *self.sizes), {symbol for spec in specs for symbol in _symbols(spec)})
+        mapping: dict[str, Dim] = dict(self.dims)
+        named = {name: _substituted(spec, mapping) for name, spec in self.named.items()}
+        return named, [_substituted(spec, mapping) for spec in self.positional]
+
     def specialize(self, declared: DeclaredTypes) -> dict[str, TensorType | None]:
         """The inputs' types after what the user said; raises InputError when that contradicts what the model declares.
 
@@ -62,21 +72,19 @@ class InputSpecs:
             given[name] = type_ = self._type(name, spec, declared[name])
             _unify(name, declared[name], type_, mapping)
         symbols = {s for t in (*declared.values(), *self.named.values(), *self.positional) for s in _symbols(t)}
-        if unknown := sorted({*self.dims, *self.sizes} - symbols):
-            known = ", ".join(sorted(symbols)) or "none"
-            raise InputError(f"there is no dim {', '.join(unknown)}; the symbolic dims are {known}")
+        _check_dims((*self.dims, *self.sizes), symbols)
         return {name: given.get(name) or (t and t.substitute(mapping)) for name, t in declared.items()}
 
     def values(self, inputs: Sequence[Value]) -> dict[str, Array]:
         """The arrays of the pinned inputs; raises InputError when a value does not fit."""
         given = self.by_name([v.name for v in inputs])
         pinned = {name: spec for name, spec in given.items() if not isinstance(spec, TensorType)}
-        return {v.name: fit(v.name, pinned[v.name], v.type) for v in inputs if v.name in pinned}
+        return {v.name: fit(v.name, _array_of(v.name, pinned[v.name]), v.type) for v in inputs if v.name in pinned}
 
     def _type(self, name: str, spec: InputSpec, declared: TensorType | None) -> TensorType:
         if isinstance(spec, TensorType):
             return spec.substitute(dict(self.dims))
-        array = fit(name, spec, declared)
+        array = fit(name, _array_of(name, spec), declared)
         return TensorType(DType.of(array.dtype), array.shape)
 
     def symbol_sizes(self, declared: Mapping[str, TensorType]) -> dict[str, Dim]:
@@ -88,7 +96,23 @@ class InputSpecs:
         return mapping
 
 
-def _symbols(type_: InputSpec | None) -> Sequence[str]:
+def _substituted(spec: InputSpec, mapping: dict[str, Dim]) -> InputSpec:
+    return spec.substitute(mapping) if isinstance(spec, TensorType) else spec
+
+
+def _array_of(name: str, spec: InputSpec) -> Array:
+    if not isinstance(spec, np.ndarray):
+        raise InputError(f"input {name} cannot be {spec!r}: it takes a type such as f32[1, 3, 224, 224], or numbers")
+    return spec
+
+
+def _check_dims(given: Sequence[str], symbols: set[str]) -> None:
+    if unknown := sorted(set(given) - symbols):
+        known = ", ".join(sorted(symbols)) or "none"
+        raise InputError(f"there is no dim {', '.join(unknown)}; the symbolic dims are {known}")
+
+
+def _symbols(type_: InputSpec) -> Sequence[str]:
     return tuple(type_.symbols) if isinstance(type_, TensorType) else ()
 
 
@@ -137,7 +161,11 @@ def parse_input_specs(inputs: Mapping[str, object] | Sequence[object], dims: Dim
     pairs = list(inputs.items()) if isinstance(inputs, Mapping) else [_split(item) for item in inputs]
     named: dict[str, InputSpec] = {}
     positional: list[InputSpec] = []
+    examples: list[tuple[str, object]] = []
     for name, given in pairs:
+        if type(given).__module__ == "torch":
+            examples.append((name, given))
+            continue
         spec = _parse_spec(given)
         if not name:
             positional.append(spec)
@@ -146,7 +174,7 @@ def parse_input_specs(inputs: Mapping[str, object] | Sequence[object], dims: Dim
         else:
             named[name] = spec
     fixed, sizes = _parse_dims(dims)
-    return InputSpecs(named, positional, fixed, sizes)
+    return InputSpecs(named, positional, fixed, sizes, examples)
 
 
 def _split(item: object) -> tuple[str, object]:
@@ -158,14 +186,15 @@ def _split(item: object) -> tuple[str, object]:
 
 
 def _parse_spec(spec: object) -> InputSpec:
-    if isinstance(spec, TensorType):
+    if isinstance(spec, TensorType) or spec is None:
         return spec
     if not isinstance(spec, str):
         return _array(spec)
     try:
-        return _array(ast.literal_eval({"true": "True", "false": "False"}.get(spec, spec)))
+        value = ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(spec, spec))
     except (ValueError, SyntaxError):
         return parse_plain_type(spec) or _parse_type(spec)
+    return value if value is None or isinstance(value, str) else _array(value)
 
 
 def parse_plain_type(text: str) -> TensorType | None:
@@ -187,7 +216,9 @@ def _parse_type(text: str) -> TensorType:
     try:
         return parse_type(text)
     except ParseError:
-        raise InputError(f"{text!r} is neither a type such as f32[1, 3, 224, 224] nor a value") from None
+        raise InputError(
+            f"{text!r} is neither a type such as f32[1, 3, 224, 224] nor a value (a text needs quotes of its own)"
+        ) from None
 
 
 def _array(value: object) -> Array:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError
-from ..ir import Function
+from ..ir import Module
 from ..passes.layout.change_io_layout import SMALLEST_RANK, encode_names, selected_names
 
 
@@ -34,14 +34,17 @@ class IoLayout:
         """The names as change-io-layout takes them."""
         return encode_names(self.names)
 
-    def selected(self, function: Function) -> frozenset[str]:
+    def selected(self, module: Module) -> frozenset[str]:
         """The inputs and outputs that become channels-last; raises InputError for a name that cannot."""
         if not self.is_channels_last:
             return frozenset()
+        function = module.main
         ranks = {v.name: v.type.rank for v in function.inputs}
         ranks |= {n: v.type.rank for n, v in zip(function.output_names, function.outputs, strict=True)}
         if unknown := [name for name in self.names if name not in ranks]:
             raise InputError(f"there is no input or output {', '.join(unknown)}; there are {', '.join(ranks)}")
         if flat := [name for name in self.names if ranks[name] < SMALLEST_RANK]:
             raise InputError(f"{', '.join(flat)} cannot be channels-last: that needs {SMALLEST_RANK} dims or more")
-        return selected_names(function, self.option_text)
+        if states := {name for s in module.states for name in (s.input, s.output)}.intersection(self.names):
+            raise InputError(f"{', '.join(sorted(states))} cannot be channels-last: a state stays as the model has it")
+        return selected_names(module, self.option_text)

@@ -1,7 +1,7 @@
-"""--verify: the artifact in its own runtime against its source, in onnxruntime (IR text: in the interpreter)."""
+"""--verify: the artifact in its own runtime against its source: ONNX in onnxruntime, others in the interpreter."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +11,13 @@ import numpy as np
 from ..backends.target import Precision, Sizes, Target
 from ..errors import GlmirError, InputError, ModelWarning, VerificationError
 from ..ir import Module
+from ..passes.layout.change_io_layout import SMALLEST_RANK
 from ..passes.layout.channels_last import to_channels_first, to_channels_last
+from ..states import Memory
 from ..types import Array, DType
 from .compilation import Options
 from .samples import Arrays, run_on_samples
-from .sources import IR_SUFFIX, load_pinned
+from .sources import IR_SUFFIX, is_torch_file, load_pinned
 
 TOLERANCES = {DType.F16: 5e-3, DType.BF16: 4e-2}
 """The largest error that passes, as a part of the output's largest magnitude: half precision has 11 and 8 bits, …"""
@@ -25,6 +27,9 @@ TOLERANCE = 1e-4
 
 NEGLIGIBLE = 1e-7
 """An absolute error that always passes: a sigmoid's outputs may all be nearly zero, and are no more exact than that."""
+
+CALLS = 3
+"""A model with states is called so often, one call after another."""
 
 HALF_PRECISION_ADVICE = "\n  it computes in fp16; --precision fp32 tells whether that is why"
 
@@ -57,7 +62,7 @@ class OutputError:
 
 def require_runtimes(source: Path) -> None:
     """Raises InputError when what ``source`` is verified against is not installed."""
-    if source.suffix != IR_SUFFIX and find_spec("onnxruntime") is None:
+    if not _is_interpreted(source) and find_spec("onnxruntime") is None:
         raise InputError("--verify needs onnxruntime: pip install 'glmc[onnxruntime]'")
 
 
@@ -69,27 +74,35 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
     if problems := target.problems(artifact):
         raise VerificationError("\n  ".join([f"{artifact} breaks rules of {target.name}:", *problems]))
     module, pinned = load_pinned(source, options.specs)
-    changed = options.io_layout.selected(module.main)
+    changed = options.io_layout.selected(module)
+    scalars = {name for name, v in zip(module.main.output_names, module.main.outputs, strict=True) if not v.type.rank}
+    scalar_states = scalars.intersection(state.output for state in module.states)
 
     def run(inputs: Arrays) -> dict[str, Array]:
-        return target.run(artifact, {n: _given(n, a, n in changed, target) for n, a in inputs.items()})
+        outputs = target.run(artifact, {n: _given(n, a, n in changed, target) for n, a in inputs.items()})
+        # Where inputs have an axis at least, a state has one too.
+        outputs |= {name: outputs[name].reshape(()) for name in scalar_states}
+        return {name: _returned(array, name in changed) for name, array in outputs.items()}
 
-    expected, actual = _run_both(source, _runner(source, module, pinned), run, module, options.specs.sizes)
+    run_source = _in_turn(_runner(source, module, pinned), module)
+    expected, actual = _run_both(source, run_source, _in_turn(run, module), module, options.specs.sizes)
     # An artifact may say more than its source: the likeliest class.
     if not set(expected) <= set(actual):
         raise VerificationError(f"{artifact} has the outputs {', '.join(actual)}, not {', '.join(expected)}")
     errors = []
     for name, reference in expected.items():
-        output = actual[name]
-        if name in changed and output.ndim == reference.ndim:
-            output = output.transpose(to_channels_first(output.ndim))
         border = target.border(DType.of(reference.dtype))
-        errors.append(compare_output(name, output, reference.astype(border.numpy), target.tolerance))
+        errors.append(compare_output(name, actual[name], reference.astype(border.numpy), target.tolerance))
     if not all(e.is_accepted for e in errors):
         failed = "".join(f"\n  {e}" for e in errors if not e.is_accepted)
         advice = HALF_PRECISION_ADVICE if target.precision is Precision.FP16 else ""
         raise VerificationError(f"{artifact} does not compute what {source} does:{failed}{advice}")
-    return errors
+    return _worst_calls(errors, len(module.main.outputs))
+
+
+def _worst_calls(errors: Sequence[OutputError], outputs: int) -> list[OutputError]:
+    """The largest error of each output in any call; each call's errors stand behind those of the call before."""
+    return [max(errors[place::outputs], key=lambda e: (e.relative, e.magnitude)) for place in range(outputs)]
 
 
 def compare_output(name: str, actual: Array, expected: Array, tolerance: float = TOLERANCE) -> OutputError:
@@ -114,7 +127,33 @@ Runner = Callable[[Arrays], dict[str, Array]]
 
 
 def _runner(source: Path, module: Module, pinned: Mapping[str, Array]) -> Runner:
-    return _Interpreter(module) if source.suffix == IR_SUFFIX else _OnnxRuntime(source, pinned)
+    return _Interpreter(module) if _is_interpreted(source) else _OnnxRuntime(source, pinned)
+
+
+def _is_interpreted(source: Path) -> bool:
+    """Whether the source runs in the interpreter: no other runtime is trusted with programs of PyTorch."""
+    return source.suffix == IR_SUFFIX or is_torch_file(source)
+
+
+def _in_turn(run: Runner, module: Module) -> Runner:
+    """Several calls on one input after another, the states handed on; the outputs of each under names of their own."""
+    if not module.states:
+        return run
+
+    def run_all(inputs: Arrays) -> dict[str, Array]:
+        memory = Memory(module)
+        made: dict[str, Array] = {}
+        for turn in range(CALLS):
+
+            def call(given: Arrays, suffix: str = f" (call {turn + 1})" if turn else "") -> dict[str, Array]:
+                outputs = run(given)
+                made.update({name + suffix: array for name, array in outputs.items()})
+                return outputs
+
+            memory.call(call, {name: np.roll(array, turn) for name, array in inputs.items()})
+        return made
+
+    return run_all
 
 
 def _run_both(
@@ -136,7 +175,8 @@ def _run_both(
             raise
         return expected
 
-    types = {v.name: v.type for v in module.main.inputs}
+    states = {state.input for state in module.states}
+    types = {v.name: v.type for v in module.main.inputs if v.name not in states}
     try:
         _, expected = run_on_samples(types, run, sizes)
     except InputError:
@@ -193,3 +233,9 @@ def _given(name: str, array: Array, is_channels_last: bool, target: Target) -> A
     array = array.transpose(to_channels_last(array.ndim)) if is_channels_last else array
     array = target.adapt_input(name, array)
     return np.ascontiguousarray(array.astype(target.border(DType.of(array.dtype)).numpy)).reshape(array.shape)
+
+
+def _returned(array: Array, is_channels_last: bool) -> Array:
+    """An artifact's output as the source gives it."""
+    is_image = is_channels_last and array.ndim >= SMALLEST_RANK
+    return array.transpose(to_channels_first(array.ndim)) if is_image else array

@@ -12,12 +12,13 @@ from ..errors import InputError
 from ..instrumentation import PIPELINE_COMMENT
 from ..pass_manager import Pass, parse_pipeline
 from ..printer import print_module
+from ..states import Memory
 from ..types import TensorType
 from .compilation import run_passes
 from .inputs import InputSpecs, parse_input_specs
 from .output import check_destination, load_arrays, save_arrays, save_ir
 from .samples import Arrays, run_on_samples
-from .sources import IR_SUFFIX, SOURCE_SUFFIXES, load, naming, require_main
+from .sources import IR_SUFFIX, SOURCE_SUFFIXES, load_specified, naming, require_main
 from .watching import Watching
 
 
@@ -41,11 +42,11 @@ def opt(arguments: argparse.Namespace) -> None:
     if arguments.output:
         check_destination(arguments.output)
     specs = parse_input_specs(arguments.input, arguments.dim)
-    module = load(arguments.model, specs)
+    module = load_specified(arguments.model, specs)
     watching = Watching(arguments)
     with naming(str(arguments.model)), watching.reporting():
         pipeline = parse_pipeline(_pipeline_text(arguments), known_passes())
-        run_passes(module, pipeline, watching.watch, lambda: load(arguments.model, specs))
+        run_passes(module, pipeline, watching.watch, lambda: load_specified(arguments.model, specs))
     if arguments.output:
         save_ir(module, arguments.output)
     else:
@@ -83,11 +84,16 @@ def run(arguments: argparse.Namespace) -> None:
 def _interpret(model: Path, specs: InputSpecs, data: Arrays | None) -> Arrays:
     from .. import interpreter
 
-    module = load(model, specs)
+    module = load_specified(model, specs)
     require_main(module, str(model))
-    types = {v.name: v.type for v in module.main.inputs}
+    states = {state.input for state in module.states}
+    types = {v.name: v.type for v in module.main.inputs if v.name not in states}
+
+    def call(inputs: Arrays) -> Arrays:
+        return Memory(module).call(lambda given: interpreter.run(module, given), inputs)
+
     with naming(str(model)):
-        return _outputs(types, data, lambda inputs: interpreter.run(module, inputs))
+        return _outputs(types, data, call)
 
 
 def _run(model: Path, target: Target, specs: InputSpecs, data: Arrays | None) -> Arrays:

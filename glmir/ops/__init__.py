@@ -4,9 +4,9 @@ from types import ModuleType
 
 from ..ir import Op
 from ..opdef import OpDefinition
-from . import control, math, nn, tensor
+from . import control, math, nn, quant, tensor
 
-FAMILIES: tuple[ModuleType, ...] = (tensor, math, nn, control)
+FAMILIES: tuple[ModuleType, ...] = (tensor, math, nn, quant, control)
 
 
 def _collect() -> dict[str, OpDefinition]:
@@ -21,4 +21,4 @@ def _collect() -> dict[str, OpDefinition]:
 DEFINITIONS: dict[str, OpDefinition] = _collect()
 """Op name -> definition."""
 
-__all__ = ["DEFINITIONS", "FAMILIES", "control", "math", "nn", "tensor"]
+__all__ = ["DEFINITIONS", "FAMILIES", "control", "math", "nn", "quant", "tensor"]

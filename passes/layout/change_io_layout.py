@@ -14,11 +14,14 @@ SMALLEST_RANK = 4
 
 @module_pass()
 def change_io_layout(module: Module, *, layout: Layout = Layout.NHWC, names: str = "") -> bool:
-    """Makes inputs and outputs of rank 4 and more channels-last, or only those named (percent-encoded, by spaces)"""
+    """Makes inputs and outputs of rank 4 and more channels-last, or only those named (percent-encoded, by spaces)
+
+    States stay as they are: what a model keeps for itself has no better order.
+    """
     if layout is Layout.NCHW:
         return False
     function = module.main
-    changed = selected_names(function, names)
+    changed = selected_names(module, names)
     for index, value in enumerate(function.inputs):
         if value.name in changed:
             _change_input(function, index)
@@ -35,11 +38,14 @@ def encode_names(names: Iterable[str]) -> str:
     return " ".join(quote(name, safe="") for name in names)
 
 
-def selected_names(function: Function, names: str) -> frozenset[str]:
+def selected_names(module: Module, names: str) -> frozenset[str]:
     """The inputs and outputs whose order changes."""
+    function = module.main
+    kept = {name for state in module.states for name in (state.input, state.output)}
     wanted = [unquote(name) for name in names.split()]
     pairs = [(v.name, v) for v in function.inputs] + list(zip(function.output_names, function.outputs, strict=True))
-    return frozenset(name for name, v in pairs if v.type.rank >= SMALLEST_RANK and (not wanted or name in wanted))
+    images = {name for name, v in pairs if v.type.rank >= SMALLEST_RANK and name not in kept}
+    return frozenset(images.intersection(wanted) if wanted else images)
 
 
 def _change_input(function: Function, index: int) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ...dims import Dim, known_equal, product
 from ...ir import Op, Value
 from ...opdef import replace
-from ...ops import math, nn, tensor
+from ...ops import math, nn, quant, tensor
 from ...ops.enums import Layout
 
 T = TypeVar("T")
@@ -111,6 +111,15 @@ def _batch_norm(op: Op) -> Form | None:
     assert isinstance(op, nn.BatchNorm)
     x = op.x
     return Form((x,), x.type.rank, lambda last: replace(op, x=last[x], axis=moved_axis(op.axis, x.type.rank)))
+
+
+def _scaled(op: Op) -> Form | None:
+    assert isinstance(op, quant.Scaled)
+    x, rank = op.x, op.x.type.rank
+    if op.block is not None:
+        return None
+    axis = None if op.axis is None else moved_axis(op.axis, rank)
+    return Form((x,), rank, lambda last: replace(op, x=last[x], axis=axis))
 
 
 def _concat(op: Op) -> Form | None:
@@ -242,4 +251,5 @@ _FORMS: dict[type[Op], _Describer] = {
     tensor.Reverse: _reverse,
     tensor.Gather: _gather,
     tensor.Reshape: _reshape,
+    quant.Scaled: _scaled,
 }

@@ -7,7 +7,7 @@ data-dependent symbol. Dims are then computed from those by integer ops, in i64,
 
 import numpy as np
 
-from ...dim_terms import Factor, is_symbol, terms
+from ...dim_terms import Factor, is_symbol, linear_symbol, terms
 from ...dims import Dim, SymInt, is_nonnegative, is_positive, known_equal
 from ...ir import Function, Module, Op, Value
 from ...opdef import replace
@@ -71,9 +71,16 @@ def _find(symbol: str, op: Op, function: Function) -> Value | None:
 
 
 def _size_in(value: Value, symbol: str) -> Value | None:
-    for axis, dim in enumerate(value.type.shape):
-        if is_symbol(dim, symbol):
-            return slice_axes(tensor.Shape(value).result, [0], [axis], [1])
+    """The number of a symbol that the value's type shows alone, or as ``2*n + 1``; one that stands alone goes first."""
+    shape = value.type.shape
+    for axis, dim in sorted(enumerate(shape), key=lambda place: not is_symbol(place[1], symbol)):
+        linear = linear_symbol(dim)
+        if linear is None or linear[0] != symbol:
+            continue
+        size = slice_axes(tensor.Shape(value).result, [0], [axis], [1])
+        _, factor, offset = linear
+        size = size if offset == 0 else math.Sub(size, _i64(offset)).result
+        return size if factor == 1 else math.Div(size, _i64(factor)).result
     return None
 
 
@@ -141,6 +148,13 @@ def _run_time(op: Op, dims: tuple[Dim, ...]) -> Value | None:
     if not any(isinstance(d, SymInt) for d in dims):
         return None
     return _vector(dims, _Scope(op))
+
+
+@RULES.on(tensor.Dims)
+def dims_at_run_time(op: tensor.Dims) -> Value | None:
+    """dims([n, 3]) -> [size of x, 3]"""
+    numbers = _vector(op.dims, _Scope(op))
+    return None if numbers is None else _as(numbers, op.index_dtype)
 
 
 @RULES.on(tensor.Reshape)

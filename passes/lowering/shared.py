@@ -4,6 +4,7 @@ from ...rewriter import RuleSet
 from . import (
     activations,
     elementwise,
+    expand_quantization,
     indexing,
     materialize_shapes,
     normalization,
@@ -22,6 +23,7 @@ RULES = RuleSet(
     activations.RULES,
     elementwise.RULES,
     indexing.RULES,
+    expand_quantization.RULES,
     materialize_shapes.RULES,
     # Only what a kernel cannot do although it is given the sizes.
     resize_at_run_time.RULES,

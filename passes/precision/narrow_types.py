@@ -1,15 +1,19 @@
 """narrow-types: dtypes that a target lacks are represented by those that it has, inputs and outputs included."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from math import inf, isinf
 
 from ...errors import CompileError, InputError
-from ...ir import Function, Location, Module, Op, Value
+from ...ir import Function, Location, Module, Op, State, Value
 from ...ops import math, tensor
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
+from ...rewriter import RuleSet, apply_rules
 from ...types import DType, TensorType
 from ...weights import Weight
+from ..lowering import expand_quantization
 from .narrow_constants import clamped, converted, only_limits, unfit_elements
 from .wrapping import activated, can_leave_range, wrapped
 
@@ -27,11 +31,13 @@ def narrow_types(module: Module, *, types: str = "") -> bool:
     """
     mapping = decode_types(types)
     problems: list[str] = []
-    changed = False
+    # How many bits are stored is what quantizing is about: it is spelled out before other integers stand for them.
+    changed = apply_rules(module, RuleSet(expand_quantization.RULES, only=partial(_mentions_in, mapping)))
     for name, function in module.functions.items():
         if _mentions(function, mapping):
             module.functions[name] = _Narrowing(function, mapping, problems).run()
             changed = True
+    module.states = [_narrowed_state(state, mapping) for state in module.states]
     if problems:
         raise CompileError(problems)
     return changed
@@ -58,11 +64,24 @@ def decode_types(text: str) -> Types:
     return mapping
 
 
+def _mentions_in(types: Types, op: Op) -> bool:
+    return any(v.type.dtype in types for v in (*op.operands, *op.results))
+
+
 def _mentions(function: Function, types: Types) -> bool:
     """Whether a value or an attribute of the function is of a dtype that goes."""
     if any(v.type.dtype in types for v in function.values()):
         return True
     return any(a in types for op in function.ops for a in op.definition.attributes_of(op).values() if type(a) is DType)
+
+
+def _narrowed_state(state: State, types: Types) -> State:
+    initial = state.initial
+    dtype = types.get(initial.type.dtype)
+    if dtype is None or initial.type.quantization is not None:
+        return state
+    narrowed = clamped if dtype.is_integer else converted
+    return replace(state, initial=Weight(narrowed(initial.array, dtype), initial.name))
 
 
 class _Narrowing:
@@ -131,6 +150,8 @@ class _Narrowing:
         for name, value in op.definition.attributes_of(op).items():
             if isinstance(value, DType):
                 changes[name] = self._types.get(value, value)
+            elif name == op.definition.types_field and isinstance(value, tuple):
+                changes[name] = tuple(map(self._type, value))
         dtype = self._type(op.results[0].type).dtype if op.results else DType.BOOL
         if isinstance(op, math.Clamp) and dtype.is_integer:
             changes["minimum"] = min(op.minimum, dtype.highest) if op.minimum >= dtype.lowest else -inf

@@ -21,7 +21,7 @@ MISTAKES: list[tuple[str, int, int, str]] = [
     ("func @main(%x f32[2]) -> () { return }", 1, 15, "unexpected f32; expected :"),
     ("func @main() -> () {\n  return\n", 3, 1, "the text ends; expected a %value or }"),
     ("func @main() -> () {\n  return }\n  !", 3, 3, "unexpected character '!'"),
-    ("funk @main() -> () { return }", 1, 1, "unexpected funk; expected func or the end"),
+    ("funk @main() -> () { return }", 1, 1, "unexpected funk; expected func or state or the end"),
     (body("%y = nn.relu(%x : f32[2, 3]"), 2, 19, "unexpected :; expected ) or ,"),
     (body("%y = nn.relu(x) : f32[2, 3]"), 2, 16, "an operand is a %value, a list or none, not x"),
     (body('%y = nn.relu(%x) : f32[2, 3] loc("\\q")'), 2, 36, "is not a string: escapes are those of JSON"),

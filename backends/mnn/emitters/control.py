@@ -4,7 +4,7 @@ from ....ops import control
 from ..graph import Graph, MnnTable
 from ..schema import SubGraphProto
 from ..schema_enums import OpType
-from ..schema_parameters import StringVec, WhileParam
+from ..schema_parameters import IfParam, StringVec, WhileParam
 
 TABLE = MnnTable()
 
@@ -27,6 +27,21 @@ def while_(op: control.While, graph: Graph) -> None:
         aliases_outputs=into_body,
     )
     graph.add(OpType.WHILE, op.values, op.results, parameter)
+
+
+@TABLE.emits(control.If)
+def if_(op: control.If, graph: Graph) -> None:
+    """Every value goes to an input of both subgraphs, the condition, which comes first, to none."""
+    then, otherwise = graph.subgraph(op.then_branch.name), graph.subgraph(op.else_branch.name)
+    takers = zip(_names(then, then.inputs), _names(otherwise, otherwise.inputs), strict=True)
+    makers = zip(_names(then, then.outputs), _names(otherwise, otherwise.outputs), strict=True)
+    parameter = IfParam(
+        then_graph=then.name,
+        else_graph=otherwise.name,
+        aliases_inputs=[StringVec(data=[]), *(StringVec(data=list(names)) for names in takers)],
+        aliases_outputs=[StringVec(data=list(names)) for names in makers],
+    )
+    graph.add(OpType.IF, (op.condition, *op.values), op.results, parameter)
 
 
 def _names(subgraph: SubGraphProto, tensors: object) -> list[str]:

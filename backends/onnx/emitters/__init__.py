@@ -1,12 +1,13 @@
 """What ONNX, and onnxruntime, can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import OnnxTable
-from . import elementwise, indexing, neural, recurrent, reduction, resize, spatial, structure
+from . import elementwise, indexing, neural, quantization, recurrent, reduction, resize, spatial, structure
 
 TABLE: OnnxTable = OnnxTable(
     elementwise.TABLE,
     indexing.TABLE,
     neural.TABLE,
+    quantization.TABLE,
     recurrent.TABLE,
     reduction.TABLE,
     resize.TABLE,

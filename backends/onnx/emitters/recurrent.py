@@ -111,3 +111,10 @@ def while_(op: control.While, graph: Graph) -> None:
     values = [graph.operand(v) for v in op.values]
     (holds,) = graph.inlined(condition, values)
     graph.add("Loop", [None, holds, *values], op.results, body=graph.loop_body(condition, body))
+
+
+@TABLE.emits(control.If)
+def if_(op: control.If, graph: Graph) -> None:
+    values = [graph.operand(v) for v in op.values]
+    then, otherwise = (graph.branch(graph.module.functions[b.name], values) for b in (op.then_branch, op.else_branch))
+    graph.add("If", [op.condition], op.results, then_branch=then, else_branch=otherwise)

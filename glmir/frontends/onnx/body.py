@@ -1,12 +1,15 @@
 """The nodes of a graph, of a branch or of a function, imported one by one.
 
 A node is imported by the importer of its operator (ops/), or by inlining: the branch taken of an ``If`` whose condition
-is constant, a function of the model, or the body that the standard gives for the operator (standard_functions.py).
+is constant, a function of the model, or the body that the standard gives for the operator (standard_functions.py). The
+branches of an ``If`` whose condition depends on the data, and the body of a ``Loop``, become functions of the module.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import onnx_graphsurgeon as gs
 
 from ...ir import Array, Function, Op, Value
@@ -15,6 +18,7 @@ from ...ops import tensor
 from ...rewriter import insert_new_ops
 from ...types import DType
 from ...weights import Weight
+from .control import Loop, branching
 from .declared import declared_shapes
 from .loading import LoadedModel
 from .node import AttributeValue, Imported, Node, Scope, Unsupported
@@ -27,7 +31,8 @@ MAX_DEPTH = 64
 MAX_NODES = 1_000_000
 """How many nodes may be imported in all: a few functions that call each other twice each can stand for any number."""
 
-_CONTROL_FLOW = ("Loop", "Scan", "SequenceMap")
+_ON_DATA = (("", "If"), ("", "Loop"))
+_CONTROL_FLOW = ("Scan", "SequenceMap")
 
 
 @dataclass
@@ -53,7 +58,10 @@ class BodyImporter:
     def __init__(self, model: LoadedModel, function: Function) -> None:
         self.reasons: list[str] = []
         self._model = model
+        self.called: list[Function] = []
+        """The functions that ops of ``function`` call."""
         self._function = function
+        self._enclosing: list[Function] = []
         self._scope = Scope(taken_symbols={s for v in function.inputs for s in v.type.symbols})
         self._declared_shapes = declared_shapes(model.graph)
         self._standard_functions = StandardFunctions()
@@ -131,7 +139,7 @@ class BodyImporter:
         # A function of the model is the definition that its author meant, even of an operator that has an importer.
         function = self._model.functions.get(key)
         importer = IMPORTERS.get(key) if function is None else None
-        if importer is None and function is None and key != ("", "If"):
+        if importer is None and function is None and key not in _ON_DATA:
             self._require_known(raw, opset)
         if any(_has_failed(body, t.name) for t in raw.inputs):
             return None
@@ -139,8 +147,8 @@ class BodyImporter:
         results: Sequence[Value | None]
         if importer is not None:
             results = self._inserted(node, importer(node))
-        elif key == ("", "If"):
-            results = self._branch(body, raw, node)
+        elif key in _ON_DATA:
+            results = self._branch(body, raw, node) if raw.op == "If" else self._loop(body, raw, node)
         else:
             results = self._call(body, node, function or self._standard_functions.body_of(node))
         self._require_outputs(node, results)
@@ -205,15 +213,77 @@ class BodyImporter:
             raise Unsupported(f"its output {missing[0]} is used, but only the first {len(results)} are supported")
 
     def _branch(self, body: Body, raw: gs.Node, node: Node) -> Sequence[Value | None]:
-        """Inlines the branch taken of an If with a constant condition."""
+        """Inlines the branch taken of an If with a constant condition, or makes functions of both."""
         condition = node.dims(0)
-        if condition is None or len(condition) != 1 or not isinstance(condition[0], int):
-            raise Unsupported("its condition depends on the data, and control flow is not supported yet")
-        branch = raw.attrs.get("then_branch" if condition[0] else "else_branch")
-        if not isinstance(branch, gs.Graph):
-            raise Unsupported("the branch taken is missing")
-        inner = Body(body.opsets, {}, body.attributes, body, body.caller, body.depth + 1)
-        return self._inlined(inner, branch)
+        branches = [raw.attrs.get(name) for name in ("then_branch", "else_branch")]
+        if condition is not None and len(condition) == 1 and isinstance(condition[0], int):
+            taken = branches[0 if condition[0] else 1]
+            if not isinstance(taken, gs.Graph):
+                raise Unsupported("the branch taken is missing")
+            return self._inlined(self._inside(body), taken)
+        then, otherwise = branches
+        if not isinstance(then, gs.Graph) or not isinstance(otherwise, gs.Graph):
+            raise Unsupported("a branch is missing")
+        if len(then.outputs) != len(otherwise.outputs):
+            raise Unsupported(f"its branches have {len(then.outputs)} and {len(otherwise.outputs)} outputs")
+        functions = [self._outlined(body, graph, name) for graph, name in ((then, "then"), (otherwise, "else"))]
+        if any(function is None for function in functions):
+            return [None] * len(then.outputs)
+        made = [function for function in functions if function is not None]
+        return self._inserted(node, branching(node, made, self._visible()))
+
+    def _inside(self, body: Body) -> Body:
+        return Body(body.opsets, {}, body.attributes, body, body.caller, body.depth + 1)
+
+    def _loop(self, body: Body, raw: gs.Node, node: Node) -> Sequence[Value | None]:
+        """Makes functions of a Loop's body and condition."""
+        graph = raw.attrs.get("body")
+        if not isinstance(graph, gs.Graph):
+            raise Unsupported("its body is missing")
+        if not len(graph.inputs) == len(raw.inputs) <= len(graph.outputs) + 1 or len(raw.inputs) < 2:
+            raise Unsupported("its body does not take and give as many values as it has")
+        loop = Loop(node, self._function_name("condition"), self._function_name("body"))
+        self.called += [loop.condition, loop.body]
+        inner = self._inside(body)
+        inner.values |= dict(zip([t.name for t in graph.inputs], loop.body.inputs, strict=True))
+        with self._importing_into(loop.body):
+            # Inside the body the condition has held.
+            holds = tensor.Constant(Weight(np.array(True)))
+            loop.body.ops.append(holds)
+            inner.values[graph.inputs[1].name] = holds.result
+            made = [v for v in self._inlined(inner, graph) if v is not None]
+        if len(made) < len(graph.outputs):
+            return [None] * len(raw.outputs)
+        return self._inserted(node, loop.finish(made, self._visible()))
+
+    def _outlined(self, body: Body, graph: gs.Graph, name: str) -> Function | None:
+        """The branch as a function that uses the values around it; None when it failed, for reasons that are told."""
+        function = Function(self._function_name(name))
+        self.called.append(function)
+        with self._importing_into(function):
+            outputs = self._inlined(self._inside(body), graph)
+        values = [v for v in outputs if v is not None]
+        if len(values) < len(outputs):
+            return None
+        function.set_outputs(values, [f"output{i}" for i in range(len(values))])
+        return function
+
+    def _function_name(self, stem: str) -> str:
+        number = sum(f.name.partition("_")[0] == stem for f in self.called) + 1
+        return stem if number == 1 else f"{stem}_{number}"
+
+    @contextmanager
+    def _importing_into(self, function: Function) -> Iterator[None]:
+        self._enclosing.append(self._function)
+        self._function = function
+        try:
+            yield
+        finally:
+            self._function = self._enclosing.pop()
+
+    def _visible(self) -> list[Value]:
+        """The values that a branch or body may use."""
+        return [v for f in (self._function, *reversed(self._enclosing)) for v in f.values()]
 
     def _call(self, body: Body, node: Node, function: gs.Function) -> Sequence[Value | None]:
         """Inlines a function, with the node's operands and attributes for its parameters."""

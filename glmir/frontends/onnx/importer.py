@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import onnx
 import onnx_graphsurgeon as gs
 
+from ...call_graph import reachable
 from ...errors import CompileError, ModelWarning
 from ...ir import Array, Function, Module, Value
 from ...ops.tensor import Constant
@@ -38,10 +39,11 @@ def import_model(
     for what is no ONNX model, CompileError with every reason for one that cannot be imported.
     """
     model = load_graph(source)
-    return Module([_function(model, specialize or dict, pin)])
+    return Module(_functions(model, specialize or dict, pin))
 
 
-def _function(model: LoadedModel, specialize: Specialize, pin: Pin | None) -> Function:
+def _functions(model: LoadedModel, specialize: Specialize, pin: Pin | None) -> list[Function]:
+    """``main``, and the functions that it calls."""
     graph = model.graph
     function = Function("main", _inputs(model, specialize))
     importer = BodyImporter(model, function)
@@ -59,7 +61,9 @@ def _function(model: LoadedModel, specialize: Specialize, pin: Pin | None) -> Fu
     _warn_of_declared_shapes(graph.outputs, values, model.source)
     function.set_outputs(values, [t.name for t in graph.outputs])
     _erase_unused_constants(function)
-    return function
+    called = {function.name: function for function in importer.called}
+    kept = Module([function, *called.values()])
+    return reachable(kept, function)
 
 
 def _erase_unused_constants(function: Function) -> None:

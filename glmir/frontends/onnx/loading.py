@@ -15,8 +15,9 @@ import onnx_graphsurgeon as gs
 from onnx_graphsurgeon.logger import G_LOGGER
 
 from ...errors import CompileError, InputError
+from ..file_mapping import map_file
 from .structure import NotTextError, examine, normal_domain, opset_versions
-from .tensor_data import Array, MappedValues, TensorReader, map_file
+from .tensor_data import Array, MappedValues, TensorReader
 from .wire import Buffer, TruncatedError, WireError, strip_payloads
 
 _SILENT = G_LOGGER.CRITICAL + 1

@@ -17,6 +17,7 @@ from ...ops import tensor
 from ...symbolic import SymbolicContents
 from ...types import DType, TensorType
 from ...weights import Weight
+from ..layers import scalar as scalar
 
 Imported = Op | Value | Sequence[Value]
 Importer = Callable[["Node"], Imported]
@@ -270,11 +271,6 @@ def check_axis(axis: int, rank: int) -> int:
 def constant(array: Array, name: str = "") -> Value:
     """The value of a new constant."""
     return tensor.Constant(Weight(array, name)).result
-
-
-def scalar(value: float, like: Value) -> Value:
-    """A constant scalar of the dtype of ``like``."""
-    return constant(np.array(value).astype(like.type.dtype.numpy))
 
 
 def cast(x: Value, dtype: DType) -> Value:

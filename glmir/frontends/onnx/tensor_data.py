@@ -6,7 +6,6 @@ Data types and storage rules: onnx.proto, message TensorProto.
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from collections.abc import Mapping
 from pathlib import PureWindowsPath
@@ -19,6 +18,7 @@ import onnx
 from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from ...errors import InputError
+from ..file_mapping import map_file
 from .wire import Buffer
 
 Array: TypeAlias = npt.NDArray[np.generic]
@@ -206,24 +206,6 @@ class MappedValues(LazyValues):  # type: ignore[misc]  # onnx-graphsurgeon is un
 
     def load(self) -> Array:
         return self.reader.array(self.tensor)
-
-
-def map_file(path: str, failure: str) -> Buffer:
-    """Maps the regular file at `path` read-only (an empty one gives b""). Raises InputError, begun by `failure`."""
-    try:
-        if os.path.isdir(path):
-            raise InputError(f"{failure}: '{path}' is a directory.")
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise InputError(f"{failure}: '{path}' is not a regular file.")
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                return b""
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise InputError(f"{failure}: '{path}' does not exist.") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"{failure}: {reason}.") from None
 
 
 def is_known_data_type(data_type: int) -> bool:

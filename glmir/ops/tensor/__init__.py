@@ -1,6 +1,6 @@
 """``tensor.*``: structure, indexing and creation of tensors."""
 
-from .creation import Constant, OneHot, Range, Trilu
+from .creation import Constant, Dims, OneHot, Range, Trilu
 from .indexing import (
     DynamicSlice,
     DynamicUpdateSlice,
@@ -23,6 +23,7 @@ __all__ = [
     "Concat",
     "Constant",
     "DepthToSpace",
+    "Dims",
     "DynamicSlice",
     "DynamicUpdateSlice",
     "Expand",

@@ -5,8 +5,9 @@ import numpy as np
 from ...dims import Dim, SymInt, is_positive, known_different
 from ...ir import Array, Op, Value
 from ...opdef import constraint, op
-from ...types import TensorType
+from ...types import DType, TensorType
 from ...weights import Weight
+from ..families import GivesPositions
 from .binding import bound
 
 
@@ -26,6 +27,27 @@ class Constant(Op):
 
     def evaluate(self) -> Array:
         return self.value.array
+
+
+@op
+class Dims(GivesPositions):
+    """The numbers that sizes are when the model runs, a vector of ``index_dtype``
+
+    ```
+    %y = tensor.dims() {dims = [3, 4]} : i64[2]
+    ```
+
+    It takes sizes into computations on tensors; pass materialize-shapes says where a target finds them.
+    """
+
+    dims: tuple[Dim, ...]
+    index_dtype: DType = DType.I64
+
+    def infer(self) -> TensorType:
+        return TensorType(self.index_dtype, (len(self.dims),))
+
+    def evaluate(self) -> Array:
+        return np.array([bound(d) for d in self.dims], self.index_dtype.numpy)
 
 
 @op

@@ -69,7 +69,7 @@ def test_ir_in_code_blocks_parses(path: Path) -> None:
         if language != "glir":
             continue
         text = textwrap.dedent(code)
-        outside = FUNCTION.sub("", re.sub(r"^#.*$", "", text, flags=re.MULTILINE))
+        outside = FUNCTION.sub("", re.sub(r"^(#|state ).*$", "", text, flags=re.MULTILINE))
         if outside.strip():
             example_module(text)
         # The walk-through adds an op, of which the declared ones know nothing.

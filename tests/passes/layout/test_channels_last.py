@@ -19,6 +19,7 @@ from tests.random_ops import UnfitError, operation
 from tests.tolerances import assert_close
 
 WITHOUT_FORM = {
+    control.If,
     control.While,
     nn.Attention,
     nn.Gru,

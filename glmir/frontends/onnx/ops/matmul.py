@@ -1,12 +1,12 @@
-"""MatMul and Gemm; Einsum is in einsum.py."""
+"""MatMul, Gemm and Einsum."""
 
 import numpy as np
 
 from ....dims import known_equal
 from ....ir import Op, Value
 from ....ops import math, nn, tensor
+from ...einsum import EquationError, einsum
 from ..node import Imported, ImporterTable, Node, Unsupported, constant, scalar
-from .einsum import einsum
 
 TABLE = ImporterTable()
 
@@ -81,4 +81,7 @@ def _scaled(value: Value, factor: float) -> Value:
 
 @TABLE.imports("Einsum")
 def import_einsum(node: Node) -> Value:
-    return einsum(node.string("equation"), node.present)
+    try:
+        return einsum(node.string("equation"), node.present)
+    except EquationError as error:
+        raise Unsupported(str(error)) from error

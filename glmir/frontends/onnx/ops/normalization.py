@@ -4,6 +4,7 @@ from ....dims import known_different
 from ....ir import Op, Value
 from ....ops import math, nn, tensor
 from ....types import DType
+from ...layers import channel_statistics, statistics
 from ..node import Imported, ImporterTable, Node, Unsupported, scalar
 
 TABLE = ImporterTable()
@@ -19,19 +20,10 @@ def batch_normalization(node: Node) -> Imported:
     if not node.int("training_mode", 0):
         return nn.BatchNorm(x, scale, bias, mean, variance, node.float("epsilon", 1e-5))
     # Networks that standardise their weights use it so, on constants.
-    own_mean, own_variance = _channel_statistics(x)
+    own_mean, own_variance = channel_statistics(x)
     y = nn.BatchNorm(x, scale, bias, own_mean, own_variance, node.float("epsilon", 1e-5)).result
     kept = node.float("momentum", 0.9)
     return y, _blend(mean, own_mean, kept), _blend(variance, own_variance, kept)
-
-
-def _channel_statistics(x: Value) -> tuple[Value, Value]:
-    """The mean and the variance of every channel, both [C]."""
-    axes = tuple(axis for axis in range(x.type.rank) if axis != 1)
-    mean = math.ReduceMean(x, axes, keep_dims=True).result
-    squares = math.Square(math.Sub(x, mean).result).result
-    channels = (x.type.shape[1],)
-    return tensor.Reshape(mean, None, channels).result, math.ReduceMean(squares, axes, keep_dims=False).result
 
 
 def _blend(old: Value, new: Value, kept: float) -> Value:
@@ -57,16 +49,7 @@ def layer_normalization(node: Node) -> Imported:
         y = math.Add(y, bias).result if bias is not None else y
     if not (node.wants_output(1) or node.wants_output(2)):
         return y
-    return y, *_statistics(x, tuple(range(axis, x.type.rank)), epsilon)
-
-
-def _statistics(x: Value, axes: tuple[int, ...], epsilon: float) -> tuple[Value, Value]:
-    """The mean and 1 / sqrt(variance + epsilon) over the axes, which halves are computed of in single precision."""
-    x = _as_dtype(x, DType.F64 if x.type.dtype is DType.F64 else DType.F32)
-    mean = math.ReduceMean(x, axes, keep_dims=True).result
-    centred = math.Sub(x, mean).result
-    variance = math.ReduceMean(math.Square(centred).result, axes, keep_dims=True).result
-    return mean, math.Rsqrt(math.Add(variance, scalar(epsilon, x)).result).result
+    return y, *statistics(x, tuple(range(axis, x.type.rank)), epsilon)
 
 
 @TABLE.imports("RMSNormalization")

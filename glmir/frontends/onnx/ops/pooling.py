@@ -1,9 +1,9 @@
 """Pools; global ones are reductions."""
 
-from ....dims import Dim, dim_max
 from ....ir import Op, Value
-from ....ops import math, nn, tensor
+from ....ops import math, nn
 from ....ops.nn.windows import Windows
+from ...layers import padded
 from ..node import ImporterTable, Node, Unsupported, scalar
 from .windows import read_windows, spatial_sizes
 
@@ -37,9 +37,8 @@ def lp_pool(node: Node) -> Value:
     windows, kernel = _windows(node)
     powers = _power(node.operand(0), node.int("p", 2))
     # The sum over a window is its mean times its size, once the padding is there as zeros.
-    padded = _padded(powers, windows)
     zeros = (0,) * 2 * len(kernel)
-    means = nn.AveragePool(padded, kernel, windows.strides, zeros, windows.dilations)
+    means = nn.AveragePool(padded(powers, windows), kernel, windows.strides, zeros, windows.dilations)
     size = 1
     for k in kernel:
         size *= k
@@ -88,17 +87,3 @@ def _root(x: Value, p: int) -> Value:
     if p == 1:
         return x
     return math.Sqrt(x).result if p == 2 else math.Pow(x, scalar(1 / p, x)).result
-
-
-def _padded(x: Value, windows: Windows) -> Value:
-    """``x`` with zeros for the padding, and with those that a last window of ceil_mode reaches beyond it."""
-    sizes = x.type.shape[2:]
-    high: list[Dim] = list(windows.high)
-    if windows.ceil_mode:
-        spans = zip(windows.counts(sizes), windows.strides, windows.extents, strict=True)
-        covered = [(count - 1) * stride + extent for count, stride, extent in spans]
-        reach = [c - low - size for c, low, size in zip(covered, windows.low, sizes, strict=True)]
-        high = [dim_max(a, b) for a, b in zip(high, reach, strict=True)]
-    if not any(d != 0 for d in (*windows.low, *high)):
-        return x
-    return tensor.Pad(x, None, (0, 0, *windows.low), (0, 0, *high)).result

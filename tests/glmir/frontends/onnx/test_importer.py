@@ -102,7 +102,7 @@ def test_all_reasons_are_told_at_once() -> None:
         helper.make_node("Conv2d", ["c"], ["d"], name="fourth", domain="my.ops"),
         node("MatMul", "x x", "e", "fifth"),
         helper.make_node("Binarizer", ["x"], ["f"], name="sixth", domain="ai.onnx.ml"),
-        node("Loop", "c c c", "g"),
+        node("Scan", "c c c", "g"),
     ]
     proto = model(*nodes, outputs="d e f g", domain="my.ops")
     proto.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
@@ -115,7 +115,7 @@ def test_all_reasons_are_told_at_once() -> None:
     assert reasons[3].startswith("node fifth (MatMul): math.mat_mul requires that the columns of x are as many")
     assert reasons[4:] == [
         "node sixth (ai.onnx.ml.Binarizer): the operator Binarizer of the domain ai.onnx.ml is not supported",
-        "node g (Loop): control flow (Loop) is not supported yet",
+        "node g (Scan): control flow (Scan) is not supported yet",
     ]
 
 
@@ -216,12 +216,58 @@ def test_the_branch_not_taken_does_not_matter_and_branches_nest() -> None:
     assert op_names(imported(proto)) == ["nn.relu", "math.add"]
 
 
-def test_if_that_depends_on_the_data() -> None:
-    info = helper.make_tensor_value_info("flag", TensorProto.BOOL, [])
+@pytest.mark.parametrize("flag", [True, False])
+@pytest.mark.parametrize("dims", [[], [1]])
+def test_if_that_depends_on_the_data(flag: bool, dims: list[int]) -> None:
+    info = helper.make_tensor_value_info("flag", TensorProto.BOOL, dims)
     nodes = node("Relu", "x", "r"), choice("flag")
-    assert reasons_of(model_of(nodes, [input_info("x", X), info], ["y"])) == [
-        "node if (If): its condition depends on the data, and control flow is not supported yet"
-    ]
+    given = {"x": X, "flag": np.full(dims, flag)}
+    module = check_model(model_of(nodes, [input_info("x", X), info], ["y"]), given)
+    assert list(module.functions) == ["main", "then", "else"]
+    assert op_names(module)[-1] == "control.if"
+    assert len(module.main.ops) == 2 + len(dims)
+
+
+@pytest.mark.parametrize("flags", [(True, False), (False, True), (False, False)])
+def test_branches_that_depend_on_the_data_nest(flags: tuple[bool, bool]) -> None:
+    infos = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("flag", "other")]
+    shape = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])
+    # What only gives sizes is passed too: z is as large as x.
+    sizes = [node("Shape", "x", "s"), node("ConstantOfShape", "s", "z"), node("Add", "z w", "t")]
+    inner = [node("Mul", "r w", "r2"), node("If", "other", "o", then_branch=choice_of("r2"), else_branch=choice_of("x"))]
+    outer = node("If", "flag", "y", then_branch=branch(*sizes, output="t"), else_branch=branch(*inner, output="o"))
+    proto = model_of([node("Relu", "x", "r"), outer], [shape, *infos], ["y"])
+    module = check_model(proto, {"x": X, "flag": np.array(flags[0]), "other": np.array(flags[1])})
+    assert [op.results[0].type.shape for op in module.main.ops][-1] == module.main.inputs[0].type.shape
+
+
+def choice_of(name: str) -> onnx.GraphProto:
+    return branch(node("Neg", name, "e"), output="e")
+
+
+def test_branches_of_different_sizes() -> None:
+    info = helper.make_tensor_value_info("flag", TensorProto.BOOL, [])
+    longer = branch(helper.make_node("Concat", ["x", "x"], ["t"], axis=0), output="t")
+    choose = node("If", "flag", "y", then_branch=longer, else_branch=choice_of("x"))
+    proto = model_of([choose], [input_info("x", X), info], ["y"])
+    for flag in (True, False):
+        module = check_model(proto, {"x": X, "flag": np.array(flag)})
+    assert [str(v.type) for v in module.main.outputs] == ["f32[u0, 3]"]
+
+
+def test_branches_that_do_not_agree() -> None:
+    info = helper.make_tensor_value_info("flag", TensorProto.BOOL, [])
+    kept = branch(node("Identity", "x", "e"), output="e")
+    for op_type, reason in (
+        ("ReduceMean", "a result has 0 axes if its condition holds, and 2 if not; if sizes decide, fix them with --dim "
+         "or --input"),
+        ("IsNaN", "a result is bool[2, 3] if its condition holds, and f32[2, 3] if not"),
+    ):  # fmt: skip
+        attributes = {"keepdims": 0} if op_type == "ReduceMean" else {}
+        other = branch(helper.make_node(op_type, ["x"], ["t"], **attributes), output="t")
+        choose = node("If", "flag", "y", "if", then_branch=other, else_branch=kept)
+        proto = model_of([choose], [input_info("x", X), info], ["y"])
+        assert reasons_of(proto) == [f"node if (If): {reason}"]
 
 
 def function(
@@ -287,11 +333,11 @@ def test_operands_that_a_call_leaves_out(inputs: list[str], ops: list[str]) -> N
 
 
 def test_reasons_in_functions_name_the_caller() -> None:
-    bad = function("Bad", "a", "b", node("Frobnicate", "a", "c"), node("Loop", "c c", "b"))
+    bad = function("Bad", "a", "b", node("Frobnicate", "a", "c"), node("Scan", "c c", "b"))
     proto = model(call("Bad", ["x"], ["t"]), node("Relu", "t", "y"), functions=[bad], domain="my")
     assert reasons_of(proto) == [
         "node call (my.Bad), whose definition has Frobnicate: ONNX has no operator Frobnicate in opset 17",
-        "node call (my.Bad), whose definition has Loop: control flow (Loop) is not supported yet",
+        "node call (my.Bad), whose definition has Scan: control flow (Scan) is not supported yet",
     ]
     proto = model(call("Leaky", ["x", "w"], ["y"], slope=0.5), functions=[LEAKY], domain="my")
     assert reasons_of(proto) == ["node call (my.Leaky): it has 2 operands, but its definition takes 1"]

@@ -1,17 +1,21 @@
 """Einsum as transpositions, reshapings, matrix products and sums.
 
-Equations are those of numpy.einsum (ONNX Einsum): labels, an ellipsis for axes that broadcast, an optional output. The
-operands are contracted from left to right, two at a time.
+Equations are those of numpy.einsum (ONNX Einsum, torch.einsum): labels, an ellipsis for axes that broadcast, an optional
+output. The operands are contracted from left to right, two at a time.
 """
 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ....dims import Dim, product
-from ....ir import Value
-from ....ops import math, tensor
-from ..node import Unsupported
+from ..dims import Dim, known_different, product
+from ..ir import Value
+from ..ops import math, tensor
+
+
+class EquationError(ValueError):
+    """An equation is malformed or does not fit its operands; the message says why, as the end of a sentence."""
+
 
 Labels = tuple[str, ...]
 """The label of every axis: a letter, or ``.0``, ``.1``, …, counted from the back, where an ellipsis stands."""
@@ -34,10 +38,13 @@ class _Term:
         return tensor.Transpose(self.value, tuple(self.labels.index(label) for label in labels)).result
 
 
-def einsum(equation: str, operands: Sequence[Value]) -> Value:
-    """The value of the equation; raises Unsupported for one that is malformed or does not fit the operands."""
-    inputs, output = _parse(equation, [v.type.rank for v in operands])
-    terms = [_without_repeats(value, labels) for value, labels in zip(operands, inputs, strict=True)]
+def einsum(equation: str, operands: Sequence[Value], sums_ellipsis: bool = False) -> Value:
+    """The value of the equation; raises EquationError for one that is malformed or does not fit the operands.
+
+    An output that leaves out the ellipsis of the operands is refused, or with ``sums_ellipsis`` summed over it (torch).
+    """
+    inputs, output = _parse(equation, [v.type.rank for v in operands], sums_ellipsis)
+    terms = _broadcast([_without_repeats(value, labels) for value, labels in zip(operands, inputs, strict=True)])
     result = terms[0]
     for place, term in enumerate(terms[1:], 1):
         needed = {*output, *(label for later in terms[place + 1 :] for label in later.labels)}
@@ -45,30 +52,31 @@ def einsum(equation: str, operands: Sequence[Value]) -> Value:
     return _summed(result, output).ordered(output)
 
 
-def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[Labels], Labels]:
+def _parse(equation: str, ranks: Sequence[int], sums_ellipsis: bool) -> tuple[list[Labels], Labels]:
     """The labels of every operand and of the output."""
     left, arrow, right = "".join(equation.split()).partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
-        raise Unsupported(f"the equation {equation!r} is for {len(terms)} operands, not {len(ranks)}")
+        raise EquationError(f"the equation {equation!r} is for {len(terms)} operands, not {len(ranks)}")
     inputs = [_labels(equation, term, rank) for term, rank in zip(terms, ranks, strict=True)]
     counts = Counter(label for labels in inputs for label in labels)
     ellipsis = sorted({label for label in counts if label[0] == "."}, key=lambda label: -int(label[1:]))
     if not arrow:
         return inputs, (*ellipsis, *sorted(label for label, n in counts.items() if n == 1 and label[0] != "."))
     output = _labels(equation, right, len(right.replace("...", "")) + len(ellipsis) * ("..." in right))
-    if len(set(output)) != len(output) or not set(ellipsis) <= set(output) <= counts.keys():
-        raise Unsupported(f"the output of the equation {equation!r} does not follow from its operands")
+    keeps_ellipsis = sums_ellipsis or set(ellipsis) <= set(output)
+    if len(set(output)) != len(output) or not keeps_ellipsis or not set(output) <= counts.keys():
+        raise EquationError(f"the output of the equation {equation!r} does not follow from its operands")
     return inputs, output
 
 
 def _labels(equation: str, term: str, rank: int) -> Labels:
     before, dots, after = term.partition("...")
     if not (before + after).isalpha() and before + after:
-        raise Unsupported(f"the equation {equation!r} is malformed")
+        raise EquationError(f"the equation {equation!r} is malformed")
     hidden = rank - len(before) - len(after)
     if hidden < 0 or (hidden and not dots):
-        raise Unsupported(f"the equation {equation!r} does not fit an operand of rank {rank}")
+        raise EquationError(f"the equation {equation!r} does not fit an operand of rank {rank}")
     return (*before, *(f".{i}" for i in reversed(range(hidden))), *after)
 
 
@@ -79,7 +87,7 @@ def _without_repeats(value: Value, labels: Labels) -> _Term:
         second = labels.index(repeated, first + 1)
         size = value.type.shape[first]
         if not isinstance(size, int) or value.type.shape[second] != size:
-            raise Unsupported(f"the diagonal of {value.type} is supported for equal, known sizes only")
+            raise EquationError(f"the diagonal of {value.type} is supported for equal, known sizes only")
         rest = [axis for axis in range(len(labels)) if axis not in (first, second)]
         shape = tuple(value.type.shape[axis] for axis in rest)
         moved = tensor.Transpose(value, (*rest, first, second)).result
@@ -88,6 +96,23 @@ def _without_repeats(value: Value, labels: Labels) -> _Term:
         value = tensor.Slice(rows, starts, (*shape, size), strides).result
         labels = (*(labels[axis] for axis in rest), repeated)
     return _Term(value, labels)
+
+
+def _broadcast(terms: Sequence[_Term]) -> list[_Term]:
+    """The terms without their axes of size 1 that meet a larger one under the same label."""
+    larger = {
+        label
+        for term in terms
+        for label, size in zip(term.labels, term.value.type.shape, strict=True)
+        if known_different(size, 1)
+    }
+    result = []
+    for term in terms:
+        shape = term.value.type.shape
+        kept = [(a, s) for a, s in zip(term.labels, shape, strict=True) if s != 1 or a not in larger]
+        value = _reshaped(term.value, tuple(size for _, size in kept))
+        result.append(_Term(value, tuple(label for label, _ in kept)))
+    return result
 
 
 def _summed(term: _Term, needed: Collection[str]) -> _Term:

@@ -1,0 +1,70 @@
+"""Quantize and dequantize."""
+
+import numpy as np
+
+from ....ops import quant
+from ....types import DType
+from ..graph import Graph, OnnxTable, Operand
+from .operands import are_known, emits
+
+TABLE = OnnxTable()
+
+_BLOCKS = 21
+"""The opset since which there are blocks, and integers of 4 and 16 bits."""
+
+
+def stores_bytes(op: quant.Scaled) -> bool:
+    """integers of 8 bits, or of 32 without zero points"""
+    return op.stored in (DType.I8, DType.U8) or (op.stored is DType.I32 and op.zero_point is None)
+
+
+def stores_small_integers(op: quant.Scaled) -> bool:
+    """integers of up to 16 bits, or of 32 without zero points"""
+    return op.stored is not DType.I32 or op.zero_point is None
+
+
+def scales_in_single_precision(op: quant.Scaled) -> bool:
+    """scales of f32"""
+    return op.scale.type.dtype is DType.F32
+
+
+def has_one_scale(op: quant.Scaled) -> bool:
+    """one scale"""
+    return op.axis is None
+
+
+def has_no_blocks(op: quant.Scaled) -> bool:
+    """one scale, or one for each index of an axis"""
+    return op.block is None
+
+
+def knows_scales(op: quant.Scaled) -> bool:
+    """a known number of scales where there are no zero points"""
+    return op.zero_point is not None or are_known(op.scale.type.shape)
+
+
+_COMMON = (scales_in_single_precision, knows_scales)
+
+
+@emits(TABLE, "QuantizeLinear", quant.Quantize, when=(*_COMMON, stores_bytes, has_one_scale))
+@emits(TABLE, "QuantizeLinear", quant.Quantize, when=(*_COMMON, stores_bytes, has_no_blocks), since=13)
+@emits(TABLE, "QuantizeLinear", quant.Quantize, when=(*_COMMON, stores_small_integers), since=_BLOCKS)
+def quantize(op: quant.Quantize, graph: Graph) -> None:
+    _add(op, "QuantizeLinear", graph)
+
+
+@emits(TABLE, "DequantizeLinear", quant.Dequantize, when=(*_COMMON, stores_bytes, has_one_scale))
+@emits(TABLE, "DequantizeLinear", quant.Dequantize, when=(*_COMMON, stores_bytes, has_no_blocks), since=13)
+@emits(TABLE, "DequantizeLinear", quant.Dequantize, when=(*_COMMON, stores_small_integers), since=_BLOCKS)
+def dequantize(op: quant.Dequantize, graph: Graph) -> None:
+    _add(op, "DequantizeLinear", graph)
+
+
+def _add(op: quant.Scaled, operator: str, graph: Graph) -> None:
+    # Without a zero point the integers would be u8, whatever is asked for.
+    zeros: Operand = op.zero_point
+    if zeros is None and op.stored is not DType.I32:
+        zeros = np.zeros(op.scale.type.static_shape, op.stored.numpy)
+    attributes = {"axis": op.axis} if op.axis is not None else {}
+    blocks = {"block_size": op.block} if op.block is not None else {}
+    graph.add(operator, [op.x, op.scale, zeros], op.results, **attributes, **blocks)

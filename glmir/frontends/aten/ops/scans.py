@@ -1,0 +1,120 @@
+"""Running sums, products and extremes, and differences."""
+
+import numpy as np
+
+from ....dims import Dim, SymInt
+from ....ir import Value
+from ....ops import math, tensor
+from ....types import DType
+from ..axes import axis_of
+from ..promotion import as_float, promoted
+from ..registry import Table
+from ..scope import Scope, cast, constant, reshape
+from ..tensors import Tensor
+from .norms import log_sum_exp
+from .reduction import accumulated, largest_over, like, positions, smallest_over
+
+TABLE = Table()
+
+
+@TABLE.imports("cumsum")
+def cumsum(self: Tensor, dim: int, *, dtype: DType | None = None) -> Value:
+    x = accumulated(self.value, dtype)
+    return math.CumSum(x, axis_of(dim, x.type.rank)).result if x.type.rank else x
+
+
+@TABLE.imports("cumprod")
+def cumprod(scope: Scope, self: Tensor, dim: int, *, dtype: DType | None = None) -> Value:
+    x = accumulated(self.value, dtype)
+    if not x.type.rank:
+        return x
+    axis = axis_of(dim, x.type.rank)
+    length = x.type.shape[axis]
+    if isinstance(length, SymInt):
+        return math.ReduceProd(_prefixes(scope, x, axis, like(1, x)), (axis + 1,)).result
+    # Products of 1, 2, 4, … elements, each from two of half the length (Hillis and Steele, 1986).
+    distance = 1
+    while distance < length:
+        x = math.Mul(x, _shifted(x, axis, distance, like(1, x))).result
+        distance *= 2
+    return x
+
+
+def _shifted(x: Value, axis: int, distance: int, filler: Value) -> Value:
+    """x moved towards the end of the axis; ``filler`` stands in the places that this leaves."""
+    shape = x.type.shape
+    low = tuple(distance if i == axis else 0 for i in range(len(shape)))
+    padded = tensor.Pad(x, filler, low, (0,) * len(shape)).result
+    return tensor.Slice(padded, (0,) * len(shape), shape, (1,) * len(shape)).result
+
+
+def _prefixes(scope: Scope, x: Value, axis: int, filler: Value) -> Value:
+    """For each place of the axis the elements up to it, along a second axis behind the first; ``filler`` for the rest.
+
+    That takes memory as the square of the length, but any reduction over the second axis is a scan.
+    """
+    shape = x.type.shape
+    length, behind = shape[axis], len(shape) - axis - 1
+    row = reshape(x, (*shape[:axis], 1, *shape[axis:]))
+    places = positions(scope, length)
+    ends: tuple[Dim, ...] = (length, 1, *(1,) * behind)
+    is_prefix = math.LessEqual(reshape(places, (length, *(1,) * behind)), reshape(places, ends)).result
+    return math.Select(is_prefix, row, filler).result
+
+
+@TABLE.imports("cummax")
+def cummax(scope: Scope, self: Tensor, dim: int) -> tuple[Value, Value]:
+    return _running_extreme(scope, self.value, dim, True)
+
+
+@TABLE.imports("cummin")
+def cummin(scope: Scope, self: Tensor, dim: int) -> tuple[Value, Value]:
+    return _running_extreme(scope, self.value, dim, False)
+
+
+def _running_extreme(scope: Scope, x: Value, dim: int, is_largest: bool) -> tuple[Value, Value]:
+    """The extremes, and where the last of equals stands."""
+    if not x.type.rank:
+        return x, constant(np.array(0, np.int64))
+    axis, dtype = axis_of(dim, x.type.rank), x.type.dtype
+    numbers = cast(x, DType.I32) if dtype is DType.BOOL else x
+    prefixes = _prefixes(scope, numbers, axis, like(_extreme(numbers.type.dtype, not is_largest), numbers))
+    find, over = (math.ArgMax, largest_over) if is_largest else (math.ArgMin, smallest_over)
+    values = cast(over(prefixes, (axis + 1,), False), dtype)
+    return values, find(prefixes, axis + 1, False, True).result
+
+
+def _extreme(dtype: DType, is_largest: bool) -> float:
+    if dtype.is_float:
+        return float("inf") if is_largest else float("-inf")
+    return dtype.highest if is_largest else dtype.lowest
+
+
+@TABLE.imports("logcumsumexp")
+def logcumsumexp(scope: Scope, self: Tensor, dim: int) -> Value:
+    x = as_float(self.value)
+    if not x.type.rank:
+        return x
+    axis = axis_of(dim, x.type.rank)
+    return log_sum_exp(_prefixes(scope, x, axis, like(float("-inf"), x)), (axis + 1,), False)
+
+
+@TABLE.imports("diff")
+def diff(
+    scope: Scope, self: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Value:
+    parts = promoted(scope, [t for t in (prepend, self, append) if t is not None])
+    axis = axis_of(dim, self.rank)
+    x = tensor.Concat(tuple(parts), axis).result if len(parts) > 1 else parts[0]
+    for _ in range(n):
+        x = _difference(x, axis)
+    return x
+
+
+def _difference(x: Value, axis: int) -> Value:
+    shape = x.type.shape
+    sizes = tuple(d - 1 if i == axis else d for i, d in enumerate(shape))
+    steps = (1,) * len(shape)
+    before = tensor.Slice(x, (0,) * len(shape), sizes, steps).result
+    after = tensor.Slice(x, tuple(int(i == axis) for i in range(len(shape))), sizes, steps).result
+    return (math.NotEqual if x.type.dtype is DType.BOOL else math.Sub)(after, before).result

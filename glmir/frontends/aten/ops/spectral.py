@@ -1,0 +1,234 @@
+"""Spectrograms: the short-time Fourier transform, its inverse, and the windows that they use."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ....dims import Dim, SymInt, known_equal
+from ....ir import Array, Value
+from ....ops import math, nn, tensor
+from ....ops.enums import PadMode
+from ....types import DType
+from ..building import sliced
+from ..complex_tensors import ComplexTensor, complex_of
+from ..registry import Table
+from ..scalars import Int
+from ..scope import Scope, constant, known_dim, reshape
+from ..tensors import Tensor, Unsupported
+from .complex_numbers import view_as_real
+from .fourier import inverse_matrices
+from .reduction import like
+
+TABLE = Table()
+
+_PAD_MODES = {"reflect": PadMode.REFLECT, "constant": PadMode.CONSTANT, "replicate": PadMode.EDGE}
+
+
+@TABLE.imports("stft")
+def stft(
+    scope: Scope,
+    self: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    normalized: bool = False,
+    onesided: bool | None = None,
+    return_complex: bool | None = None,
+    align_to_window: bool | None = None,
+) -> ComplexTensor | Value:
+    if align_to_window:
+        raise Unsupported("align_to_window=True is not supported")
+    x = self.value
+    hop = hop_length or n_fft // 4
+    rows = reshape(x, (1, 1, *x.type.shape) if x.type.rank == 1 else (x.type.shape[0], 1, x.type.shape[1]))
+    parts = _frames_transformed(rows, n_fft, hop, _window_of(window, win_length, n_fft, x), onesided, normalized)
+    if x.type.rank == 1:
+        parts = [reshape(p, p.type.shape[1:]) for p in parts]
+    spectrum = complex_of(scope, *parts)
+    return spectrum if return_complex else view_as_real(spectrum)
+
+
+@TABLE.imports("stft")
+def stft_centered(
+    scope: Scope,
+    self: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    center: bool = True,
+    pad_mode: str = "reflect",
+    normalized: bool = False,
+    onesided: bool | None = None,
+    return_complex: bool | None = None,
+    align_to_window: bool | None = None,
+) -> ComplexTensor | Value:
+    x = self
+    if center:
+        if pad_mode not in _PAD_MODES:
+            raise Unsupported(f"there is no padding {pad_mode!r}")
+        wide = tuple(n_fft // 2 if i == self.rank - 1 else 0 for i in range(self.rank))
+        x = scope.tensor(tensor.Pad(self.value, None, wide, wide, _PAD_MODES[pad_mode]).result)
+    return stft(scope, x, n_fft, hop_length, win_length, window, normalized, onesided, return_complex, align_to_window)
+
+
+def _window_of(window: Tensor | None, win_length: int | None, n_fft: int, x: Value) -> Value:
+    """The window in the middle of n_fft elements; without one, ones in its place."""
+    length = win_length or n_fft
+    values = constant(np.ones(length, x.type.dtype.numpy)) if window is None else window.value
+    if values.type.shape != (length,):
+        raise Unsupported(f"its window is {values.type}, not of {length} elements")
+    low = (n_fft - length) // 2
+    if length == n_fft:
+        return values
+    return tensor.Pad(values, like(0, values), (low,), (n_fft - length - low,)).result
+
+
+def _times_window(matrix: Array, window: Value) -> Value:
+    """[rows, 1, n_fft]: the rows of a matrix multiplied by the window, at once if that is known."""
+    match window.owner:
+        case tensor.Constant(value=weight):
+            product = matrix * weight.array.astype(np.float64)
+            return constant(product[:, None, :].astype(window.type.dtype.numpy))
+    return math.Mul(constant(matrix[:, None, :].astype(window.type.dtype.numpy)), window).result
+
+
+def _frames_transformed(
+    x: Value, n_fft: int, hop: int, window: Value, onesided: bool | None, normalized: bool
+) -> list[Value]:
+    """Both parts [B, F, T] of the transforms of the frames of x [B, 1, L]: a convolution with cosines and sines."""
+    rows = n_fft if onesided is False else n_fft // 2 + 1
+    turns = np.outer(np.arange(rows), np.arange(n_fft)) % n_fft
+    angles = 2 * np.pi * turns / n_fft
+    scale = n_fft**-0.5 if normalized else 1.0
+    matrix = np.concatenate([np.cos(angles), -np.sin(angles)]) * scale
+    y = nn.Conv(x, _times_window(matrix, window), None, (hop,), (0, 0), (1,)).result
+    return [sliced(y, 1, start, rows) for start in (0, rows)]
+
+
+@TABLE.imports("istft")
+def istft(
+    scope: Scope,
+    self: ComplexTensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    center: bool = True,
+    normalized: bool = False,
+    onesided: bool | None = None,
+    length: Int | None = None,
+    return_complex: bool = False,
+) -> Value:
+    if return_complex or onesided is False:
+        raise Unsupported("complex signals are not supported")
+    real, imag = self.parts
+    hop = hop_length or n_fft // 4
+    if real.type.rank == 2:
+        real, imag = (reshape(p, (1, *p.type.shape)) for p in (real, imag))
+    weights = _window_of(window, win_length, n_fft, real)
+    frames = tensor.Concat((real, imag), 1).result
+    matrix = np.concatenate(inverse_matrices(n_fft, n_fft**-0.5 if normalized else 1 / n_fft))
+    signal = _overlapped(frames, _times_window(matrix, weights), hop)
+    count = real.type.shape[2]
+    ones = tensor.Expand(like(1, real), None, (1, 1, count)).result
+    square = reshape(math.Square(weights).result, (1, 1, n_fft))
+    y = _trimmed(signal, _overlapped(ones, square, hop), n_fft, center, length)
+    batch, _, size = y.type.shape
+    return reshape(y, (size,) if self.rank == 2 else (batch, size))
+
+
+def _overlapped(frames: Value, weight: Value, hop: int) -> Value:
+    """[B, 1, L]: each frame made n_fft elements by the weight [F, 1, n_fft], and those added up, hop apart."""
+    return nn.ConvTranspose(frames, weight, None, (hop,), (0, 0), (1,), (0,)).result
+
+
+def _trimmed(signal: Value, envelope: Value, n_fft: int, center: bool, length: Int | None) -> Value:
+    """The part of the signal that is asked for, divided by what the windows add up to."""
+    whole = signal.type.shape[2]
+    start = n_fft // 2 if center else 0
+    asked = None if length is None else known_dim(length, "the length of the signal")
+    end: Dim = whole - start if asked is None else start + asked
+    missing = end - whole
+    size: Dim = end - start
+    if isinstance(missing, int) and missing > 0:
+        size = whole - start
+    elif isinstance(missing, SymInt) and not known_equal(end, whole):
+        # A symbolic length is that of a signal that was transformed before: it is not longer than the frames reach.
+        missing = 0
+    y = math.Div(sliced(signal, 2, start, size), sliced(envelope, 2, start, size)).result
+    if isinstance(missing, int) and missing > 0:
+        return tensor.Pad(y, like(0, y), (0, 0, 0), (0, 0, missing)).result
+    return y
+
+
+# Windows
+
+
+def _window(name: str, formula: Callable[[Array], Array]) -> None:
+    """Registers a window given by what it is at x, which runs from 0 to 1 over it."""
+
+    @TABLE.imports(name)
+    def window(
+        window_length: int,
+        periodic: bool = True,
+        *,
+        dtype: DType | None = None,
+        layout: object = None,
+        device: object = None,
+        pin_memory: object = None,
+    ) -> Value:
+        return window_constant(window_length, periodic, formula, dtype)
+
+
+def window_constant(length: int, periodic: bool, formula: Callable[[Array], Array], dtype: DType | None) -> Value:
+    """A window; a periodic one leaves the last element of the next longer out."""
+    steps = max(length - 1 + periodic, 1)
+    values = formula(np.arange(length) / steps) if length > 1 else np.ones(length)
+    return constant(np.asarray(values).astype((dtype or DType.F32).numpy))
+
+
+def _hamming(alpha: float, beta: float) -> Callable[[Array], Array]:
+    return lambda x: np.asarray(alpha - beta * np.cos(2 * np.pi * x))
+
+
+def _blackman(x: Array) -> Array:
+    return np.asarray(0.42 - 0.5 * np.cos(2 * np.pi * x) + 0.08 * np.cos(4 * np.pi * x))
+
+
+_window("hann_window", _hamming(0.5, 0.5))
+_window("blackman_window", _blackman)
+_window("bartlett_window", lambda x: np.asarray(1 - np.abs(2 * x - 1)))
+
+
+@TABLE.imports("hamming_window")
+def hamming_window(
+    window_length: int,
+    periodic: bool = True,
+    alpha: float = 0.54,
+    beta: float = 0.46,
+    *,
+    dtype: DType | None = None,
+    layout: object = None,
+    device: object = None,
+    pin_memory: object = None,
+) -> Value:
+    return window_constant(window_length, periodic, _hamming(alpha, beta), dtype)
+
+
+@TABLE.imports("kaiser_window")
+def kaiser_window(
+    window_length: int,
+    periodic: bool = True,
+    beta: float = 12.0,
+    *,
+    dtype: DType | None = None,
+    layout: object = None,
+    device: object = None,
+    pin_memory: object = None,
+) -> Value:
+    def formula(x: Array) -> Array:
+        return np.asarray(np.i0(beta * np.sqrt(1 - (2 * x - 1) ** 2)) / np.i0(beta))
+
+    return window_constant(window_length, periodic, formula, dtype)

@@ -1,0 +1,1 @@
+"""Archives of ``torch.export`` (.pt2), read without PyTorch: a program in JSON and raw weights."""

@@ -1,0 +1,433 @@
+"""Branches and loops whose conditions only running the model shows.
+
+Both sides of a branch are run, each into a function of its own, and what they leave in variables, objects, lists and
+storages is joined: tensors and numbers that differ become results of a ``control.if``. A loop's body is run on symbolic
+values of all that it changes, which a first run finds out, and becomes a ``control.while``.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...dims import SymInt
+from ...ir import Function, Value
+from ...ops import tensor
+from ...types import DType, TensorType
+from ..aten.branches import branch, loop
+from ..aten.calls import FAILED
+from ..aten.journal import AttributePlace, Place
+from ..aten.scalars import Scalar, SymFloat
+from ..aten.scope import Scope, cast, constant
+from ..aten.tensors import Storage, Tensor, Unsupported
+from ..torch_archives.objects import ScriptObject
+from .structures import Conflicting, Leaf, Slot, filled, frozen, leaves_of
+from .values import UNINITIALIZED, Conflict
+
+if TYPE_CHECKING:
+    from .interpreter import Environment, Interpreter
+
+MAX_ROUNDS = 12
+"""How often a loop's body is tried to find all that it changes."""
+
+
+@dataclass
+class _Side:
+    """What one side of a branch, or a round of a loop, leaves: its function, variables and changed places, frozen."""
+
+    function: Function
+    variables: dict[str, object]
+    contents: dict[object, object]
+    places: dict[object, Place]
+
+
+class ControlFlow:
+    """Runs branches and loops on data for an interpreter."""
+
+    def __init__(self, interpreter: "Interpreter") -> None:
+        self._interpreter = interpreter
+        self._scope = interpreter.scope
+
+    def branch(
+        self, condition: Scalar, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], environment: "Environment"
+    ) -> None:
+        from .interpreter import Raised
+
+        used = self._used_elsewhere(body, orelse)
+        sides: list[_Side] = []
+        for kind, statements, other in (("then", body, orelse), ("else", orelse, body)):
+            try:
+                sides.append(self._run_side(kind, statements, environment, used))
+            except Raised:
+                # No model is meant to fail: the other side is taken.
+                self._interpreter.run(other, environment)
+                return
+        self._join(condition.value, sides[0], sides[1], environment)
+
+    def _run_side(
+        self, kind: str, statements: Sequence[ast.stmt], environment: "Environment", used: Callable[[str], bool]
+    ) -> _Side:
+        function = self._scope.new_function(kind)
+        inner = dict(environment)
+        with self._scope.inside(function), self._scope.journal.undone() as changes:
+            self._interpreter.run(statements, inner)
+            changed = {n: v for n, v in inner.items() if used(n) and v is not environment.get(n, UNINITIALIZED)}
+            return _Side(
+                function,
+                {n: frozen(v) for n, v in changed.items()},
+                {key: frozen(content) for key, content in changes.contents().items()},
+                {place.key: place for place in changes.places()},
+            )
+
+    def _used_elsewhere(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt]) -> Callable[[str], bool]:
+        """Whether a variable is read outside the branch's two sides."""
+        everywhere = _reads([self._interpreter.frames.current.function.node])
+        within = _reads([*body, *orelse])
+        return lambda name: everywhere[name] > within[name]
+
+    def _join(self, condition: Value, then: _Side, otherwise: _Side, environment: "Environment") -> None:
+        join = _Join(self, then.function, otherwise.function)
+        variables: dict[str, object] = {}
+        for name in dict.fromkeys((*then.variables, *otherwise.variables)):
+            if all(name in environment or name in side.variables for side in (then, otherwise)):
+                a, b = (
+                    s.variables[name] if name in s.variables else frozen(environment[name]) for s in (then, otherwise)
+                )
+                variables[name] = join.variable(name, a, b)
+        places = then.places | otherwise.places
+        contents = {}
+        for key, place in places.items():
+            before = frozen(place.get())
+            contents[key] = join.content(place, then.contents.get(key, before), otherwise.contents.get(key, before))
+        results = branch(self._scope, condition, (then.function, join.left), (otherwise.function, join.right))
+        for name, joined in variables.items():
+            environment[name] = filled(joined, results, self._scope)
+        for key, place in places.items():
+            self._scope.journal.set(place, _content(place, contents[key], results, self._scope))
+
+    def counted_loop(
+        self, name: str, count: Scalar | SymInt, body: Sequence[ast.stmt], environment: "Environment"
+    ) -> None:
+        """``for name in range(count)``."""
+        caller, interpreter = self._interpreter.caller, self._interpreter
+        counter = f"%{name}"
+        environment[counter] = 0
+
+        def run(inner: "Environment") -> None:
+            inner[name] = inner[counter]
+            interpreter.run(body, inner)
+            inner[counter] = caller.call("add", [inner[name], 1], {}, interpreter.frames.where)
+
+        def test(inner: "Environment") -> object:
+            return caller.call("lt", [inner[counter], count], {}, interpreter.frames.where)
+
+        self._loop(test, run, environment)
+        del environment[counter]
+
+    def loop(
+        self, test: Callable[["Environment"], object], body: Sequence[ast.stmt], environment: "Environment"
+    ) -> None:
+        self._loop(test, lambda inner: self._interpreter.run(body, inner), environment)
+
+    def _loop(
+        self,
+        test: Callable[["Environment"], object],
+        run: Callable[["Environment"], None],
+        environment: "Environment",
+    ) -> None:
+        known = self._interpreter.mutable_ids(environment)
+        carried = _Carried({}, {}, {})
+        for _ in range(MAX_ROUNDS):
+            body, results, found = self._round(carried, run, environment, known)
+            if not found:
+                break
+        else:
+            raise Unsupported("what a loop on data changes could not be found out")
+        condition = self._condition(carried, test, environment)
+        initial = [self._scope.insert(v) for v in carried.initial(self._scope)]
+        values = loop(self._scope, initial, condition, (body, results))
+        for name, template in carried.variables.items():
+            environment[name] = filled(template, values, self._scope)
+        for key, template in carried.contents.items():
+            place = carried.places[key]
+            self._scope.journal.set(place, _content(place, template, values, self._scope))
+
+    def _round(
+        self,
+        carried: "_Carried",
+        run: Callable[["Environment"], None],
+        environment: "Environment",
+        known: set[int],
+    ) -> tuple[Function, list[Value], bool]:
+        """Runs the body on symbolic values of what is carried; True when it changes more, which is carried from now."""
+        function = self._scope.new_function("body", carried.inputs())
+        inner = dict(environment)
+        with self._scope.inside(function), self._scope.journal.undone() as changes:
+            carried.bind(inner, function.inputs, self._scope)
+            run(inner)
+            found = False
+            for name, value in inner.items():
+                if name in environment and name not in carried.variables and value is not environment[name]:
+                    carried.add_variable(name, environment[name], value)
+                    found = True
+            for place in changes.places():
+                if place.key not in carried.contents and _owner(place) in known and _matters(place):
+                    before = changes.before[place.key][1]
+                    carried.add_place(place, before, place.get())
+                    found = True
+            if found:
+                return function, [], True
+            results = [self._scope.insert(v) for v in carried.after(inner, self._scope)]
+        return function, results, False
+
+    def _condition(
+        self, carried: "_Carried", test: Callable[["Environment"], object], environment: "Environment"
+    ) -> tuple[Function, list[Value]]:
+        function = self._scope.new_function("condition", carried.inputs())
+        inner = dict(environment)
+        with self._scope.inside(function), self._scope.journal.undone():
+            carried.bind(inner, function.inputs, self._scope)
+            condition = self._interpreter.condition(test(inner))
+            value = condition.value if isinstance(condition, Scalar) else constant(np.array(condition))
+            return function, [self._scope.insert(cast(value, DType.BOOL))]
+
+
+class _Join:
+    """Pairs what two sides leave: ``left`` and ``right`` are the values that become results."""
+
+    def __init__(self, control_flow: ControlFlow, then: Function, otherwise: Function) -> None:
+        self._scope = control_flow._scope
+        self._functions = (then, otherwise)
+        self.left: list[Value] = []
+        self.right: list[Value] = []
+
+    def variable(self, name: str, a: object, b: object) -> object:
+        """What a variable holds after the branch, with slots for results; a Conflict when that cannot be."""
+        count = len(self.left)
+        try:
+            return self._joined(a, b)
+        except Conflicting as error:
+            del self.left[count:], self.right[count:]
+            return Conflict(f"{name} {error}")
+
+    def content(self, place: Place, a: object, b: object) -> object:
+        if isinstance(place, AttributePlace) and place.name == "writes":
+            assert isinstance(a, int) and isinstance(b, int)
+            return max(a, b)
+        try:
+            return self._joined(a, b)
+        except Conflicting as error:
+            raise Unsupported(f"what a branch on data changes {error}") from None
+
+    def _joined(self, a: object, b: object) -> object:
+        if a is b or a is FAILED or b is FAILED:
+            return FAILED if b is FAILED else a
+        if a is UNINITIALIZED or b is UNINITIALIZED:
+            return b if not _has_leaves(a, b) else self._half(a, b)
+        if isinstance(a, Leaf | Scalar | int | float | SymInt | SymFloat):
+            return self._joined_leaves(a, b)
+        if isinstance(a, list | tuple) and type(a) is type(b) and len(a) == len(b):
+            parts = [self._joined(x, y) for x, y in zip(a, b, strict=True)]
+            return parts if isinstance(a, list) else tuple(parts)
+        if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
+            return {key: self._joined(a[key], b[key]) for key in a}
+        if a == b and type(a) is type(b):
+            return a
+        raise Conflicting(f"is {_kind(a)} if its condition holds and {_kind(b)} if not")
+
+    def _half(self, a: object, b: object) -> object:
+        """One side leaves nothing: nothing is read then, so zeros will do."""
+        present = b if a is UNINITIALIZED else a
+        types = [leaf.value.type for leaf in leaves_of(present)]
+        side = 0 if a is UNINITIALIZED else 1
+        zeros = []
+        for type_ in types:
+            with self._scope.inside(self._functions[side]):
+                zeros.append(self._scope.insert(zeros_of(type_)))
+        values = [leaf.value for leaf in leaves_of(present)]
+        first = len(self.left)
+        self.left += zeros if side == 0 else values
+        self.right += values if side == 0 else zeros
+        return _slotted(present, iter(range(first, len(self.left))))
+
+    def _joined_leaves(self, a: object, b: object) -> object:
+        if isinstance(a, Leaf) and isinstance(b, Leaf):
+            x, y = a.value, b.value
+            if x is y:
+                return a
+            if x.type.dtype is not y.type.dtype or x.type.rank != y.type.rank:
+                raise Conflicting(f"is {x.type} if its condition holds and {y.type} if not")
+            return self._slot(x, y, is_scalar=False)
+        if isinstance(b, Leaf) or not isinstance(b, Scalar | int | float | SymInt | SymFloat):
+            raise Conflicting(f"is {_kind(a)} if its condition holds and {_kind(b)} if not")
+        if not isinstance(a, Leaf | Scalar) and type(a) is type(b) and a == b:
+            return a
+        assert not isinstance(a, Leaf) and isinstance(a, Scalar | int | float | SymInt | SymFloat)
+        dtype = max(number_dtype(a), number_dtype(b), key=_KINDS.index)
+        x, y = (self._number(side, n, dtype) for side, n in enumerate((a, b)))
+        return self._slot(x, y, is_scalar=True)
+
+    def _number(self, side: int, number: "Scalar | SymFloat | SymInt | float", dtype: DType) -> Value:
+        with self._scope.inside(self._functions[side]):
+            return self._scope.insert(self._scope.scalar(number, dtype))
+
+    def _slot(self, x: Value, y: Value, is_scalar: bool) -> Slot:
+        self.left.append(x)
+        self.right.append(y)
+        return Slot(len(self.left) - 1, is_scalar)
+
+
+@dataclass
+class _Carried:
+    """What a loop changes: templates with slots by variable and by place, and what each slot holds at first."""
+
+    variables: dict[str, object]
+    contents: dict[object, object]
+    places: dict[object, Place]
+
+    def __post_init__(self) -> None:
+        self._slots: list[tuple[object, TensorType]] = []
+
+    def add_variable(self, name: str, before: object, after: object) -> None:
+        self.variables[name] = self._template(f"the variable {name}", frozen(before), frozen(after))
+
+    def add_place(self, place: Place, before: object, after: object) -> None:
+        if isinstance(place, AttributePlace) and place.name == "path":
+            raise Unsupported("a loop on data changes the shape of a tensor in place")
+        self.contents[place.key] = self._template("what it changes", frozen(before), frozen(after))
+        self.places[place.key] = place
+
+    def _template(self, what: str, before: object, after: object) -> object:
+        if isinstance(before, list | tuple) and type(before) is type(after):
+            if len(before) != len(after):
+                raise Unsupported("a list grows in a loop whose number of rounds depends on the data")
+            parts = [self._template(what, x, y) for x, y in zip(before, after, strict=True)]
+            return parts if isinstance(before, list) else tuple(parts)
+        if before is UNINITIALIZED and isinstance(after, Leaf):
+            return self._new_slot(UNINITIALIZED, after.value.type, is_scalar=False)
+        if isinstance(before, Leaf):
+            return self._new_slot(before, before.value.type, is_scalar=False)
+        number = after if before is UNINITIALIZED else before
+        if isinstance(number, Scalar | int | float | SymInt | SymFloat):
+            dtype = number_dtype(number)
+            if isinstance(after, Scalar | int | float | SymInt | SymFloat):
+                dtype = max(dtype, number_dtype(after), key=_KINDS.index)
+            return self._new_slot(before, TensorType(dtype, ()), is_scalar=True)
+        if before == after and type(before) is type(after):
+            return before
+        raise Unsupported(f"{what} in a loop on data is {_kind(before)} at first and {_kind(after)} after a round")
+
+    def _new_slot(self, before: object, type_: TensorType, is_scalar: bool) -> Slot:
+        self._slots.append((before, type_))
+        return Slot(len(self._slots) - 1, is_scalar)
+
+    def inputs(self) -> list[Value]:
+        return [Value(type_) for _, type_ in self._slots]
+
+    def initial(self, scope: Scope) -> Iterable[Value]:
+        return [_as_value(before, type_, scope) for before, type_ in self._slots]
+
+    def bind(self, environment: "Environment", inputs: Sequence[Value], scope: Scope) -> None:
+        """Gives variables and places the symbolic values."""
+        for name, template in self.variables.items():
+            environment[name] = filled(template, inputs, scope)
+        for key, template in self.contents.items():
+            scope.journal.set(self.places[key], _content(self.places[key], template, inputs, scope))
+
+    def after(self, environment: Mapping[str, object], scope: Scope) -> list[Value]:
+        """What a round leaves in the slots."""
+        found: dict[int, object] = {}
+        for name, template in self.variables.items():
+            _match(template, frozen(environment[name]), found)
+        for key, template in self.contents.items():
+            _match(template, frozen(self.places[key].get()), found)
+        return [_as_value(found[i], type_, scope) for i, (_, type_) in enumerate(self._slots)]
+
+
+def _content(place: Place, template: object, results: Sequence[Value], scope: Scope) -> object:
+    """What a place holds: a storage holds the value itself."""
+    content = filled(template, results, scope)
+    is_storage = isinstance(place, AttributePlace) and isinstance(place.owner, Storage)
+    return content.value if is_storage and isinstance(content, Tensor) else content
+
+
+def _match(template: object, content: object, found: dict[int, object]) -> None:
+    """Reads off what stands in the template's slots."""
+    if isinstance(template, Slot):
+        found[template.index] = content
+    elif isinstance(template, list | tuple):
+        if not isinstance(content, list | tuple) or len(content) != len(template):
+            raise Unsupported("a list grows in a loop whose number of rounds depends on the data")
+        for part, element in zip(template, content, strict=True):
+            _match(part, element, found)
+    elif template != content:
+        raise Unsupported(f"a loop on data changes {_kind(template)} to {_kind(content)}")
+
+
+def _as_value(content: object, type_: TensorType, scope: Scope) -> Value:
+    if content is UNINITIALIZED:
+        return zeros_of(type_)
+    if isinstance(content, Leaf):
+        return content.value
+    if isinstance(content, Scalar | int | float | SymInt | SymFloat):
+        return scope.scalar(content, type_.dtype)
+    raise Unsupported(f"a number in a loop on data becomes {_kind(content)}")
+
+
+def zeros_of(type_: TensorType) -> Value:
+    """Zeros of a type."""
+    zero = constant(np.zeros((), type_.dtype.numpy))
+    return tensor.Expand(zero, None, type_.shape).result if type_.rank else zero
+
+
+_KINDS = (DType.BOOL, DType.I64, DType.F32)
+
+
+def number_dtype(number: "Scalar | SymFloat | SymInt | float") -> DType:
+    """The dtype in which a number is carried through branches and loops."""
+    if isinstance(number, Scalar):
+        return DType.BOOL if number.dtype is DType.BOOL else DType.F32 if number.dtype.is_float else DType.I64
+    if isinstance(number, bool):
+        return DType.BOOL
+    return DType.I64 if isinstance(number, int | SymInt) else DType.F32
+
+
+def _has_leaves(a: object, b: object) -> bool:
+    return bool(leaves_of(b if a is UNINITIALIZED else a))
+
+
+def _slotted(content: object, numbers: Iterable[int]) -> object:
+    numbers = iter(numbers)
+    if isinstance(content, Leaf):
+        return Slot(next(numbers), is_scalar=False)
+    if isinstance(content, Scalar):
+        return Slot(next(numbers), is_scalar=True)
+    if isinstance(content, list | tuple):
+        parts = [_slotted(c, numbers) for c in content]
+        return parts if isinstance(content, list) else tuple(parts)
+    return content
+
+
+def _reads(nodes: Sequence[ast.AST]) -> Counter[str]:
+    return Counter(
+        n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    )
+
+
+def _owner(place: Place) -> int:
+    return id(place.owner)  # type: ignore[attr-defined]
+
+
+def _matters(place: Place) -> bool:
+    return not (isinstance(place, AttributePlace) and place.name == "writes")
+
+
+def _kind(content: object) -> str:
+    if isinstance(content, Leaf):
+        return f"a tensor {content.value.type}"
+    if isinstance(content, ScriptObject):
+        return "an object"
+    return "a number" if isinstance(content, Scalar) else f"{content!r}"[:60]

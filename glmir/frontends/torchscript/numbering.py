@@ -1,0 +1,94 @@
+"""Whether two functions compute the same, by value numbering: equal ops on equal operands are equal.
+
+Constants are evaluated, and tensors of one element repeated stay one element, so that zeros made for a shape equal
+zeros cut out of others.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...dims import SymInt
+from ...ir import Array, Function, Op, Value
+from ...ops import tensor
+
+_SIZE_LIMIT = 1 << 16
+
+_MOVING = (tensor.Reshape, tensor.Slice, tensor.Transpose, tensor.Expand, tensor.Gather, tensor.Concat, tensor.Cast)
+"""Ops that only move elements: of a repeated element they make a repeated element."""
+
+
+def equal_functions(first: Function, second: Function, pinned: Mapping[str, Array]) -> bool:
+    """Whether the functions' outputs are provably equal, when the inputs in ``pinned`` hold that, broadcast."""
+    keys = [_Numbering(function, pinned).outputs() for function in (first, second)]
+    return keys[0] == keys[1]
+
+
+class _Numbering:
+    def __init__(self, function: Function, pinned: Mapping[str, Array]) -> None:
+        self._function = function
+        self._keys: dict[Value, object] = {}
+        self._arrays: dict[Value, Array] = {}
+        self._repeated: dict[Value, bytes] = {}
+        self._numbers: dict[object, int] = {}
+        for value in function.inputs:
+            if value.name in pinned:
+                self._set_repeated(value, pinned[value.name])
+            else:
+                self._keys[value] = ("input", value.name)
+
+    def outputs(self) -> list[object]:
+        for op in self._function.ops:
+            self._visit(op)
+        return [self._keys[v] for v in self._function.outputs]
+
+    def _visit(self, op: Op) -> None:
+        if isinstance(op, tensor.Constant):
+            self._set_array(op.result, op.value.array)
+            return
+        if isinstance(op, _MOVING) and self._is_repeated(op):
+            (source, *_) = op.operands
+            element = np.frombuffer(self._repeated[source], source.type.dtype.numpy)
+            self._set_repeated(op.result, element.astype(op.result.type.dtype.numpy)[0])
+            return
+        if self._evaluated(op):
+            return
+        operands = tuple(self._keys[v] for v in op.operands)
+        attributes = tuple((name, str(a)) for name, a in op.definition.attributes_of(op).items())
+        for result in op.results:
+            self._keys[result] = (op.definition.name, attributes, operands, result.index, id(op) if op.calls else 0)
+
+    def _is_repeated(self, op: Op) -> bool:
+        data = op.operands if isinstance(op, tensor.Concat) else op.operands[:1]
+        elements = {self._repeated.get(v) for v in data}
+        return len(elements) == 1 and None not in elements
+
+    def _evaluated(self, op: Op) -> bool:
+        if not op.operands or op.calls or op.has_effect or len(op.definition.operand_fields) != len(op.operands):
+            return False
+        if any(v not in self._arrays for v in op.operands) or any(not r.type.is_static for r in op.results):
+            return False
+        if any(isinstance(a, SymInt) for a in op.definition.attributes_of(op).values()):
+            return False
+        with np.errstate(all="ignore"):
+            computed = op.evaluate(*(self._arrays[v] for v in op.operands))
+        for result, array in zip(op.results, computed if isinstance(computed, tuple) else (computed,), strict=True):
+            self._set_array(result, np.asarray(array))
+        return True
+
+    def _set_array(self, value: Value, array: Array) -> None:
+        if array.size and array.size <= _SIZE_LIMIT and (array == array.reshape(-1)[0]).all():
+            self._set_repeated(value, array.reshape(-1)[0])
+            return
+        if array.size <= _SIZE_LIMIT:
+            self._arrays[value] = array
+            self._keys[value] = ("constant", str(value.type), array.tobytes())
+        else:
+            self._keys[value] = ("weight", id(array.base if array.base is not None else array), str(value.type))
+
+    def _set_repeated(self, value: Value, element: Array) -> None:
+        typed = np.asarray(element).astype(value.type.dtype.numpy).reshape(-1)[:1]
+        self._repeated[value] = typed.tobytes()
+        self._keys[value] = ("repeated", str(value.type), typed.tobytes())
+        if value.type.is_static and np.prod(value.type.static_shape) <= _SIZE_LIMIT:
+            self._arrays[value] = np.broadcast_to(typed[0], value.type.static_shape)

@@ -1,0 +1,136 @@
+"""The module of an archive and what it holds, as objects of one run of the program."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+from ...weights import Weight
+from ..aten.journal import ElementPlace
+from ..aten.scope import Scope
+from ..aten.tensors import Tensor
+from ..torch_archives.objects import ScriptObject
+from ..torch_archives.storages import StoredTensor
+from .program import Program
+from .values import EnumMember
+
+
+class Instances:
+    """Makes the objects of one run out of what was read from the archive, each once; what was read stays as it is."""
+
+    def __init__(self, scope: Scope, program: Program, names: dict[int, str]) -> None:
+        """``names`` are those of stored tensors, by id."""
+        self._scope = scope
+        self._program = program
+        self._names = names
+        self._made: dict[int, tuple[object, object]] = {}
+
+    def of(self, stored: object) -> object:
+        """What a value of the archive is in this run."""
+        if stored is None or isinstance(stored, bool | int | float | str):
+            return stored
+        if id(stored) not in self._made:
+            made = self._make(stored)
+            self._made.setdefault(id(stored), (stored, made))
+        return self._made[id(stored)][1]
+
+    def _make(self, stored: object) -> object:
+        if isinstance(stored, StoredTensor):
+            return self._tensor(stored)
+        if isinstance(stored, ScriptObject):
+            if member := self._enum_member(stored):
+                return member
+            made = ScriptObject(stored.class_name)
+            self._made[id(stored)] = (stored, made)
+            made.attributes.update((name, self.of(value)) for name, value in stored.attributes.items())
+            made.state = self.of(stored.state)
+            return made
+        if isinstance(stored, list):
+            return [self.of(v) for v in stored]
+        if isinstance(stored, tuple):
+            return tuple(self.of(v) for v in stored)
+        if isinstance(stored, dict):
+            return {key: self.of(v) for key, v in stored.items()}
+        return stored
+
+    def _enum_member(self, stored: ScriptObject) -> EnumMember | None:
+        class_ = self._program.class_(stored.class_name)
+        if class_ is None or class_.base != "Enum" or "value" not in stored.attributes:
+            return None
+        value = stored.attributes["value"]
+        members = class_.constants.items()
+        name = next((n for n, node in members if isinstance(node, ast.Constant) and node.value == value), "")
+        return EnumMember(stored.class_name, name, value)
+
+    def _tensor(self, stored: StoredTensor) -> object:
+        name = self._names.get(id(stored), "")
+        if stored.quantized is not None:
+            from ..aten.quantization import stored_quantized
+
+            return stored_quantized(self._scope, stored, name)
+        return self._scope.tensor(self._scope.weight(Weight(stored.array, name)))
+
+
+def module_paths(root: ScriptObject) -> dict[int, str]:
+    """The path of each module within (``layer1.0.conv1``), by id; empty for the root."""
+    paths: dict[int, str] = {}
+    pending: list[tuple[str, ScriptObject]] = [("", root)]
+    while pending:
+        path, module = pending.pop()
+        if id(module) in paths:
+            continue
+        paths[id(module)] = path
+        parts = [(name, part) for name, part in module.attributes.items() if isinstance(part, ScriptObject)]
+        pending.extend((_joined(path, name), part) for name, part in reversed(parts))
+    return paths
+
+
+def tensor_names(root: ScriptObject) -> dict[int, str]:
+    """The names of the tensors that the modules hold (``layer1.0.conv1.weight``), by id."""
+    names: dict[int, str] = {}
+    seen: set[int] = set()
+    pending: list[tuple[str, object]] = [("", root)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, StoredTensor):
+            names.setdefault(id(value), path)
+        elif isinstance(value, ScriptObject | list | tuple | dict) and id(value) not in seen:
+            seen.add(id(value))
+            pending.extend((_joined(path, name), part) for name, part in reversed(list(_parts(value))))
+    return names
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, ScriptObject):
+        yield from value.attributes.items()
+        if value.state is not None:
+            yield "state", value.state
+    elif isinstance(value, dict):
+        yield from ((str(key), part) for key, part in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((str(place), part) for place, part in enumerate(value))
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def attribute_place(owner: ScriptObject, name: str) -> ElementPlace:
+    """The place of an object's attribute."""
+    return ElementPlace(cast("dict[object, object]", owner.attributes), name)
+
+
+def owners(values: Iterable[object]) -> set[int]:
+    """The ids of all that a program can change and the values lead to: storages, lists, dicts, objects' attributes."""
+    found: set[int] = set()
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Tensor):
+            found |= {id(value), id(value.storage)}
+            continue
+        owner = value.attributes if isinstance(value, ScriptObject) else value
+        if not isinstance(owner, list | tuple | dict) or id(owner) in found:
+            continue
+        found.add(id(owner))
+        pending.extend(owner.values() if isinstance(owner, dict) else owner)
+    return found

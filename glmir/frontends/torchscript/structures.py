@@ -1,0 +1,79 @@
+"""Values of a program with their tensors taken out: what a branch, a loop or a call leaves, to compare and to join."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...ir import Value
+from ..aten.scalars import Scalar
+from ..aten.scope import Scope
+from ..aten.tensors import Tensor
+from .values import NamedTuple
+
+
+class Conflicting(Exception):
+    """Two contents cannot be joined; the message says how they differ."""
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """A tensor's value at one time, and the tensor."""
+
+    value: Value
+    tensor: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of a tensor or number in a template, by the number of the result that fills it."""
+
+    index: int
+    is_scalar: bool
+
+
+def frozen(content: object) -> object:
+    """The content with a ``Leaf`` for each tensor: what it holds now, whatever is written to it later.
+
+    Lists become new lists; values (the contents of storages) become leaves without a tensor.
+    """
+    if isinstance(content, Tensor):
+        return Leaf(content.value, content)
+    if isinstance(content, Value):
+        return Leaf(content)
+    if isinstance(content, NamedTuple):
+        return NamedTuple.of(content.names, tuple(frozen(c) for c in content))
+    if isinstance(content, list):
+        return [frozen(c) for c in content]
+    if isinstance(content, tuple):
+        return tuple(frozen(c) for c in content)
+    if isinstance(content, dict):
+        return {key: frozen(c) for key, c in content.items()}
+    return content
+
+
+def filled(template: object, results: Sequence[Value], scope: Scope) -> object:
+    """The content with new tensors and numbers for the slots, and the old tensors for leaves."""
+    if isinstance(template, Slot):
+        result = results[template.index]
+        return scope.number(result) if template.is_scalar else scope.tensor(result)
+    if isinstance(template, Leaf):
+        return template.tensor or template.value
+    if isinstance(template, NamedTuple):
+        return NamedTuple.of(template.names, tuple(filled(t, results, scope) for t in template))
+    if isinstance(template, list):
+        return [filled(t, results, scope) for t in template]
+    if isinstance(template, tuple):
+        return tuple(filled(t, results, scope) for t in template)
+    if isinstance(template, dict):
+        return {key: filled(t, results, scope) for key, t in template.items()}
+    return template
+
+
+def leaves_of(content: object) -> list["Leaf | Scalar"]:
+    """The tensors and run-time numbers of a content, in order."""
+    if isinstance(content, Leaf | Scalar):
+        return [content]
+    if isinstance(content, list | tuple):
+        return [leaf for c in content for leaf in leaves_of(c)]
+    if isinstance(content, dict):
+        return [leaf for c in content.values() for leaf in leaves_of(c)]
+    return []

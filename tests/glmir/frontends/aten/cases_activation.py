@@ -1,0 +1,95 @@
+"""Cases of activation.py."""
+
+from glmir.types import DType
+
+from .cases import A, Case, T
+
+NAN = float("nan")
+INF = float("inf")
+
+CASES = [
+    *[
+        Case(name, T("n=2", 5, low=-9, high=9))
+        for name in (
+            "relu",
+            "relu6",
+            "leaky_relu",
+            "elu",
+            "selu",
+            "celu",
+            "gelu",
+            "silu",
+            "mish",
+            "hardtanh",
+            "hardswish",
+            "hardsigmoid",
+            "softplus",
+            "softshrink",
+            "hardshrink",
+            "log_sigmoid",
+            "sigmoid",
+            "tanh",
+            "rrelu",
+        )
+    ],
+    *[
+        Case(name, T(3, 4, low=-9, high=9))
+        for name in ("relu_", "relu6_", "silu_", "hardtanh_", "hardswish_", "sigmoid_", "tanh_", "gelu_", "mish_")
+    ],
+    Case("relu", T(4, dtype="i64")),
+    Case("relu", A([NAN, -1, 1])),
+    Case("sigmoid", T(4, dtype="i64")),
+    Case("tanh", T(4, dtype="i32")),
+    Case("special_expit", T(4)),
+    Case("leaky_relu", T(3, 4), 0.2),
+    Case("leaky_relu_", T(3, 4), 0.2),
+    Case("prelu", T(2, 3, 4), T(3)),
+    Case("prelu", T(2, 3), T(3)),
+    Case("prelu", T(2, 3, 4), T(1)),
+    Case("prelu", T(4), T(1)),
+    Case("prelu", T(), T(1)),
+    Case("_prelu_kernel", T(2, 3, 4), T(1, 3, 1)),
+    Case("elu", T(3, 4), 0.7),
+    Case("elu", T(3, 4), 0.7, 1.3),
+    Case("elu", T(3, 4), 0.7, 1.3, 0.4),
+    Case("elu_", T(3, 4), 0.7),
+    Case("celu", T(3, 4), 0.7),
+    Case("celu", T(3, 4), -0.7),
+    Case("gelu", T(3, 4), approximate="tanh"),
+    Case("gelu", T(3, 4), approximate="other").refused("other"),
+    Case("gelu", T(3, 4, dtype="f16")),
+    Case("hardtanh", T(3, 4), -0.5, 2),
+    Case("hardtanh", T(3, 4), 0, 6),
+    Case("hardtanh", T(3, 4), 0.0, 2.0),
+    Case("softplus", T(3, 4), 2, 3),
+    Case("softplus", T(3, 4, low=-30, high=30), 0.5),
+    Case("softshrink", T(3, 4), 1.5),
+    Case("softshrink", A([NAN, INF, -INF, 0.5, -0.5])),
+    Case("hardshrink", T(3, 4), 1),
+    Case("hardshrink", A([NAN, INF, -INF, 0.5, -0.5])),
+    Case("threshold", T(3, 4), 0.5, -7),
+    Case("threshold", T(3, 4, dtype="i64"), 1, -7),
+    Case("threshold", A([NAN, 1, 0.5]), 0.5, -7),
+    Case("threshold_", T(3, 4), 0.5, -7),
+    Case("glu", T(3, 4)),
+    Case("glu", T(4, 3), 0),
+    Case("glu", T("n=2", 6, "l=3"), 1),
+    Case("log_sigmoid", T(3, low=-99, high=99)),
+    Case("rrelu", T(3, 4), 0.1, 0.3, True).refused("eval"),
+    Case("rrelu_with_noise", T(3, 4), T(3, 4), 0.1, 0.3, False),
+    Case("softmax", T(3, 4), 1),
+    Case("softmax", T("n=3", "m=4"), -2),
+    Case("softmax", T(), 0),
+    Case("softmax", T(3, 4), 1, DType.F64),
+    Case("softmax", T(3, 4, dtype="i64"), 1, DType.F32),
+    Case("softmax", T(3, 4, dtype="f16"), 1, dtype=DType.F32),
+    Case("special_softmax", T(3, 4), 1),
+    Case("_softmax", T(3, 4), 1, False),
+    Case("log_softmax", T(3, 4), -1),
+    Case("log_softmax", T(3, 4), -1, DType.F64),
+    Case("special_log_softmax", T(3, 4), 0, dtype=DType.F32),
+    Case("_log_softmax", T(3, 4), 1, False),
+    Case("_safe_softmax", A([[1, 2, -INF], [-INF, -INF, -INF]]), -1),
+    Case("_masked_softmax", T(2, 2, 3, 3), A([[False, True, False]] * 2, "bool"), 3, 1),
+    Case("_masked_softmax", T(2, 2, 3, 3), A([[False, True, True]] * 3, "bool"), None, 0),
+]

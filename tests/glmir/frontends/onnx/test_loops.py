@@ -1,0 +1,112 @@
+"""Loops, held against onnxruntime."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import glmir
+from glmir.backends.target import TARGETS
+from tests.backends.workers import at_border, run_artifact
+from tests.tolerances import assert_close
+
+from .building import node
+from .harness import check_model, floats, model_of, reasons_of, reference
+
+X = floats(2, 3)
+CONSTANTS = [
+    numpy_helper.from_array(np.array(value, dtype), name)
+    for name, value, dtype in (
+        ("yes", True, np.bool_), ("half", 0.5, np.float32), ("four", 4.0, np.float32), ("two", 2, np.int64),
+        ("three", 3, np.int64),
+    )
+]  # fmt: skip
+
+
+def loop(
+    nodes: Sequence[onnx.NodeProto], outputs: str, trips: str = "n", goes_on: str = "", results: str = "y"
+) -> onnx.NodeProto:
+    """A loop over one value, ``a``, that begins as the outer ``x``; the body's outputs are the condition, then others."""
+    infos = [
+        helper.make_tensor_value_info("step", TensorProto.INT64, []),
+        helper.make_tensor_value_info("holds", TensorProto.BOOL, []),
+        onnx.ValueInfoProto(name="a"),
+    ]
+    given = [onnx.ValueInfoProto(name=name) for name in outputs.split()]
+    body = helper.make_graph(nodes, "body", infos, given)
+    return helper.make_node("Loop", [trips, goes_on, "x"], results.split(), "loop", body=body)
+
+
+STEPS = {
+    "counted": loop([node("Identity", "holds", "more"), node("Add", "a half", "b")], "more b"),
+    "uses the step": loop(
+        [node("Identity", "holds", "more"), helper.make_node("Cast", ["step"], ["f"], to=1), node("Mul", "a f", "b")],
+        "more b",
+    ),
+    "uses what is outside": loop([node("Identity", "holds", "more"), node("Mul", "a r", "b")], "more b"),
+    "ends itself": loop(
+        [node("ReduceMax", "a", "top", keepdims=0), node("Less", "top four", "more"), node("Add", "a half", "b")],
+        "more b",
+        goes_on="yes",
+    ),
+    "may not begin": loop([node("Identity", "holds", "more"), node("Add", "a half", "b")], "more b", goes_on="go"),
+}
+
+
+def proto(step: onnx.NodeProto, outputs: Sequence[str] = ("y",)) -> onnx.ModelProto:
+    infos = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["k", 3]),
+        helper.make_tensor_value_info("n", TensorProto.INT64, []),
+        helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+    ]
+    return model_of([node("Relu", "x", "r"), step], infos, outputs, CONSTANTS)
+
+
+@pytest.mark.parametrize("trips", [0, 1, 5])
+@pytest.mark.parametrize("go", [True, False])
+@pytest.mark.parametrize("name", STEPS)
+def test_loops(name: str, go: bool, trips: int) -> None:
+    check_model(proto(STEPS[name]), {"x": X, "n": np.array(trips), "go": np.array(go)})
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_loops_on_targets(target: str) -> None:
+    given = {"x": X, "n": np.array(3), "go": np.array(True)}
+    for step in STEPS.values():
+        model = proto(step)
+        expected = reference(model, given, "onnxruntime")
+        artifact = glmir.compile(model, target=target, precision="fp32")
+        for name, array in run_artifact(artifact, given).items():
+            assert_close(np.asarray(array), at_border(artifact.target, expected[name]), "f32", name)
+
+
+def test_rows_of_a_known_number_of_rounds() -> None:
+    nodes = [node("Identity", "holds", "more"), node("Add", "a half", "b"), node("ReduceSum", "b", "s", keepdims=0)]
+    step = loop([*nodes, node("Neg", "a", "c")], "more b s c", trips="three", results="y sums rows")
+    model = proto(step, ["y", "sums", "rows"])
+    module = check_model(model, {"x": X, "n": np.array(0), "go": np.array(True)})
+    assert [str(v.type) for v in module.main.outputs] == ["f32[k, 3]", "f32[3]", "f32[3, k, 3]"]
+
+
+def test_what_is_refused() -> None:
+    nodes = [node("Identity", "holds", "more"), node("Add", "a half", "b")]
+    rows = loop([*nodes, node("Neg", "a", "c")], "more b c", results="y rows")
+    assert reasons_of(proto(rows, ["y", "rows"])) == [
+        "node loop (Loop): how many rows its scan outputs have depends on the data"
+    ]
+    grows = loop([nodes[0], helper.make_node("Concat", ["a", "a"], ["b"], axis=0)], "more b")
+    assert reasons_of(proto(grows)) == [
+        "node loop (Loop): a value of the loop is f32[k, 3] at first and f32[2*k, 3] after a round"
+    ]
+
+
+def test_loops_in_branches() -> None:
+    inner = helper.make_graph(
+        [STEPS["uses what is outside"]], "then", [], [onnx.ValueInfoProto(name="y")]
+    )
+    other = helper.make_graph([node("Neg", "r", "m")], "else", [], [onnx.ValueInfoProto(name="m")])
+    choose = helper.make_node("If", ["go"], ["z"], "if", then_branch=inner, else_branch=other)
+    for go in (True, False):
+        check_model(proto(choose, ["z"]), {"x": X, "n": np.array(2), "go": np.array(go)})

@@ -1,0 +1,1 @@
+"""PyTorch archives: the script that makes them where torch is installed, and the tiny ones that are committed."""
