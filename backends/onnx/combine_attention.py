@@ -117,6 +117,27 @@ def attention_with_heads_together(op: tensor.Reshape) -> Value | None:
     return reshape(nn.Attention(q, k, v, inner.mask, inner.heads, inner.scale).result, op.shape)
 
 
+@RULES.on(tensor.Reshape)
+def selected_rows_behind_heads(op: tensor.Reshape) -> Value | None:
+    """reshape(transpose(select(c, attention, s))) -> select(reshape(c), reshape(transpose(attention)), s), c by rows"""
+    match op.x:
+        case Value(
+            owner=tensor.Transpose(x=Value(owner=math.Select() as selected, has_one_use=True), permutation=permutation),
+            has_one_use=True,
+        ) if permutation == _BETWEEN_HEADS_AND_ROWS and selected.y.type.rank == 0:
+            condition, y = selected.condition, selected.x
+        case _:
+            return None
+    is_attention = isinstance(y.owner, nn.Attention) and y.has_one_use and y.type == selected.result.type
+    if not is_attention or condition.type.rank != 4:
+        return None
+    batch, heads, rows, columns = condition.type.shape
+    if heads != 1 or columns != 1 or len(op.shape) != 3 or not known_equal(op.shape[1], y.type.shape[2]):
+        return None
+    together = reshape(tensor.Transpose(y, permutation).result, op.shape)
+    return math.Select(reshape(condition, (batch, rows, 1)), together, selected.y).result
+
+
 _Parts = dict[Value, tuple[Value, ...]]
 """What was cut into queries, keys and values, and its parts."""
 

@@ -119,6 +119,16 @@ func @step({VALUES}) -> ({RESULTS}) {{
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_inputs_without_names_and_conditions_handed_on(target: str) -> None:
+    text = branching("%1 = math.sub(%x, %y) : f32[n, 2]\n  return %1, %x, %i", BRANCHES["swaps"])
+    text = text.replace("@yes(%x", "@yes(%go: bool[], %x").replace("@no(%x", "@no(%go: bool[], %x")
+    main, *branches = text.replace("(%go, [%x", "(%go, [%go, %x").split("func @")[1:]
+    for number, name in enumerate(("%go", "%x", "%y", "%i"), 10):
+        branches = [branch.replace(name, f"%{number}") for branch in branches]
+    check("".join(f"func @{part}" for part in (main, *branches)), target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_branches_over_nothing(target: str) -> None:
     text = """
 func @main(%go: bool[]) -> (%y: f32[2], %z: bool[]) {

@@ -241,7 +241,6 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad_op18_ifless.onnx",
         "7671cd04b004e9076da0d4a7b1a5aec36adf161c39230c1cb94a4fd5db6bbd28",
         (silero_chunk(1, 576, 16000), silero_chunk(2, 288, 8000)),
-        "control-flow",
     ),
     silero_vad(
         "_openvino_16k",

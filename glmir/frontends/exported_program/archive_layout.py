@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ...errors import InputError
 from ..torch_archives import Archive
 from ..torch_archives.storages import require_little_endian
-from .payloads import Payloads, read_nested, read_payloads
-from .records import Record, parse_json
+from .payloads import Payloads, read_json, read_nested, read_payloads
+from .records import Record
 from .schema import SCHEMA_MAJOR
 
 _OLD_PROGRAM = "serialized_exported_program.json"
@@ -23,7 +23,7 @@ class StoredProgram:
 def read_program(archive: Archive) -> StoredProgram:
     """The only program of an archive; raises InputError when there is none, or when there are several."""
     if _OLD_PROGRAM in archive:
-        record = _of_known_version(parse_json(archive.read(_OLD_PROGRAM), _OLD_PROGRAM))
+        record = _of_known_version(read_json(archive, _OLD_PROGRAM))
         payloads = Payloads()
         for member in ("serialized_state_dict.pt", "serialized_constants.pt"):
             if member in archive:
@@ -39,7 +39,7 @@ def read_program(archive: Archive) -> StoredProgram:
         )
     require_little_endian(archive)
     name = f"models/{models[0]}.json"
-    record = _of_known_version(parse_json(archive.read(name), name))
+    record = _of_known_version(read_json(archive, name))
     return StoredProgram(record, read_payloads(archive, models[0]))
 
 

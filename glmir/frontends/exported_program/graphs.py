@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ...ir import Value
+from ...errors import CompileError
+from ...ir import Function, Value
 from ...opdef import ConstraintError
 from ...ops.tensor import Constant
 from ..aten.calls import FAILED, Caller, has_failed
@@ -15,6 +16,9 @@ from .operations import IGNORED, operation_name, with_tensor_first
 from .records import malformed
 from .schema import Argument, Graph, Input, Node, Reference
 
+MAX_NODES = 300_000
+"""Graphs in loops are run once for each step, and loops may stand in loops."""
+
 Environment = dict[str, object]
 """What the names of a graph stand for: tensors, numbers, or FAILED."""
 
@@ -24,7 +28,8 @@ class GraphRunner:
     """Imports graphs into the functions of a scope; ``caller`` holds why nodes could not be."""
 
     caller: Caller
-    _names: set[str] = field(default_factory=set)
+    _names: set[tuple[Function, str]] = field(default_factory=set)
+    _nodes: int = 0
 
     def run(self, graph: Graph, arguments: Sequence[object]) -> list[object]:
         """The outputs of a graph, given what its inputs stand for.
@@ -37,6 +42,11 @@ class GraphRunner:
         for name, argument in zip(graph.inputs, arguments, strict=True):
             if isinstance(name, Reference):
                 environment[name.name] = argument
+        self._nodes += len(graph.nodes)
+        if self._nodes > MAX_NODES:
+            raise CompileError(
+                [f"the program has more than {MAX_NODES} nodes when its loops over axes are written out"]
+            )
         for node in graph.nodes:
             self._run_node(node, environment)
         return [resolve(output, environment) for output in graph.outputs]
@@ -111,13 +121,14 @@ class GraphRunner:
 
     def _name(self, value: Value, name: str) -> None:
         """Names what a node computed as the node is named, if nothing else is."""
-        if not value.name and name not in self._names and value.owner and not isinstance(value.owner, Constant):
+        place = (self.caller.scope.function, name)
+        if not value.name and place not in self._names and value.owner and not isinstance(value.owner, Constant):
             value.name = name
-            self._names.add(name)
+            self._names.add(place)
 
     def take_names(self, names: Sequence[str]) -> None:
-        """Names that no value may get."""
-        self._names.update(names)
+        """Names that no value of the function that is being built may get."""
+        self._names.update((self.caller.scope.function, name) for name in names)
 
 
 def arguments_of(inputs: Sequence[Input], environment: Environment) -> tuple[list[object], dict[str, object]]:

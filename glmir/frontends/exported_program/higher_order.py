@@ -99,7 +99,7 @@ def while_loop(
         raise Unsupported("it carries what is neither a tensor nor a number")
     functions = []
     for kind, graph in (("while", _graph(condition_graph)), ("body", _graph(body_graph))):
-        inputs = [Value(v.type, f"value{i}") for i, v in enumerate(initial)]
+        inputs = [Value(v.type) for v in initial]
         function = scope.new_function(kind, inputs)
         with scope.inside(function), scope.journal.undone():
             # What is a number outside is one inside.
@@ -187,7 +187,7 @@ def with_autocast(
     if enabled:
         raise Unsupported(
             f"it is a region of torch.autocast({device!r}), where operations change their precision: "
-            "leave autocast out before the model is exported, or convert its weights"
+            "export it without autocast, or save what run_decompositions() of the exported program returns"
         )
     return region(runner, *args)
 

@@ -8,6 +8,7 @@ cannot be imported are collected and reported together.
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ...call_graph import callers_first, reachable
@@ -18,6 +19,7 @@ from ...ops.tensor import Constant
 from ...types import DType, TensorType
 from ...weights import Weight
 from ..aten.calls import FAILED, Caller
+from ..aten.complex_tensors import ComplexTensor
 from ..aten.promotion import dtype_of_number
 from ..aten.scalars import Number, Scalar
 from ..aten.scope import Scope
@@ -109,7 +111,7 @@ class _Program:
         return {
             i.target
             for i, argument in zip(self._inputs, run.arguments, strict=True)
-            if i.kind == "payload" and isinstance(argument, Tensor) and argument.storage.writes
+            if i.kind == "payload" and any(t.storage.writes for t in _tensors_of(argument))
         }
 
     def _run(self, written: set[str], specialize: Specialize, pin: Pin | None) -> tuple[_Run, list[object]]:
@@ -141,8 +143,10 @@ class _Program:
             except Unsupported as error:
                 caller.fail(f"input {given.name}: {error}")
         for given in self._inputs:
+            # What cannot be held is told when the graph is given it.
             if given.kind == "payload" and given.target in written:
-                declared[self._state_name(given)] = self._payloads.weight(given.target).type
+                with suppress(Unsupported):
+                    declared[self._state_name(given)] = self._payloads.weight(given.target).type
         return declared
 
     def _state_name(self, given: GraphInput) -> str:
@@ -202,9 +206,12 @@ class _Program:
 
     def _payload(self, run: _Run, given: GraphInput, written: set[str], values: Mapping[str, Value]) -> object:
         try:
-            if given.target in written:
-                return run.scope.tensor(values[self._state_name(given)])
-            return run.scope.tensor(run.scope.weight(self._payloads.weight(given.target)))
+            if given.target in self._payloads.complexes and given.target not in written:
+                return ComplexTensor(*(_constant(run, part) for part in self._payloads.complexes[given.target]))
+            weight = self._payloads.weight(given.target)
+            return (
+                run.scope.tensor(values[self._state_name(given)]) if given.target in written else _constant(run, weight)
+            )
         except Unsupported as error:
             run.caller.fail(f"{given.target}: {error}")
             return FAILED
@@ -252,6 +259,17 @@ class _Program:
         tree = output_tree(self._record)
         paths = [] if tree is None else leaf_paths(tree, "out_spec", named_tuple_fields(self._record))
         return paths if len(paths) == count else [(i,) for i in range(count)]
+
+
+def _tensors_of(argument: object) -> tuple[Tensor, ...]:
+    """A tensor, or the parts of a complex one."""
+    if isinstance(argument, ComplexTensor):
+        return argument.real, argument.imag
+    return (argument,) if isinstance(argument, Tensor) else ()
+
+
+def _constant(run: _Run, weight: Weight) -> Tensor:
+    return run.scope.tensor(run.scope.weight(weight))
 
 
 def _input_type(graph: Graph, given: GraphInput) -> TensorType:

@@ -1,6 +1,7 @@
 """Names of a program's outputs, from the tree that ``forward`` returned (torch/utils/_pytree.py, protocol 1)."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from .records import Record, as_list, malformed
@@ -65,7 +66,8 @@ def _keys(node: Record, count: int, fields: Mapping[str, Sequence[str]]) -> Sequ
 def output_names(paths: Sequence[Path]) -> list[str]:
     """A name for each output, all different: its key and what is below it (``hidden_0``), or ``output0``."""
     names = [_short(path, index) for index, path in enumerate(paths)]
-    names = [n if names.count(n) == 1 else f"output_{'_'.join(map(str, p))}" for n, p in zip(names, paths, strict=True)]
+    counts = Counter(names)
+    names = [n if counts[n] == 1 else f"output_{'_'.join(map(str, p))}" for n, p in zip(names, paths, strict=True)]
     taken: set[str] = set()
     return [unique(name, taken) for name in names]
 

@@ -12,6 +12,8 @@ from ..aten.scalars import Int, Number, Scalar, SymFloat
 from ..aten.scope import Scope
 from ..aten.tensors import Tensor, Unsupported
 
+_MAX_POWER = 8
+
 IGNORED = frozenset(
     (
         "_assert_async",
@@ -60,7 +62,7 @@ def operation_name(target: str) -> str:
         name = rest.partition(".")[0]
         return _SIZES.get(name, name) if namespace == "aten" else f"{namespace}::{name}"
     owner, _, name = target.rpartition(".")
-    if owner in ("_operator", "math", "builtins"):
+    if target not in NUMBERS and owner in ("_operator", "math", "builtins"):
         return name
     return target
 
@@ -124,9 +126,19 @@ def sym_ite(scope: Scope, condition: Number, a: Number, b: Number) -> Number:
     return Scalar(math.Select(condition.value, x, y).result)
 
 
-@NUMBERS.imports("_operator.pos", "pos")
+@NUMBERS.imports("_operator.pos")
 def positive(a: Number) -> Number:
     return a
+
+
+@NUMBERS.imports("_operator.pow")
+def power(scope: Scope, a: Number, b: Number) -> Number:
+    """Of integers an integer, where TorchScript's ``pow`` gives a float."""
+    if isinstance(a, int | SymInt) and isinstance(b, int) and 0 <= b <= _MAX_POWER:
+        one: Dim = 1
+        return reduce(lambda x, y: x * y, [a] * b, one)
+    x, y = promoted(scope, (a, b))
+    return Scalar(math.Pow(x, y).result)
 
 
 TABLE = Table(ATEN, NUMBERS)

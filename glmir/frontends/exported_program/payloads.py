@@ -11,6 +11,9 @@ from ..torch_archives.storages import Storage, Storages
 from .records import Record, malformed, parse_json
 from .schema import TensorMeta
 
+MAX_JSON_BYTES = 128 << 20
+"""Programs of large language models take a few MB; parsed, JSON takes ten times as much memory."""
+
 _UNPLAIN = (
     "is no plain tensor but an object that only PyTorch can restore (such as torchao's quantized tensors): "
     "dequantize the model before it is exported"
@@ -22,6 +25,8 @@ class Payloads:
     """The tensors of a program by their qualified names, as weights; those of equal memory are the same weight."""
 
     tensors: dict[str, Weight] = field(default_factory=dict)
+    complexes: dict[str, tuple[Weight, Weight]] = field(default_factory=dict)
+    """Real and imaginary parts of the complex tensors."""
     refused: dict[str, str] = field(default_factory=dict)
     """Names of what is no tensor that the IR can hold, and why, as the end of a sentence."""
     memory: dict[str, str] = field(default_factory=dict)
@@ -31,6 +36,8 @@ class Payloads:
         """The weight of that name; raises InputError when there is none, Unsupported when the IR cannot hold it."""
         if name in self.refused:
             raise Unsupported(self.refused[name])
+        if name in self.complexes:
+            raise Unsupported("complex tensors can be read, but not be written to")
         if name not in self.tensors:
             raise InputError(
                 f"The archive has no values for {name!r}, which its program needs: it is incomplete. Save it again."
@@ -54,10 +61,17 @@ def read_payloads(archive: Archive, model: str) -> Payloads:
         configurations = [f"{folder}/{model}_{kind}_config.json", f"{folder}/{model}_model_param_config.json"]
         found = next((name for name in configurations if name in archive), None)
         if found is not None:
-            _read_configured(archive, folder, parse_json(archive.read(found), found), payloads)
+            _read_configured(archive, folder, read_json(archive, found), payloads)
         elif nested in archive:
             read_nested(archive, nested, payloads)
     return payloads
+
+
+def read_json(archive: Archive, member: str) -> Record:
+    """The JSON object in a member; raises InputError, also for one larger than any program."""
+    if archive.size(member) > MAX_JSON_BYTES:
+        raise malformed(member, f"is larger than {MAX_JSON_BYTES >> 20} MB")
+    return parse_json(archive.read(member), member)
 
 
 def read_nested(archive: Archive, member: str, payloads: Payloads) -> None:
@@ -87,7 +101,7 @@ def _read_configured(archive: Archive, folder: str, configuration: Record, paylo
         meta = TensorMeta.read(record.record("tensor_meta"))
         member = f"{folder}/{record.text('path_name')}"
         try:
-            dtype = meta.type.dtype
+            dtype = meta.numpy_dtype
         except Unsupported as error:
             payloads.refused[name] = str(error)
             continue
@@ -95,7 +109,7 @@ def _read_configured(archive: Archive, folder: str, configuration: Record, paylo
         if len(shape) != len(strides):
             raise malformed(record.where, f"has {len(shape)} sizes and {len(strides)} strides")
         key = (member, offset, strides, shape, dtype)
-        view = storages.view(Storage(member, dtype.numpy), dtype.numpy, offset, shape, strides)
+        view = storages.view(Storage(member, dtype), dtype, offset, shape, strides)
         _add(payloads, name, key, view, member, weights)
 
 
@@ -107,13 +121,16 @@ def _add(
     memory: str,
     weights: dict[tuple[object, ...], Weight],
 ) -> None:
+    payloads.memory[name] = memory
+    if array.dtype.kind == "c":
+        payloads.complexes[name] = Weight(array.real, f"{name}.real"), Weight(array.imag, f"{name}.imag")
+        return
     try:
         DType.of(array.dtype)
     except ValueError:
         payloads.refused[name] = f"tensors of dtype {array.dtype} are not supported"
         return
     payloads.tensors[name] = weights.setdefault(key, Weight(array, name))
-    payloads.memory[name] = memory
 
 
 def _numbers(dims: tuple[object, ...], where: str) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from ...dims import Dim
 from ...types import DType, TensorType
 from ..aten.tensors import Unsupported
@@ -32,6 +34,7 @@ _DTYPES = {
 }
 """The schema's ScalarType, whose numbers are not c10's."""
 
+_COMPLEX: dict[int, np.dtype[np.generic]] = {10: np.dtype(np.complex64), 11: np.dtype(np.complex128)}
 _UNSUPPORTED_DTYPES = {
     9: "complex32",
     10: "complex64",
@@ -133,9 +136,19 @@ class TensorMeta:
 
     @property
     def type(self) -> TensorType:
+        """Raises Unsupported for what the IR has no type for."""
+        self._require_strided()
+        return TensorType(self.dtype, self.shape)
+
+    @property
+    def numpy_dtype(self) -> "np.dtype[np.generic]":
+        """The dtype of the stored elements, which may be complex; raises Unsupported for others that the IR lacks."""
+        self._require_strided()
+        return _COMPLEX.get(self.dtype_code) or self.dtype.numpy
+
+    def _require_strided(self) -> None:
         if not self.is_strided:
             raise Unsupported("sparse tensors are not supported")
-        return TensorType(self.dtype, self.shape)
 
 
 def dtype_of_code(code: int) -> DType:

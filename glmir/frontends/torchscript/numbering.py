@@ -10,9 +10,11 @@ import numpy as np
 
 from ...dims import SymInt
 from ...ir import Array, Function, Op, Value
-from ...ops import tensor
+from ...ops import nn, tensor
 
 _SIZE_LIMIT = 1 << 16
+
+_INITIAL = ("initial_h", "initial_c")
 
 _MOVING = (tensor.Reshape, tensor.Slice, tensor.Transpose, tensor.Expand, tensor.Gather, tensor.Concat, tensor.Cast)
 """Ops that only move elements: of a repeated element they make a repeated element."""
@@ -53,10 +55,20 @@ class _Numbering:
             return
         if self._evaluated(op):
             return
-        operands = tuple(self._keys[v] for v in op.operands)
+        operands = tuple(self._operand_key(op, field.name) for field in op.definition.operand_fields)
         attributes = tuple((name, str(a)) for name, a in op.definition.attributes_of(op).items())
         for result in op.results:
             self._keys[result] = (op.definition.name, attributes, operands, result.index, id(op) if op.calls else 0)
+
+    def _operand_key(self, op: Op, name: str) -> object:
+        operand: object = getattr(op, name)
+        if isinstance(operand, tuple):
+            return tuple(self._keys[v] for v in operand)
+        if not isinstance(operand, Value):
+            return None
+        is_zero = not any(self._repeated.get(operand, b"\1"))
+        # A recurrent layer without initial states begins with zeros.
+        return None if is_zero and isinstance(op, nn.Recurrent) and name in _INITIAL else self._keys[operand]
 
     def _is_repeated(self, op: Op) -> bool:
         data = op.operands if isinstance(op, tensor.Concat) else op.operands[:1]

@@ -101,4 +101,12 @@ def is_instance(value: object, annotation: ast.expr) -> bool:
             return False
 
 
-_PLAIN: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str}
+_PLAIN: dict[str, type] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "list": list,
+    "tuple": tuple,
+    "dict": dict,
+}

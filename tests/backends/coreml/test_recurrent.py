@@ -199,3 +199,21 @@ def test_loop_of_the_module() -> None:
     }
     """
     check_module(text, {"x": np.arange(4, dtype=np.float32)}, writes="while_loop")
+
+
+@pytest.mark.parametrize("go", [True, False])
+def test_branches_of_the_module(go: bool) -> None:
+    text = """
+    func @double(%x: f32[n]) -> (%y: f32[n]) {
+      %y = math.add(%x, %x) : f32[n]
+      return %y
+    }
+    func @same(%x: f32[n]) -> (%y: f32[n]) {
+      return %x
+    }
+    func @main(%go: bool[], %x: f32[n]) -> (%y: f32[n]) {
+      %y = control.if(%go, [%x]) {then_branch = @double, else_branch = @same} : f32[n]
+      return %y
+    }
+    """
+    check_module(text, {"go": np.array(go), "x": np.arange(4, dtype=np.float32)}, writes="squeeze not_equal cond")

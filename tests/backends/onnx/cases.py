@@ -7,7 +7,7 @@ import numpy as np
 
 from glmir.dims import Dim, symbol
 from glmir.ir import Op, Value
-from glmir.ops import math, nn, tensor
+from glmir.ops import math, nn, quant, tensor
 from glmir.ops.enums import (
     Activation,
     ChannelOrder,
@@ -360,6 +360,41 @@ RESIZE: Mapping[str, Case] = {
     ),
 }  # fmt: skip
 
+
+def scales() -> Value:
+    return constant(np.array([0.1, 0.02, 3.0], np.float32))
+
+
+QUANTIZATION: Mapping[str, Case] = {
+    "one scale": Case(
+        quant.Quantize(argument(N, 3), constant(np.array(0.1, np.float32)), None), "QuantizeLinear", "exact"
+    ),
+    "zero point": Case(
+        quant.Quantize(
+            argument(N, 3), constant(np.array(0.1, np.float32)), constant(np.array(3, np.uint8)), storage=DType.U8
+        ),
+        "QuantizeLinear",
+        "exact",
+    ),
+    "each channel": Case(quant.Quantize(argument(N, 3), scales(), None, 1), "QuantizeLinear", "exact"),
+    "16 bits": Case(quant.Quantize(argument(N, 3), scales(), None, 1, storage=DType.I16), "QuantizeLinear", "exact"),
+    "halves": Case(
+        quant.Quantize(argument(N, 3, dtype=DType.F16), constant(np.array(0.1, np.float16)), None),
+        "Cast QuantizeLinear",
+    ),
+    "back": Case(
+        quant.Dequantize(argument(N, 3, dtype=I8), scales(), indices(1, -2, 3, dtype=I8), 1), "DequantizeLinear"
+    ),
+    "back from 32 bits": Case(quant.Dequantize(argument(N, 3, dtype=I32), scales(), None, 1), "DequantizeLinear"),
+    "back from 32 bits with zero points": Case(
+        quant.Dequantize(argument(N, 3, dtype=I32), scales(), indices(1, -2, 3, dtype=I32), 1), "Cast Sub Mul"
+    ),
+    "back by blocks": Case(
+        quant.Dequantize(argument(2, 3, dtype=I8), constant(np.array([[0.5, 2], [1, 3]], np.float32)), None, 1, 2),
+        "DequantizeLinear",
+    ),
+}
+
 CASES: Mapping[str, Case] = {
     f"{family}: {name}": case
     for family, cases in {
@@ -370,6 +405,7 @@ CASES: Mapping[str, Case] = {
         "spatial": SPATIAL,
         "neural": NEURAL,
         "resize": RESIZE,
+        "quantization": QUANTIZATION,
     }.items()
     for name, case in cases.items()
 }

@@ -132,6 +132,28 @@ def test_attention_of_one_projection(parts: str) -> None:
     check(parse_module(STACKED.replace("PARTS", parts)), "tensor.split", "nn.attention")
 
 
+SELECTED = """
+func @main(%q: f32[b, s, 8], %k: f32[b, t, 8], %v: f32[b, t, 6], %seen: bool[b, 1, s, 1]) -> (%y: f32[b, s, 6]) {
+  %zero = tensor.constant() {value = dense<0.0>} : f32[]
+  %q1 = tensor.reshape(%q, none) {shape = [b, s, 2, 4]} : f32[b, s, 2, 4]
+  %q2 = tensor.transpose(%q1) {permutation = [0, 2, 1, 3]} : f32[b, 2, s, 4]
+  %k1 = tensor.reshape(%k, none) {shape = [b, t, 2, 4]} : f32[b, t, 2, 4]
+  %k2 = tensor.transpose(%k1) {permutation = [0, 2, 1, 3]} : f32[b, 2, t, 4]
+  %v1 = tensor.reshape(%v, none) {shape = [b, t, 2, 3]} : f32[b, t, 2, 3]
+  %v2 = tensor.transpose(%v1) {permutation = [0, 2, 1, 3]} : f32[b, 2, t, 3]
+  %a = nn.attention(%q2, %k2, %v2, none) {heads = 2, scale = 0.5} : f32[b, 2, s, 3]
+  %o = math.select(%seen, %a, %zero) : f32[b, 2, s, 3]
+  %o1 = tensor.transpose(%o) {permutation = [0, 2, 1, 3]} : f32[b, s, 2, 3]
+  %y = tensor.reshape(%o1, none) {shape = [b, s, 6]} : f32[b, s, 6]
+  return %y
+}
+"""
+
+
+def test_attention_some_rows_of_which_are_zero() -> None:
+    check(parse_module(SELECTED), "tensor.reshape", "nn.attention", "math.select")
+
+
 def test_element_of_axis() -> None:
     check(
         parse_module(

@@ -59,11 +59,10 @@ def attend(
     dtype = q.type.dtype
     if scale is None:
         scale = 1 / sqrt(known_int(q.type.shape[-1], "the size of a query"))
-    hidden_rows: Value | None = None
+    sees_any: Value | None = None
     if mask is not None and mask.type.dtype is DType.BOOL:
         if not isinstance(mask.owner, tensor.Constant) and mask.type.rank >= 2:
             sees_any = math.ReduceAny(mask, (mask.type.rank - 1,), keep_dims=True).result
-            hidden_rows = math.LogicalNot(sees_any).result
         mask = math.Select(mask, scalar_zero(dtype), constant(np.array(_lowest(dtype), dtype.numpy))).result
     if is_causal:
         causal = _causal_mask(scope, q.type.shape[-2], k.type.shape[-2], dtype)
@@ -72,7 +71,7 @@ def attend(
     batch = broadcast(q.type.shape[:-2], k.type.shape[:-2], v.type.shape[:-2])
     q, k, v = (expand(x, (*batch, *x.type.shape[-2:])) for x in (q, k, v))
     y = _attention(q, k, v, mask, scale)
-    return y if hidden_rows is None else math.Select(hidden_rows, scalar(0, y), y).result
+    return y if sees_any is None else math.Select(sees_any, y, scalar(0, y)).result
 
 
 def _attention(q: Value, k: Value, v: Value, mask: Value | None, scale: float) -> Value:

@@ -97,8 +97,8 @@ def clone(self: Tensor, *, memory_format: object = None) -> Value:
     return self.value
 
 
-@TABLE.imports("cpu", "cuda", "pin_memory", "requires_grad_", "prim::data", "_autocast_to_reduced_precision")
-def unchanged(self: Tensor, *ignored: object) -> Tensor:
+@TABLE.imports("cpu", "cuda", "pin_memory", "requires_grad_", "prim::data", "data", "_autocast_to_reduced_precision")
+def unchanged(self: Tensor, *ignored: object, **options: object) -> Tensor:
     return self
 
 
@@ -243,7 +243,7 @@ def always(self: Tensor) -> bool:
     "prim::is_sparse", "prim::is_sparse_csr", "prim::is_vulkan", "prim::is_xla", "prim::is_xpu",
     "prim::requires_grad", "requires_grad", "is_sparse", "is_nested",
 )  # fmt: skip
-def never(*ignored: object) -> bool:
+def never(*ignored: object, **options: object) -> bool:
     return False
 
 
@@ -275,7 +275,7 @@ def is_scripting() -> bool:
     "is_grad_enabled", "is_autocast_enabled", "is_autocast_cpu_enabled", "_get_tracing_state", "_nnpack_available",
     "_use_cudnn_rnn_flatten_weight", "has_torch_function", "prim::is_tracing", "is_tracing",
 )  # fmt: skip
-def not_so(*ignored: object) -> bool:
+def not_so(*ignored: object, **options: object) -> bool:
     return False
 
 

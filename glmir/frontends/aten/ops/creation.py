@@ -39,9 +39,17 @@ def zeros(
     return filled(scope, size, 0, dtype or DType.F32)
 
 
-@TABLE.imports("empty_strided", "empty_permuted")
+@TABLE.imports("empty_strided")
 def empty_strided(
     scope: Scope, size: Sequence[Int], stride: object, *, dtype: DType | None = None, layout: object = None,
+    device: object = None, pin_memory: object = None,
+) -> Value:  # fmt: skip
+    return filled(scope, size, 0, dtype or DType.F32)
+
+
+@TABLE.imports("empty_permuted")
+def empty_permuted(
+    scope: Scope, size: Sequence[Int], physical_layout: object, *, dtype: DType | None = None, layout: object = None,
     device: object = None, pin_memory: object = None,
 ) -> Value:  # fmt: skip
     return filled(scope, size, 0, dtype or DType.F32)

@@ -257,7 +257,8 @@ def _as_number(element_: object) -> Number:
 
 @TABLE.imports("any")
 def any_(scope: Scope, self: list[object]) -> Number:
-    return inverted(scope, _all(scope, [inverted(scope, _as_number(e)) for e in self]))
+    truths = [bool(e) if isinstance(e, str) else _as_number(e) for e in self]
+    return inverted(scope, _all(scope, [inverted(scope, t) for t in truths]))
 
 
 @TABLE.imports("all")

@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from ....dims import Dim, product
+from ....dims import Dim, SymInt, is_nonnegative, is_positive, product
 from ....ir import Value
 from ....ops import math, tensor
 from ....ops.enums import ChannelOrder
@@ -39,6 +39,13 @@ def _rolled(x: Value, axis: int, amount: Dim) -> Value:
     if size == 0:
         return x
     end = amount % size
+    if isinstance(size, SymInt):
+        # Plainer where it is known that the amount is no larger; moved by its whole size, an axis stays as it is.
+        wrapped = size + amount if is_positive(-amount) else amount
+        if not is_nonnegative(wrapped) or not is_nonnegative(size - wrapped):
+            # Of the tensor twice, one part; onnxruntime takes two slices of such sizes, joined, for the whole.
+            return sliced(joined([x, x], axis), axis, size - end, size)
+        end = wrapped
     if end == 0:
         return x
     return joined([sliced(x, axis, size - end, end), sliced(x, axis, 0, size - end)], axis)

@@ -12,6 +12,7 @@ from . import (
     matmul,
     normalization,
     pooling,
+    quantization,
     recurrent,
     reduction,
     resize,
@@ -43,6 +44,7 @@ IMPORTERS: dict[tuple[str, str], Importer] = merged(
         structure.TABLE,
         indexing.TABLE,
         creation.TABLE,
+        quantization.TABLE,
     )
 )
 

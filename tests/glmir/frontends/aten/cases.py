@@ -22,7 +22,8 @@ A family's cases stand in ``cases_<family>.py`` as a list named ``CASES``. No fi
     def _copy_to_view(ops: Operations, x: Any) -> Any:
         ops.relu_(ops.select(x, 0, 1))                     # aten::select, aten::relu_; ops["torchvision::nms"]
         n = ops.size(x, 0)                                 # an int for PyTorch; for us what the table returns
-        return x, n
+        m = ops["Int.float"](ops.sqrt(n))                  # which overload PyTorch takes: of numbers it takes any
+        return x, n, m
 
 Results may be tensors, numbers, tuples and lists of those; None is left out. After a change of cases, record and test
 (the recording is committed; a case is found in it by its whole text, so a changed case has no recording, and fails):

@@ -26,9 +26,18 @@ def _floats_of_sizes(ops: Operations, x: Any) -> Any:
     n = ops.Float(ops.size(x, 0))
     half = ops["prim::min"](n, 2.5)
     return [
-        *(ops.floor(half), ops.ceil(half), n, ops.Int(n), ops.sqrt(n), ops.gt(n, 1.5), ops.le(n, 0.5), ops.round(n)),
+        *(
+            ops.floor(half),
+            ops.ceil(half),
+            n,
+            ops["Int.float"](n),
+            ops.sqrt(n),
+            ops.gt(n, 1.5),
+            ops.le(n, 0.5),
+            ops.round(n),
+        ),
         *(ops.floordiv(n, 2), ops.floordiv(n, 1.5), ops.remainder(n, 2), ops.eq(n, n), ops["prim::max"](n, 1)),
-        *(ops.neg(n), ops.Bool(n), ops.exp(n), ops.log(n), ops.fmod(n, 3), ops.copysign(n, -1.0)),
+        *(ops.neg(n), ops["Bool.float"](n), ops.exp(n), ops.log(n), ops.fmod(n, 3), ops.copysign(n, -1.0)),
     ]
 
 
@@ -40,7 +49,7 @@ def _of_data(ops: Operations, x: Any, i: Any, b: Any) -> Any:
         ops.__lshift__(i, 2),
         ops.__not__(b),
         ops.__or__(b, False),
-        ops.eq(i, 3),
+        ops["eq.int"](i, 3),
         ops.lt(x, i),
         ops.ge(x, 0.5),
         ops.ceil(x),
@@ -49,9 +58,9 @@ def _of_data(ops: Operations, x: Any, i: Any, b: Any) -> Any:
         ops.sqrt(i),
         ops.exp(x),
         ops.tan(x),
-        ops.Int(x),
+        ops["Int.float"](x),
         ops.Float(i),
-        ops.Bool(i),
+        ops["Bool.int"](i),
         ops["prim::max"](i, 2),
         ops["prim::abs"](i),
         ops.neg(i),

@@ -46,6 +46,8 @@ CASES = [
     Case("roll", T(3, 4), [1, 1], [0, 0]),
     Case("roll", T("n=4", 3), [1], [0]),
     Case("roll", T("n=4", 3), [-1], [0]),
+    Case("roll", T("n=4", 3), [-3], [0]),
+    Case("roll", T("n=4", 3), [6], [0]),
     *(Case("flip", X, d) for d in ([0], [1, -1], [])),
     Case("fliplr", T(2, 3)),
     Case("flipud", T(2, 3)),

@@ -12,6 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401  it registers its operations
 
 from glmir.types import DType
 from tests.glmir.frontends.aten.cases import A, Array, Case, T, cases_of, families, leaves, save, tensors_replaced
@@ -32,7 +33,15 @@ class TorchOperations:
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
         namespace, _, operation = name.rpartition("::")
-        return lambda *args, **kwargs: getattr(getattr(torch.ops, namespace or "aten"), operation)(
+        operation, _, overload = operation.partition(".")
+        if operation in ("tensor", "as_tensor"):
+            # Lists of any kind reach these only so.
+            function: Callable[..., Any] = getattr(torch, operation)
+        else:
+            function = getattr(getattr(torch.ops, namespace or "aten"), operation)
+        if overload:
+            function = getattr(function, overload)
+        return lambda *args, **kwargs: function(
             *map(_dtypes_replaced, args), **{k: _dtypes_replaced(v) for k, v in kwargs.items()}
         )
 

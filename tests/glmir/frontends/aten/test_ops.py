@@ -36,7 +36,7 @@ class TableOperations:
         return self[name]
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: TABLE.call(self._scope, name, args, kwargs)
+        return lambda *args, **kwargs: TABLE.call(self._scope, name.split(".")[0], args, kwargs)
 
 
 class Building:

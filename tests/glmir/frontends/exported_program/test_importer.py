@@ -336,3 +336,71 @@ def test_programs_that_do_not_tell_keywords() -> None:
         warnings.simplefilter("error")
         result = run(imported(program({"x": meta([2, 3])}, [call], [tensor("y")])), feeds())
     np.testing.assert_allclose(result["output0"].sum(0), 1, rtol=1e-6)
+
+
+def test_complex_weights_are_read() -> None:
+    turns = np.exp(1j * np.arange(3)).astype(np.complex64)
+    entry: Json = payload("weight_0", H) | {"tensor_meta": meta([3], 10)}
+    content = program(
+        {"b_z": meta([3], 10), "x": meta([3])},
+        [node("view_as_real", "parts", tensor("b_z")), node("add", "y", tensor("parts"), {"as_int": 1})],
+        [tensor("y")],
+        [buffer("z"), user("x")],
+    )
+    result = run(imported(content, None, z=entry, weight_0=turns), {"x": H})["output0"]
+    np.testing.assert_array_equal(result, np.stack([turns.real, turns.imag], -1) + 1)
+    mutation = {"buffer_mutation": {"arg": {"name": "b_z"}, "buffer_name": "z"}}
+    written = program({"b_z": meta([3], 10)}, [], [tensor("b_z")], [buffer("z")], [mutation])
+    assert reasons(written, z=entry, weight_0=turns) == ["z: complex tensors can be read, but not be written to"]
+
+
+def sym(name: str) -> Json:
+    return {"as_sym_int": {"as_name": name}}
+
+
+@pytest.mark.parametrize(
+    ("target", "args", "expected"),
+    [
+        ("_operator.add", [sym("n"), {"as_int": 3}], 7),
+        ("_operator.floordiv", [sym("n"), {"as_int": 3}], 1),
+        ("_operator.mod", [sym("n"), {"as_int": 3}], 1),
+        ("_operator.neg", [sym("n")], -4),
+        ("_operator.pos", [sym("n")], 4),
+        ("_operator.pow", [sym("n"), {"as_int": 2}], 16),
+        ("_operator.pow", [{"as_int": 2}, sym("n")], 16.0),
+        ("_operator.truediv", [sym("n"), {"as_int": 8}], 0.5),
+        ("_operator.lt", [sym("n"), {"as_int": 8}], True),
+        ("torch.sym_max", [sym("n"), {"as_int": 8}], 8),
+        ("torch.sym_max", [sym("n"), sym("k")], 9),
+        ("torch.sym_min", [sym("n"), {"as_int": 8}], 4),
+        ("torch.sym_min", [{"as_float": 1.5}, {"as_float": 2.5}], 1.5),
+        ("torch.sym_float", [sym("n")], 4.0),
+        ("torch.sym_sum", [{"as_sym_ints": [{"as_name": "n"}, {"as_int": 2}, {"as_name": "n"}]}], 10),
+        ("torch.sym_sum", [{"as_sym_ints": [{"as_name": "n"}, {"as_name": "k"}]}], 13),
+        ("torch.sym_ite", [{"as_bool": True}, sym("n"), {"as_int": 2}], 4),
+        ("torch.sym_ite", [sym("big"), sym("n"), {"as_int": 2}], 4),
+    ],
+)
+def test_arithmetic_on_sizes(target: str, args: Sequence[Json], expected: float) -> None:
+    nodes = [
+        node("sym_size.int", [sym("n")], tensor("x"), {"as_int": 0}) | {"target": "torch.ops.aten.sym_size.int"},
+        node("item", [sym("k")], tensor("count")),
+        node("_operator.gt", [sym("big")], sym("k"), {"as_int": 5}),
+        node(target, [sym("result")], *args),
+    ]
+    module = imported(program({"x": meta(["s77"]), "count": meta([], INT64)}, nodes, [sym("result")]))
+    result = run(module, {"x": np.zeros(4, np.float32), "count": np.array(9)})["output0"]
+    assert result == expected
+    assert result.dtype == np.array(expected).astype({"f": np.float32}.get(np.array(expected).dtype.kind, None)).dtype
+
+
+def test_loops_in_loops_have_a_limit() -> None:
+    body = graph({"a": meta([])}, [node("relu", "b", tensor("a"))], [tensor("b")])
+    for rank in range(1, 4):
+        inner: Json = {"as_graph": {"name": "g", "graph": body}}
+        call = node("torch.ops.higher_order.map_impl", "b", inner, {"as_tensors": [{"name": "a"}]}, {"as_tensors": []})
+        body = graph({"a": meta([400] * rank)}, [call], [tensor("b")])
+    outer: Json = {"as_graph": {"name": "g", "graph": body}}
+    call = node("torch.ops.higher_order.map_impl", "y", outer, {"as_tensors": [{"name": "x"}]}, {"as_tensors": []})
+    (told,) = reasons(program({"x": meta([400] * 4)}, [call], [tensor("y")]))
+    assert "more than 300000 nodes" in told

@@ -234,7 +234,10 @@ def test_branches_that_depend_on_the_data_nest(flags: tuple[bool, bool]) -> None
     shape = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])
     # What only gives sizes is passed too: z is as large as x.
     sizes = [node("Shape", "x", "s"), node("ConstantOfShape", "s", "z"), node("Add", "z w", "t")]
-    inner = [node("Mul", "r w", "r2"), node("If", "other", "o", then_branch=choice_of("r2"), else_branch=choice_of("x"))]
+    inner = [
+        node("Mul", "r w", "r2"),
+        node("If", "other", "o", then_branch=choice_of("r2"), else_branch=choice_of("x")),
+    ]
     outer = node("If", "flag", "y", then_branch=branch(*sizes, output="t"), else_branch=branch(*inner, output="o"))
     proto = model_of([node("Relu", "x", "r"), outer], [shape, *infos], ["y"])
     module = check_model(proto, {"x": X, "flag": np.array(flags[0]), "other": np.array(flags[1])})

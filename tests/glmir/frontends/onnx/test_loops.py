@@ -28,7 +28,7 @@ CONSTANTS = [
 def loop(
     nodes: Sequence[onnx.NodeProto], outputs: str, trips: str = "n", goes_on: str = "", results: str = "y"
 ) -> onnx.NodeProto:
-    """A loop over one value, ``a``, that begins as the outer ``x``; the body's outputs are the condition, then others."""
+    """A loop over one value, ``a``, at first the outer ``x``; the body's outputs are the condition, then others."""
     infos = [
         helper.make_tensor_value_info("step", TensorProto.INT64, []),
         helper.make_tensor_value_info("holds", TensorProto.BOOL, []),
@@ -103,9 +103,7 @@ def test_what_is_refused() -> None:
 
 
 def test_loops_in_branches() -> None:
-    inner = helper.make_graph(
-        [STEPS["uses what is outside"]], "then", [], [onnx.ValueInfoProto(name="y")]
-    )
+    inner = helper.make_graph([STEPS["uses what is outside"]], "then", [], [onnx.ValueInfoProto(name="y")])
     other = helper.make_graph([node("Neg", "r", "m")], "else", [], [onnx.ValueInfoProto(name="m")])
     choose = helper.make_node("If", ["go"], ["z"], "if", then_branch=inner, else_branch=other)
     for go in (True, False):
