@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glmir.dims import symbol
-from glmir.types import DType, QuantizedType, TensorType, compatible
+from glmir.types import DType, QuantizedType, TensorType, bind_lone_symbols, compatible
 
 N, M = symbol("n"), symbol("m")
 
@@ -103,3 +103,13 @@ def test_quantizations_must_fit_the_shape() -> None:
     assert TensorType(DType.F32, (9, 2), blocked).rank == 2
     with pytest.raises(ValueError, match="there are 4 scales"):
         TensorType(DType.F32, (8, 2), blocked)
+
+
+def test_symbols_that_stand_alone_in_a_dim_are_bound() -> None:
+    sizes: dict[str, int] = {"m": 7}
+    bind_lone_symbols(TensorType(DType.F32, (2 * N + 1, M, N * M, 3)), (9, 5, 0, 3), sizes)
+    assert sizes == {"n": 4, "m": 7}
+    for dim in (N + M, N * N, -N + 9, N // 2):
+        sizes = {}
+        bind_lone_symbols(TensorType(DType.F32, (dim,)), (6,), sizes)
+        assert sizes == {}

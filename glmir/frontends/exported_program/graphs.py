@@ -16,7 +16,7 @@ from .operations import IGNORED, operation_name, with_tensor_first
 from .records import malformed
 from .schema import Argument, Graph, Input, Node, Reference
 
-MAX_NODES = 300_000
+MAX_NODES = 50_000
 """Graphs in loops are run once for each step, and loops may stand in loops."""
 
 Environment = dict[str, object]

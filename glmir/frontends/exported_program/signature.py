@@ -1,6 +1,5 @@
 """What the inputs and outputs of a program's graph are: the user's, or tensors of the module (``GraphSignature``)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .records import Record, malformed
@@ -74,7 +73,3 @@ def _output(kind: str, content: object, where: str) -> GraphOutput:
     if kind in ("loss_output", "gradient_to_parameter", "gradient_to_user_input", "token"):
         return GraphOutput(kind, Reference(argument.text("name")))
     raise malformed(where, f"is an output of the unknown kind {kind!r}")
-
-
-def user_outputs(outputs: Sequence[GraphOutput]) -> list[Argument]:
-    return [o.argument for o in outputs if o.kind == "user_output"]

@@ -168,20 +168,22 @@ class ControlFlow:
         with self._scope.inside(function), self._scope.journal.undone() as changes:
             carried.bind(inner, function.inputs, self._scope)
             run(inner)
-            found = False
-            for name, value in inner.items():
-                if name in environment and name not in carried.variables and value is not environment[name]:
-                    carried.add_variable(name, environment[name], value)
-                    found = True
+            variables = {
+                name: frozen(value)
+                for name, value in inner.items()
+                if name in environment and name not in carried.variables and value is not environment[name]
+            }
+            found = bool(variables)
             for place in changes.places():
                 if place.key not in carried.contents and _owner(place) in known and _matters(place):
                     before = changes.before[place.key][1]
                     carried.add_place(place, before, place.get())
                     found = True
-            if found:
-                return function, [], True
-            results = [self._scope.insert(v) for v in carried.after(inner, self._scope)]
-        return function, results, False
+            results = [] if found else [self._scope.insert(v) for v in carried.after(inner, self._scope)]
+        # Outside the body, for there what the variables held before is to be read.
+        for name, after in variables.items():
+            carried.add_variable(name, environment[name], after)
+        return function, results, found
 
     def _condition(
         self, carried: "_Carried", test: Callable[["Environment"], object], environment: "Environment"

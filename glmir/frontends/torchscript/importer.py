@@ -101,6 +101,8 @@ class _Importer:
         constants = [instances.of(c) for c in self._constants]
         interpreter = Interpreter(self._program, caller, constants, root, module_paths(root))
         forward = self._forward()
+        with interpreter.failing_whole(""):
+            interpreter.complete()
         builder = ArgumentBuilder(forward, self.arguments, self._traced())
         arguments = builder.build(scope, function.inputs, lambda default: interpreter.evaluate(default, {}))
         places = Places(root)

@@ -17,7 +17,7 @@ from ..aten.tensors import Tensor, Unsupported
 from ..torch_archives.objects import ScriptObject
 from . import upgrades
 from .frames import Frames
-from .objects import attribute_place, owners
+from .objects import attribute_place, objects_within, owners
 from .program import Program, ScriptFunction, parameters
 from .values import (
     UNINITIALIZED,
@@ -282,7 +282,6 @@ class Interpreter:
             return getattr(owner, name)
         if not isinstance(owner, ScriptObject):
             return self._call_operation(f"prim::{name}", [owner], {})
-        self.complete(owner)
         if name in owner.attributes:
             return owner.attributes[name]
         class_ = self.program.class_(owner.class_name)
@@ -292,14 +291,13 @@ class Interpreter:
             return BoundMethod(owner, name)
         raise Unsupported(f"{owner.class_name} has no attribute {name}")
 
-    def complete(self, owner: ScriptObject) -> None:
-        """Runs the object's ``__setstate__`` on what the archive stores of it, once."""
-        if owner.state is None:
-            return
-        setstate = self.program.method(owner.class_name, "__setstate__")
-        if setstate is not None:
-            state, owner.state = owner.state, None
-            self.call_function(setstate, [owner, state], {})
+    def complete(self) -> None:
+        """Runs the ``__setstate__`` of every object within the module that has one, on what the archive stores of it."""
+        for owner in objects_within(self._root):
+            setstate = self.program.method(owner.class_name, "__setstate__")
+            if owner.state is not None and setstate is not None:
+                state, owner.state = owner.state, None
+                self.call_function(setstate, [owner, state], {})
 
     def _set_attribute(self, owner: object, name: str, value: object) -> None:
         if owner is FAILED:

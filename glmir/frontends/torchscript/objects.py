@@ -84,6 +84,21 @@ def module_paths(root: ScriptObject) -> dict[int, str]:
     return paths
 
 
+def objects_within(root: ScriptObject) -> list[ScriptObject]:
+    """The object and all that it leads to, each once, those within before what holds them."""
+    found: dict[int, ScriptObject] = {}
+    seen: set[int] = set()
+    pending: list[object] = [root]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, ScriptObject | list | tuple | dict) and id(value) not in seen:
+            seen.add(id(value))
+            if isinstance(value, ScriptObject):
+                found[id(value)] = value
+            pending.extend(part for _, part in _parts(value))
+    return list(found.values())[::-1]
+
+
 def tensor_names(root: ScriptObject) -> dict[int, str]:
     """The names of the tensors that the modules hold (``layer1.0.conv1.weight``), by id."""
     names: dict[int, str] = {}

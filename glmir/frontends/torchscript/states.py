@@ -22,11 +22,11 @@ from ...types import DType, TensorType
 from ...weights import Weight
 from ..aten.journal import AttributePlace, Changes, ElementPlace, ListPlace, Place
 from ..aten.scalars import Scalar, SymFloat
-from ..aten.scope import Scope
+from ..aten.scope import Scope, constant
 from ..aten.tensors import Storage, Tensor
 from ..torch_archives.objects import ScriptObject
 from .control_flow import number_dtype
-from .numbering import equal_functions
+from .numbering import equal_functions, known_array
 from .structures import Leaf, frozen
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MAX_CALLS = 6
 """After how many calls a module must leave what it found."""
+
 
 @dataclass(frozen=True)
 class Path:
@@ -52,6 +53,24 @@ class Number:
     """A number that differs from call to call; in an abstract content, by its dtype."""
 
     dtype: DType
+
+
+class Known:
+    """A tensor that no input has a part in (a cache of what the weights give), by its elements."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Known) or self.array.dtype != other.array.dtype:
+            return False
+        return np.array_equal(self.array, other.array)
+
+    __hash__ = object.__hash__
+
+    @property
+    def type(self) -> TensorType:
+        return TensorType(DType.of(self.array.dtype), self.array.shape)
 
 
 class Places:
@@ -152,6 +171,8 @@ def _made(path: str, content: object, scope: Scope, inputs: list[Value]) -> obje
         value = Value(type_, path)
         inputs.append(value)
         return scope.tensor(value) if isinstance(content, TensorType) else Scalar(value)
+    if isinstance(content, Known):
+        return scope.tensor(constant(content.array))
     if isinstance(content, list | tuple):
         parts = [_made(f"{path}.{i}", c, scope, inputs) for i, c in enumerate(content)]
         return parts if isinstance(content, list) else tuple(parts)
@@ -174,9 +195,10 @@ def remembered(run: "Callable[[Remembered], Run]", first: "Run") -> Module:
 
 
 def _abstract(content: object) -> object:
-    """A content with types for tensors."""
+    """A content with types for tensors that depend on inputs, and what they are for others."""
     if isinstance(content, Leaf):
-        return content.value.type
+        array = known_array(content.value)
+        return content.value.type if array is None else Known(array)
     if isinstance(content, Scalar):
         return Number(number_dtype(content))
     if isinstance(content, list | tuple):
@@ -190,6 +212,10 @@ def _abstract(content: object) -> object:
 def _joined_contents(path: str, before: object, after: object) -> object:
     """What stands for both: numbers that differ become states; of other forms the later one is tried."""
     if before == after and type(before) is type(after):
+        return before
+    before = before.type if isinstance(before, Known) and isinstance(after, Known | TensorType) else before
+    after = after.type if isinstance(after, Known) and isinstance(before, TensorType) else after
+    if before == after:
         return before
     if isinstance(before, list | tuple) and type(before) is type(after) and len(before) == len(after):
         pairs = zip(before, after, strict=True)
@@ -336,6 +362,8 @@ def _fits(content: object, form: object) -> bool:
     """Whether the first call finds what the later ones find, with constants for tensors."""
     if isinstance(form, TensorType):
         return isinstance(content, Leaf) and content.value.type == form and isinstance(content.value.owner, Constant)
+    if isinstance(form, Known):
+        return isinstance(content, Leaf) and _abstract(content) == form
     if isinstance(form, Number):
         return isinstance(content, bool | int | float) and number_dtype(content) is form.dtype
     if isinstance(form, list | tuple):

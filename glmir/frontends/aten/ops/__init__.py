@@ -49,6 +49,7 @@ from . import (
     unary,
     unfolding,
     views,
+    vision,
 )
 
 TABLE = Table(
@@ -99,6 +100,7 @@ TABLE = Table(
     unary.TABLE,
     unfolding.TABLE,
     views.TABLE,
+    vision.TABLE,
 )
 """Every operation that can be imported."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from glmir.driver.inputs import InputSpecs, parse_input_specs
 from glmir.errors import CompileError, InputError, ModelWarning
+from glmir.frontends.exported_program import graphs
 from glmir.frontends.exported_program.importer import import_exported
 from glmir.interpreter import run
 from glmir.ir import Array, Module
@@ -267,7 +268,7 @@ def test_ops_carry_module_and_line() -> None:
     [
         ({"use_pickle": True}, "no plain tensor"),
         ({"tensor_meta": None}, "no plain tensor"),
-        ({"tensor_meta": meta([3], 10)}, "complex64"),
+        ({"tensor_meta": meta([3], 9)}, "complex32"),
         ({"tensor_meta": meta([3], layout=2)}, "sparse"),
     ],
 )
@@ -349,7 +350,7 @@ def test_complex_weights_are_read() -> None:
     )
     result = run(imported(content, None, z=entry, weight_0=turns), {"x": H})["output0"]
     np.testing.assert_array_equal(result, np.stack([turns.real, turns.imag], -1) + 1)
-    mutation = {"buffer_mutation": {"arg": {"name": "b_z"}, "buffer_name": "z"}}
+    mutation: Json = {"buffer_mutation": {"arg": {"name": "b_z"}, "buffer_name": "z"}}
     written = program({"b_z": meta([3], 10)}, [], [tensor("b_z")], [buffer("z")], [mutation])
     assert reasons(written, z=entry, weight_0=turns) == ["z: complex tensors can be read, but not be written to"]
 
@@ -367,7 +368,7 @@ def sym(name: str) -> Json:
         ("_operator.neg", [sym("n")], -4),
         ("_operator.pos", [sym("n")], 4),
         ("_operator.pow", [sym("n"), {"as_int": 2}], 16),
-        ("_operator.pow", [{"as_int": 2}, sym("n")], 16.0),
+        ("_operator.pow", [{"as_int": 2}, sym("n")], 16),
         ("_operator.truediv", [sym("n"), {"as_int": 8}], 0.5),
         ("_operator.lt", [sym("n"), {"as_int": 8}], True),
         ("torch.sym_max", [sym("n"), {"as_int": 8}], 8),
@@ -391,16 +392,17 @@ def test_arithmetic_on_sizes(target: str, args: Sequence[Json], expected: float)
     module = imported(program({"x": meta(["s77"]), "count": meta([], INT64)}, nodes, [sym("result")]))
     result = run(module, {"x": np.zeros(4, np.float32), "count": np.array(9)})["output0"]
     assert result == expected
-    assert result.dtype == np.array(expected).astype({"f": np.float32}.get(np.array(expected).dtype.kind, None)).dtype
+    assert result.dtype == (np.float32 if isinstance(expected, float) else np.array(expected).dtype)
 
 
-def test_loops_in_loops_have_a_limit() -> None:
+def test_loops_in_loops_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "MAX_NODES", 1000)
     body = graph({"a": meta([])}, [node("relu", "b", tensor("a"))], [tensor("b")])
-    for rank in range(1, 4):
+    for rank in (1, 2):
         inner: Json = {"as_graph": {"name": "g", "graph": body}}
         call = node("torch.ops.higher_order.map_impl", "b", inner, {"as_tensors": [{"name": "a"}]}, {"as_tensors": []})
         body = graph({"a": meta([400] * rank)}, [call], [tensor("b")])
     outer: Json = {"as_graph": {"name": "g", "graph": body}}
     call = node("torch.ops.higher_order.map_impl", "y", outer, {"as_tensors": [{"name": "x"}]}, {"as_tensors": []})
-    (told,) = reasons(program({"x": meta([400] * 4)}, [call], [tensor("y")]))
-    assert "more than 300000 nodes" in told
+    (told,) = reasons(program({"x": meta([400] * 3)}, [call], [tensor("y")]))
+    assert "more than 1000 nodes" in told
