@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from .attributes import format_dense
-from .dims import evaluate, free_symbols
+from .dims import evaluate
 from .errors import InputError
 from .ir import Module, State
 from .types import Array, TensorType, bind_lone_symbols

@@ -13,7 +13,8 @@ from .substitution import lone_symbol, substitute_symbols
 def inlined(function: Function, before: Op, callee: Function, operands: Sequence[Value]) -> list[Value]:
     """Puts copies of the callee's ops before an op of ``function``; returns what its outputs are there.
 
-    Those have no names. The symbols of the callee's inputs become the operands' sizes, and those that it makes itself new symbols.
+    Those have no names. The symbols of the callee's inputs become the operands' sizes, and those that it makes itself
+    new symbols.
     """
     body = clone_function(callee)
     substitute_symbols(body, _sizes(function, body, operands))

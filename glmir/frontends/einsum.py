@@ -1,7 +1,7 @@
 """Einsum as transpositions, reshapings, matrix products and sums.
 
-Equations are those of numpy.einsum (ONNX Einsum, torch.einsum): labels, an ellipsis for axes that broadcast, an optional
-output. The operands are contracted from left to right, two at a time.
+Equations are those of numpy.einsum (ONNX Einsum, torch.einsum): labels, an ellipsis for axes that broadcast, an
+optional output. The operands are contracted from left to right, two at a time.
 """
 
 from collections import Counter

@@ -40,8 +40,9 @@ def simplify_branches(module: Module) -> bool:
 
 
 def _simplify(module: Module, function: Function) -> bool:
+    """One step on one branch: it may put others in the place of further ones, whose sizes it finds out."""
     branches = [op for op in function.ops if isinstance(op, control.If)]
-    return any([any(step(module, function, op) for step in _STEPS) for op in branches])
+    return any(step(module, function, op) for op in branches for step in _STEPS)
 
 
 def _take_known_way(module: Module, function: Function, op: control.If) -> bool:

@@ -5,6 +5,8 @@ data-dependent symbol. Dims are then computed from those by integer ops, in i64,
 ``eliminate-common-subexpressions``.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...dim_terms import Factor, is_symbol, linear_symbol, terms
@@ -58,22 +60,26 @@ class _Scope:
 
 
 def _find(symbol: str, op: Op, function: Function) -> Value | None:
-    for value in function.inputs:
-        if (found := _size_in(value, symbol)) is not None:
-            return found
-    for earlier in function.ops:
-        if earlier is op:
-            return None
-        for result in earlier.results:
-            if (found := _size_in(result, symbol)) is not None:
+    """The number of a symbol: from a value whose type shows it alone, else from one that shows it as ``2*n + 1``."""
+    for is_alone in (True, False):
+        for value in _visible(op, function):
+            if (found := _size_in(value, symbol, is_alone)) is not None:
                 return found
     return None
 
 
-def _size_in(value: Value, symbol: str) -> Value | None:
-    """The number of a symbol that the value's type shows alone, or as ``2*n + 1``; one that stands alone goes first."""
-    shape = value.type.shape
-    for axis, dim in sorted(enumerate(shape), key=lambda place: not is_symbol(place[1], symbol)):
+def _visible(op: Op, function: Function) -> Iterator[Value]:
+    yield from function.inputs
+    for earlier in function.ops:
+        if earlier is op:
+            return
+        yield from earlier.results
+
+
+def _size_in(value: Value, symbol: str, is_alone: bool) -> Value | None:
+    for axis, dim in enumerate(value.type.shape):
+        if isinstance(dim, int) or (is_alone and not is_symbol(dim, symbol)):
+            continue
         linear = linear_symbol(dim)
         if linear is None or linear[0] != symbol:
             continue

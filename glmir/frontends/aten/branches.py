@@ -4,14 +4,14 @@ While a branch is imported its ops use the values of the enclosing functions fre
 become inputs of its function and operands of the op that calls it; constants are repeated inside.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ...attributes import FunctionRef
-from ...dims import Dim, SymInt, free_symbols, known_equal
-from ...ir import Function, Op, Value
-from ...opdef import replace
-from ...ops import control, tensor
+from ...dims import known_equal
+from ...ir import Function, Value
+from ...ops import control
 from ...types import TensorType
+from ..closures import close
 from .scope import Scope
 from .tensors import Unsupported
 
@@ -66,64 +66,9 @@ def _close(scope: Scope, functions: Sequence[tuple[Function, Sequence[Value]]]) 
     """Makes inputs of what the functions use of the enclosing ones, the same in all; returns it."""
     for function, results in functions:
         _set_results(function, results)
-        _repeat_constants(function)
-    captured = dict.fromkeys(v for function, _ in functions for v in _foreign(function))
-    captured |= dict.fromkeys(_showing_symbols(scope, [f for f, _ in functions], captured))
-    for function, _ in functions:
-        for value in captured:
-            own = Value(value.type, "")
-            function.inputs.append(own)
-            _replace_inside(function, value, own)
         scope.callees[function.name] = function
-    return tuple(captured)
+    return close([function for function, _ in functions], list(scope.visible_values()))
 
 
 def _set_results(function: Function, results: Sequence[Value]) -> None:
     function.set_outputs(results, [f"output{i}" for i in range(len(results))])
-
-
-def _foreign(function: Function) -> list[Value]:
-    """What the function uses without computing it, in order."""
-    own = set(function.values())
-    operands = (v for op in function.ops for v in op.operands)
-    return list(dict.fromkeys(v for v in (*operands, *function.outputs) if v not in own))
-
-
-def _repeat_constants(function: Function) -> None:
-    for value in _foreign(function):
-        if isinstance(value.owner, tensor.Constant):
-            copy = replace(value.owner)
-            copy.location = value.owner.location
-            function.ops.prepend(copy)
-            _replace_inside(function, value, copy.result)
-
-
-def _replace_inside(function: Function, old: Value, new: Value) -> None:
-    for user in old.users:
-        if user.function is function:
-            user.replace_operand(old, new)
-
-
-def _showing_symbols(scope: Scope, functions: Sequence[Function], captured: Iterable[Value]) -> list[Value]:
-    """Values of the enclosing functions that show the symbols which the functions mention but no captured one shows."""
-    shown = {str(d) for v in (*captured, *(i for f in functions for i in f.inputs)) for d in v.type.shape}
-    mentioned = {s for f in functions for v in f.values() for d in v.type.shape for s in _symbols(d)}
-    mentioned |= {s for f in functions for op in f.ops for s in _symbols_of_attributes(op)}
-    found: list[Value] = []
-    for symbol in sorted(mentioned - shown):
-        value = next((v for v in scope.visible_values() if any(str(d) == symbol for d in v.type.shape)), None)
-        if value is not None and value not in found:
-            found.append(value)
-    return found
-
-
-def _symbols(dim: Dim) -> tuple[str, ...]:
-    return free_symbols(dim) if isinstance(dim, SymInt) else ()
-
-
-def _symbols_of_attributes(op: Op) -> list[str]:
-    found: list[str] = []
-    for attribute in op.definition.attributes_of(op).values():
-        dims = attribute if isinstance(attribute, tuple) else (attribute,)
-        found += [s for d in dims if isinstance(d, SymInt) for s in free_symbols(d)]
-    return found

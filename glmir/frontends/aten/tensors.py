@@ -13,8 +13,8 @@ from ...dims import Dim
 from ...ir import Function, Value
 from ...types import DType, Shape, TensorType
 from .journal import Journal
-from .scalars import Number
 from .memory import Memory, contiguous_memory, is_contiguous
+from .scalars import Number
 
 
 class Unsupported(Exception):

@@ -43,7 +43,8 @@ def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch
     while order.numel():
         best, order = order[0], order[1:]
         kept.append(best)
-        order = order[_overlap(dets[best], dets[order]) <= iou_threshold]
+        # An overlap of boxes without area is NaN, and suppresses none.
+        order = order[~(_overlap(dets[best], dets[order]) > iou_threshold)]
     return torch.stack(kept) if kept else torch.empty(0, dtype=torch.int64)
 
 

@@ -29,6 +29,7 @@ WITHOUT_FORM = {
     nn.RmsNorm,
     nn.Rnn,
     tensor.Constant,
+    tensor.Dims,
     tensor.DynamicSlice,
     tensor.DynamicUpdateSlice,
     tensor.GatherElements,

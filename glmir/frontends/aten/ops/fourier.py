@@ -7,7 +7,6 @@ import numpy as np
 from ....dims import Dim, SymInt
 from ....ir import Array, Value
 from ....ops import math, tensor
-from ....types import DType
 from ..axes import axes_of, axis_of
 from ..building import joined, sliced, transposed
 from ..complex_tensors import ComplexTensor, complex_of
@@ -338,29 +337,3 @@ def _halves_swapped(x: Value, axis: int, middle: Dim) -> Value:
     """The axis with the elements from ``middle`` on in front."""
     rest = x.type.shape[axis] - middle
     return joined([sliced(x, axis, middle, rest), sliced(x, axis, 0, middle)], axis)
-
-
-@TABLE.imports("fft_fftfreq")
-def fftfreq(
-    n: int,
-    d: float = 1.0,
-    *,
-    dtype: DType | None = None,
-    layout: object = None,
-    device: object = None,
-    pin_memory: object = None,
-) -> Value:
-    return constant((np.fft.fftfreq(n, d)).astype((dtype or DType.F32).numpy))
-
-
-@TABLE.imports("fft_rfftfreq")
-def rfftfreq(
-    n: int,
-    d: float = 1.0,
-    *,
-    dtype: DType | None = None,
-    layout: object = None,
-    device: object = None,
-    pin_memory: object = None,
-) -> Value:
-    return constant((np.fft.rfftfreq(n, d)).astype((dtype or DType.F32).numpy))

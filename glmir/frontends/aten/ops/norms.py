@@ -118,7 +118,7 @@ def linalg_matrix_norm(
 
 
 @TABLE.imports("nuclear_norm")
-def nuclear_norm(self: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Value:
+def nuclear_norm(self: Tensor, *options: object) -> Value:
     raise Unsupported("it needs singular values, which are not supported")
 
 
@@ -211,39 +211,3 @@ def pdist(self: Tensor, p: float = 2.0) -> Value:
     first, second = np.triu_indices(rows, 1)
     left, right = (tensor.Gather(x, constant(i.astype(np.int64)), 0).result for i in (first, second))
     return vector_norm(math.Sub(left, right).result, p, (1,), False)
-
-
-# Weights kept as a direction and a length
-
-
-@TABLE.imports("norm_except_dim")
-def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Value:
-    return _norm_but(v.value, pow, dim)
-
-
-def _norm_but(v: Value, order: float, dim: int) -> Value:
-    """The norm over all axes but one, which stay with size 1; over all of them, without axes, for -1."""
-    if dim == -1:
-        return vector_norm(v, order, axes_of(None, v.type.rank), False)
-    return vector_norm(v, order, tuple(a for a in range(v.type.rank) if a != dim), True)
-
-
-@TABLE.imports("_weight_norm")
-def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Value:
-    return math.Mul(v.value, math.Div(g.value, _norm_but(v.value, 2, dim)).result).result
-
-
-@TABLE.imports("_weight_norm_interface")
-def weight_norm_interface(v: Tensor, g: Tensor, dim: int = 0) -> tuple[Value, Value]:
-    return weight_norm(v, g, dim), _norm_but(v.value, 2, dim)
-
-
-@TABLE.imports("renorm")
-def renorm(self: Tensor, p: Number, dim: int, maxnorm: Number) -> Value:
-    x, limit = self.value, known_float(maxnorm, "the largest norm")
-    axis = axis_of(dim, x.type.rank)
-    others = tuple(a for a in range(x.type.rank) if a != axis)
-    norms = vector_norm(x, known_float(p, _WHAT), others, True)
-    factor = math.Div(like(limit, x), math.Add(norms, like(1e-7, x)).result).result
-    is_long = math.Greater(norms, like(limit, x)).result
-    return math.Mul(x, math.Select(is_long, factor, like(1, x)).result).result

@@ -13,11 +13,12 @@ from ....dims import Dim, SymInt, dim_max, known_equal
 from ....ir import Value
 from ....ops import math, tensor
 from ....types import DType
+from ..building import positions
 from ..registry import Table
 from ..scalars import Int, Number
 from ..scope import Scope, cast, constant, known_dim, known_float, reshape
 from ..tensors import Storage, Tensor, Unsupported
-from .reduction import like, positions
+from .reduction import like
 
 TABLE = Table()
 

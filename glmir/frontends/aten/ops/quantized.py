@@ -286,13 +286,20 @@ def decomposed_quantize(
     input: Tensor,
     scale: Tensor | Number,
     zero_point: Tensor | Number,
-    quant_min: int,
-    quant_max: int,
+    quant_min: int | Tensor,
+    quant_max: int | Tensor,
     dtype: DType,
 ) -> Value:
-    return _decomposed_in_range(
-        as_float(input.value), _scalar(scope, scale), _scalar(scope, zero_point), None, quant_min, quant_max, dtype
-    )
+    low, high = (_limit(scope, limit) for limit in (quant_min, quant_max))
+    one, zero = _scalar(scope, scale), _scalar(scope, zero_point)
+    return _decomposed_in_range(as_float(input.value), one, zero, None, low, high, dtype)
+
+
+def _limit(scope: Scope, limit: int | Tensor) -> int:
+    number = scope.number(limit.value) if isinstance(limit, Tensor) else limit
+    if not isinstance(number, int):
+        raise Unsupported("the range of its integers depends on the data")
+    return number
 
 
 def _decomposed_in_range(
@@ -320,8 +327,8 @@ def decomposed_dequantize(
     input: Tensor,
     scale: Tensor | Number,
     zero_point: Tensor | Number,
-    quant_min: int,
-    quant_max: int,
+    quant_min: object,
+    quant_max: object,
     dtype: DType,
     *,
     out_dtype: DType | None = None,

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....dims import Dim, SymInt, product
+from ....dims import SymInt, product
 from ....ir import Value
 from ....ops import math, tensor
 from ....ops.inference import without_axes
 from ....types import DType
 from ..axes import axes_of, axis_of
+from ..building import diagonal_mask
 from ..promotion import promoted
 from ..registry import Table
-from ..scalars import Number, Scalar
-from ..scope import Scope, cast, constant, known_float, reshape
+from ..scalars import Scalar
+from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor, Unsupported
 
 TABLE = Table()
@@ -49,33 +50,6 @@ def sum_over(
 ) -> Value:
     x = accumulated(self.value, dtype)
     return reduced(math.ReduceSum, x, axes_of(dim, x.type.rank), keepdim)
-
-
-@TABLE.imports("sum")
-def sum_of_numbers(scope: Scope, self: Sequence[Number]) -> Number:
-    if not any(isinstance(n, Scalar) for n in self):
-        return _plain_sum(self)
-    dtype = DType.F32 if any(isinstance(n, float) or _is_float_scalar(n) for n in self) else DType.I64
-    total = scope.scalar(self[0], dtype)
-    for number in self[1:]:
-        total = math.Add(total, scope.scalar(number, dtype)).result
-    return scope.number(total)
-
-
-def _is_float_scalar(number: Number) -> bool:
-    return isinstance(number, Scalar) and number.dtype.is_float
-
-
-def _plain_sum(numbers: Sequence[Number]) -> Number:
-    if any(isinstance(n, SymInt) for n in numbers):
-        total: Dim = 0
-        for n in numbers:
-            if not isinstance(n, int | SymInt):
-                raise Unsupported("it adds sizes and other numbers")
-            total = total + n
-        return total
-    known = [n if isinstance(n, int) else known_float(n, "a number of the list") for n in numbers]
-    return sum(known)
 
 
 @TABLE.imports("nansum")
@@ -269,34 +243,6 @@ def _truth(op: type[math.Reduction], x: Value, dim: int | Sequence[int] | None, 
     return cast(truth, DType.U8) if x.type.dtype is DType.U8 else truth
 
 
-@TABLE.imports("any")
-def any_of_numbers(scope: Scope, self: Sequence[Number]) -> Number:
-    return _truth_of_numbers(scope, self, math.LogicalOr, False)
-
-
-@TABLE.imports("all")
-def all_of_numbers(scope: Scope, self: Sequence[Number]) -> Number:
-    return _truth_of_numbers(scope, self, math.LogicalAnd, True)
-
-
-def _truth_of_numbers(scope: Scope, numbers: Sequence[Number], op: type[math.Logical], empty: bool) -> Number:
-    known = [bool(n) for n in numbers if isinstance(n, int | float)]
-    decided = not empty
-    if any(n is decided for n in known) or len(known) == len(numbers):
-        return any(known) if not empty else all(known)
-    truth = None
-    for number in (n for n in numbers if not isinstance(n, int | float)):
-        one = is_true(number.value if isinstance(number, Scalar) else scope.scalar(number, DType.F64))
-        truth = one if truth is None else op(truth, one).result
-    assert truth is not None
-    return scope.number(truth)
-
-
-@TABLE.imports("any")
-def any_of_strings(self: Sequence[str]) -> bool:
-    return any(self)
-
-
 # Along the diagonal, and by value
 
 
@@ -305,18 +251,8 @@ def trace(scope: Scope, self: Tensor) -> Value:
     x = accumulated(self.value, None)
     if x.type.rank != 2:
         raise Unsupported(f"it takes a matrix, not {x.type}")
-    on_diagonal = math.Equal(
-        reshape(positions(scope, x.type.shape[0]), (x.type.shape[0], 1)), positions(scope, x.type.shape[1])
-    ).result
+    on_diagonal = diagonal_mask(scope, x.type.shape[0], x.type.shape[1])
     return math.ReduceSum(math.Select(on_diagonal, x, like(0, x)).result, (0, 1)).result
-
-
-def positions(scope: Scope, size: Dim) -> Value:
-    """0, 1, … along an axis, i64."""
-    if isinstance(size, int):
-        return constant(np.arange(size))
-    zero, one = constant(np.array(0, np.int64)), constant(np.array(1, np.int64))
-    return tensor.Range(zero, scope.scalar(size, DType.I64), one, size).result
 
 
 @TABLE.imports("sum_to_size")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ....dims import Dim, SymInt
+from ....dims import Dim, SymInt, known_equal
 from ....ir import Value
 from ....ops import math, nn, tensor
 from ....ops.enums import CoordinateTransform, NearestRounding, ResizeMode
@@ -44,6 +44,14 @@ class _Method:
 
     def aligned(self, align_corners: bool) -> "_Method":
         return replace(self, align_corners=align_corners)
+
+    def factor(self, given: float | None, size: Dim, target: Dim) -> float | None:
+        """What counts of a given factor: some operations do not look at it where the size stays or doubles."""
+        if self.exact or (self.mode is ResizeMode.CUBIC and not self.antialias):
+            return given
+        if known_equal(size, target):
+            return 1.0
+        return 2.0 if self.mode is ResizeMode.NEAREST and known_equal(2 * size, target) else given
 
     def resize(self, x: Value, shape: Sequence[Dim], scales: tuple[float, ...], dims: Value | None = None) -> nn.Resize:
         return nn.Resize(
@@ -88,6 +96,7 @@ def resampled(
             raise Unsupported("neither a size nor scale factors are given")
         output_size = [scaled_size(d, f) for d, f in zip(sizes, given, strict=True)]
     shape, dims = scope.dims([*lead, *for_axes(output_size, method.rank, "the size")])
+    factors = tuple(method.factor(*axis) for axis in zip(factors, sizes, shape[2:], strict=True))
     if method.mode is ResizeMode.NEAREST:
         return _nearest(x, method, shape, factors, dims)
     if x.type.dtype.is_float:

@@ -7,12 +7,13 @@ from ....ir import Value
 from ....ops import math, tensor
 from ....types import DType
 from ..axes import axis_of
+from ..building import positions
 from ..promotion import as_float, promoted
 from ..registry import Table
 from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor
 from .norms import log_sum_exp
-from .reduction import accumulated, largest_over, like, positions, smallest_over
+from .reduction import accumulated, largest_over, like, smallest_over
 
 TABLE = Table()
 

@@ -1,14 +1,11 @@
 """Spectrograms: the short-time Fourier transform, its inverse, and the windows that they use."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ....dims import Dim, SymInt, known_equal
 from ....ir import Array, Value
 from ....ops import math, nn, tensor
 from ....ops.enums import PadMode
-from ....types import DType
 from ..building import sliced
 from ..complex_tensors import ComplexTensor, complex_of
 from ..registry import Table
@@ -161,74 +158,3 @@ def _trimmed(signal: Value, envelope: Value, n_fft: int, center: bool, length: I
     if isinstance(missing, int) and missing > 0:
         return tensor.Pad(y, like(0, y), (0, 0, 0), (0, 0, missing)).result
     return y
-
-
-# Windows
-
-
-def _window(name: str, formula: Callable[[Array], Array]) -> None:
-    """Registers a window given by what it is at x, which runs from 0 to 1 over it."""
-
-    @TABLE.imports(name)
-    def window(
-        window_length: int,
-        periodic: bool = True,
-        *,
-        dtype: DType | None = None,
-        layout: object = None,
-        device: object = None,
-        pin_memory: object = None,
-    ) -> Value:
-        return window_constant(window_length, periodic, formula, dtype)
-
-
-def window_constant(length: int, periodic: bool, formula: Callable[[Array], Array], dtype: DType | None) -> Value:
-    """A window; a periodic one leaves the last element of the next longer out."""
-    steps = max(length - 1 + periodic, 1)
-    values = formula(np.arange(length) / steps) if length > 1 else np.ones(length)
-    return constant(np.asarray(values).astype((dtype or DType.F32).numpy))
-
-
-def _hamming(alpha: float, beta: float) -> Callable[[Array], Array]:
-    return lambda x: np.asarray(alpha - beta * np.cos(2 * np.pi * x))
-
-
-def _blackman(x: Array) -> Array:
-    return np.asarray(0.42 - 0.5 * np.cos(2 * np.pi * x) + 0.08 * np.cos(4 * np.pi * x))
-
-
-_window("hann_window", _hamming(0.5, 0.5))
-_window("blackman_window", _blackman)
-_window("bartlett_window", lambda x: np.asarray(1 - np.abs(2 * x - 1)))
-
-
-@TABLE.imports("hamming_window")
-def hamming_window(
-    window_length: int,
-    periodic: bool = True,
-    alpha: float = 0.54,
-    beta: float = 0.46,
-    *,
-    dtype: DType | None = None,
-    layout: object = None,
-    device: object = None,
-    pin_memory: object = None,
-) -> Value:
-    return window_constant(window_length, periodic, _hamming(alpha, beta), dtype)
-
-
-@TABLE.imports("kaiser_window")
-def kaiser_window(
-    window_length: int,
-    periodic: bool = True,
-    beta: float = 12.0,
-    *,
-    dtype: DType | None = None,
-    layout: object = None,
-    device: object = None,
-    pin_memory: object = None,
-) -> Value:
-    def formula(x: Array) -> Array:
-        return np.asarray(np.i0(beta * np.sqrt(1 - (2 * x - 1) ** 2)) / np.i0(beta))
-
-    return window_constant(window_length, periodic, formula, dtype)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....dims import Dim, SymInt, known_equal, product
-from ....ir import Value
+from ....dims import Dim, SymInt
+from ....ir import Array, Value
 from ....ops import math, tensor
 from ....types import DType, TensorType
 from ..branches import loop
@@ -196,9 +196,7 @@ def _samples(
     places = constant(steps.astype(low.type.dtype.numpy)[None])
     at = math.Add(start, math.Mul(length, places).result).result
     limit = _as_number(size, at)
-    near = math.LogicalAnd(
-        math.GreaterEqual(at, like(-1, at)).result, math.LessEqual(at, limit).result
-    ).result
+    near = math.LogicalAnd(math.GreaterEqual(at, like(-1, at)).result, math.LessEqual(at, limit).result).result
     last = math.Sub(limit, like(1, at)).result
     return math.Minimum(math.Clamp(at, 0.0).result, last).result, near
 
@@ -249,7 +247,7 @@ def deform_conv2d(
     return math.Add(y_out, reshape(bias.value, (1, out_channels, 1, 1))).result
 
 
-def _points(scope: Scope, moves: Value, taps: np.ndarray, axis: int, window: Sequence[Int]) -> Value:  # type: ignore[type-arg]
+def _points(scope: Scope, moves: Value, taps: Array, axis: int, window: Sequence[Int]) -> Value:
     """The coordinate of each tap's point along an axis, moved: [N, shared, taps, out_h, out_w]."""
     stride, padding, dilation = (known_int(known_dim(n, "its window"), "its window") for n in window)
     size = moves.type.shape[axis]

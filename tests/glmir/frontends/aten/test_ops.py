@@ -64,7 +64,7 @@ class Building:
         values = [self._value(leaf) for leaf in leaves(self.result)]
         self.scope.insert_all(values)
         self.function.set_outputs(values, [f"y{i}" for i in range(len(values))])
-        module = Module([self.function])
+        module = Module([self.function, *self.scope.callees.values()])
         verify(module)
         return list(run(module, self.arrays).values())
 
