@@ -8,7 +8,7 @@ from .canonicalization.fold_constants import fold_constants
 from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
 from .canonicalization.reassociate import reassociate
-from .canonicalization.simplify_branches import simplify_branches
+from .canonicalization.simplify_control_flow import simplify_control_flow
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
@@ -26,7 +26,7 @@ PASSES: tuple[Pass, ...] = (
     infer_types,
     fold_shape_arithmetic,
     fold_constants,
-    simplify_branches,
+    simplify_control_flow,
     canonicalize,
     reassociate,
     eliminate_common_subexpressions,

@@ -11,7 +11,7 @@ from .canonicalization.fold_constants import fold_constants
 from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
 from .canonicalization.reassociate import reassociate
-from .canonicalization.simplify_branches import simplify_branches
+from .canonicalization.simplify_control_flow import simplify_control_flow
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
@@ -61,7 +61,7 @@ def _correctness() -> Pipeline:
 def _normal_form() -> Pipeline:
     return (
         # What is decided now every later pass sees as a straight line.
-        simplify_branches.with_options(),
+        simplify_control_flow.with_options(),
         # One spelling of everything, so that each pattern below is written once.
         canonicalize.with_options(),
         # Patterns with inner uses (x - mean(x), twice) match only when equal parts are one value.

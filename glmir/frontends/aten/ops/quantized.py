@@ -203,14 +203,11 @@ def dtype_of(a: QuantizedTensor) -> int:
 # Rounding as in quantization-aware training: the result is of floats
 
 
-_RANGES = {(s.lowest, s.highest): s for s in quant.pairs.STORED}
-
-
 def _in_range(
     x: Value, scale: Value, zero: Value | None, axis: int | None, low: int, high: int, storage: DType | None = None
 ) -> Value:
     """x as integers of [low, high]."""
-    storage = storage or _RANGES.get((low, high)) or _smallest_storage(low, high)
+    storage = storage or _smallest_storage(low, high)
     zero = None if zero is None else cast(zero, storage)
     integers = quant.Quantize(x, scale, zero, axis, None, storage).result
     if (low, high) == (storage.lowest, storage.highest):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ....dims import Dim, SymInt
+from ....dims import SymInt
 from ....ir import Value
 from ....ops import math, tensor
 from ....types import DType
 from ..axes import axis_of
-from ..building import positions
+from ..building import along, positions
 from ..promotion import as_float, promoted
 from ..registry import Table
 from ..scope import Scope, cast, constant, reshape
@@ -54,12 +54,14 @@ def _prefixes(scope: Scope, x: Value, axis: int, filler: Value) -> Value:
 
     That takes memory as the square of the length, but any reduction over the second axis is a scan.
     """
-    shape = x.type.shape
-    length, behind = shape[axis], len(shape) - axis - 1
-    row = reshape(x, (*shape[:axis], 1, *shape[axis:]))
+    return _prefixes_of(scope, reshape(x, (*x.type.shape[:axis], 1, *x.type.shape[axis:])), axis, filler)
+
+
+def _prefixes_of(scope: Scope, row: Value, axis: int, filler: Value) -> Value:
+    """The same of what has both axes already; the first may have size 1."""
+    rank, length = row.type.rank, row.type.shape[axis + 1]
     places = positions(scope, length)
-    ends: tuple[Dim, ...] = (length, 1, *(1,) * behind)
-    is_prefix = math.LessEqual(reshape(places, (length, *(1,) * behind)), reshape(places, ends)).result
+    is_prefix = math.LessEqual(along(places, axis + 1, rank), along(places, axis, rank)).result
     return math.Select(is_prefix, row, filler).result
 
 
@@ -78,17 +80,22 @@ def _running_extreme(scope: Scope, x: Value, dim: int, is_largest: bool) -> tupl
     if not x.type.rank:
         return x, constant(np.array(0, np.int64))
     axis, dtype = axis_of(dim, x.type.rank), x.type.dtype
-    numbers = cast(x, DType.I32) if dtype is DType.BOOL else x
-    prefixes = _prefixes(scope, numbers, axis, like(_extreme(numbers.type.dtype, not is_largest), numbers))
-    find, over = (math.ArgMax, largest_over) if is_largest else (math.ArgMin, smallest_over)
-    values = cast(over(prefixes, (axis + 1,), False), dtype)
-    return values, find(prefixes, axis + 1, False, True).result
-
-
-def _extreme(dtype: DType, is_largest: bool) -> float:
+    over = largest_over if is_largest else smallest_over
     if dtype.is_float:
-        return float("inf") if is_largest else float("-inf")
-    return dtype.highest if is_largest else dtype.lowest
+        prefixes = _prefixes(scope, x, axis, like(float("-inf" if is_largest else "inf"), x))
+        find = math.ArgMax if is_largest else math.ArgMin
+        return over(prefixes, (axis + 1,), False), find(prefixes, axis + 1, False, True).result
+    # Integers have no element that all others beat, so what is behind a prefix is told apart by its place.
+    numbers = cast(x, DType.I32) if dtype is DType.BOOL else x
+    beaten = (smallest_over if is_largest else largest_over)(numbers, (axis,), True)
+    filler = reshape(beaten, (*beaten.type.shape[:axis], 1, *beaten.type.shape[axis:]))
+    extremes = over(_prefixes(scope, numbers, axis, filler), (axis + 1,), True)
+    shape = x.type.shape
+    row = reshape(numbers, (*shape[:axis], 1, *shape[axis:]))
+    places = along(positions(scope, shape[axis]), axis + 1, x.type.rank + 1)
+    found = math.Select(math.Equal(row, extremes).result, places, like(-1, places)).result
+    last = largest_over(_prefixes_of(scope, found, axis, like(-1, places)), (axis + 1,), False)
+    return cast(reshape(extremes, shape), dtype), last
 
 
 @TABLE.imports("logcumsumexp")

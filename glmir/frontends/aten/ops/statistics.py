@@ -222,8 +222,8 @@ def mode(scope: Scope, self: Tensor, dim: int = -1, keepdim: bool = False) -> tu
     row = reshape(x, (*shape[:axis], 1, *shape[axis:]))
     counts = math.ReduceSum(cast(math.Equal(column, row).result, DType.I64), (axis + 1,)).result
     is_frequent = math.Equal(counts, math.ReduceMax(counts, (axis,), True).result).result
-    highest = float("inf") if x.type.dtype.is_float else x.type.dtype.highest
-    found = math.ReduceMin(math.Select(is_frequent, x, like(highest, x)).result, (axis,), True).result
+    highest = math.ReduceMax(x, (axis,), True).result
+    found = math.ReduceMin(math.Select(is_frequent, x, highest).result, (axis,), True).result
     is_found = cast(math.Equal(x, found).result, DType.I32)
     place = math.ArgMax(is_found, axis, keepdim, True).result
     return (found if keepdim else reshape(found, without_axes(shape, (axis,), False))), place

@@ -10,7 +10,7 @@ from glmir.cloning import clone_function
 from glmir.interpreter import run
 from glmir.ir import Function, Module, Value
 from glmir.ops import control, math
-from glmir.passes.canonicalization.simplify_branches import simplify_branches
+from glmir.passes.canonicalization.simplify_control_flow import simplify_control_flow
 from glmir.rewriter import insert_new_ops
 from glmir.types import DType, TensorType
 from glmir.verifier import verify
@@ -26,7 +26,7 @@ def test_random_branches_compute_the_same(seed: int) -> None:
         given = {**inputs, "go": np.array(go)}
         expected = run(module, given)
         simplified = module.clone()
-        simplify_branches.function(simplified)
+        simplify_control_flow.function(simplified)
         verify(simplified)
         for name, array in run(simplified, given).items():
             assert_close(np.asarray(array), expected[name], "f32-sums" if array.dtype.kind == "f" else "exact", name)

@@ -1,10 +1,12 @@
-"""simplify-branches: branches whose way is known go, short ones become selects, and others take and give less."""
+"""simplify-control-flow: branches whose way is known go, short ones become selects, and what functions need not be
+given is not passed."""
 
 from collections.abc import Callable, Sequence
 
 from ...attributes import FunctionRef
 from ...call_graph import fresh_function_name
 from ...cloning import clone_function
+from ...dim_terms import linear_symbol
 from ...dims import SymInt, free_symbols
 from ...ir import Function, Module, Op, Value
 from ...opdef import replace
@@ -13,7 +15,6 @@ from ...pass_manager import module_pass
 from ...weights import Weight
 from ..inlining import adopt_sizes, inlined
 from ..patterns import constant_array
-from ..substitution import lone_symbol
 
 SHORT = 4
 """A branch of at most so many cheap ops is computed whether it is taken or not."""
@@ -26,11 +27,11 @@ _MAY_FAIL = (math.Div, math.Pow, math.FloorMod, math.Fmod)
 
 
 @module_pass()
-def simplify_branches(module: Module) -> bool:
+def simplify_control_flow(module: Module) -> bool:
     """Replaces ``control.if`` where its condition is known, its branches agree, or both cost next to nothing.
 
-    What both branches give alike is given without them; results that nothing uses, operands that no branch uses, and
-    operands that are constant are not passed.
+    What both branches give alike is given without them, and so is what a loop hands on as it is. Results of branches
+    that nothing uses, operands that no function uses, and operands that are constant are not passed.
     """
     changed = False
     for function in list(module.functions.values()):
@@ -40,9 +41,13 @@ def simplify_branches(module: Module) -> bool:
 
 
 def _simplify(module: Module, function: Function) -> bool:
-    """One step on one branch: it may put others in the place of further ones, whose sizes it finds out."""
-    branches = [op for op in function.ops if isinstance(op, control.If)]
-    return any(step(module, function, op) for op in branches for step in _STEPS)
+    """One step on one op: it may put others in the place of further ones, whose sizes it finds out."""
+    callers = [op for op in function.ops if op.calls]
+    branches = (op for op in callers if isinstance(op, control.If))
+    loops = (op for op in callers if isinstance(op, control.While))
+    return any(step(module, function, op) for op in branches for step in _STEPS) or any(
+        _carry_less(module, function, op) for op in loops
+    )
 
 
 def _take_known_way(module: Module, function: Function, op: control.If) -> bool:
@@ -127,11 +132,7 @@ def _pass_less(module: Module, function: Function, op: control.If) -> bool:
     passed = _needed_inputs(branches)
     if len(results) == len(op.results) and len(passed) == len(op.values):
         return False
-    for branch in branches:
-        branch.inputs[:] = [branch.inputs[i] for i in passed]
-        branch.name = fresh_function_name(module, branch.name)
-        module.functions[branch.name] = branch
-    then, otherwise = (FunctionRef(branch.name) for branch in branches)
+    then, otherwise = (_added(module, branch, passed) for branch in branches)
     types = tuple(op.types[i] for i in results)
     smaller = replace(
         op, values=tuple(op.values[i] for i in passed), then_branch=then, else_branch=otherwise, types=types
@@ -142,6 +143,44 @@ def _pass_less(module: Module, function: Function, op: control.If) -> bool:
         old.replace_all_uses_with(new)
     op.erase()
     return True
+
+
+def _carry_less(module: Module, function: Function, op: control.While) -> bool:
+    """while([x, constant, unused]) -> while([x]), where the body hands the others on as they are"""
+    condition, body = (module.functions[f.name] for f in (op.condition, op.body))
+    fixed = [i for i, (given, next_) in enumerate(zip(body.inputs, body.outputs, strict=True)) if given is next_]
+    for i in fixed:
+        if op.results[i].is_used:
+            op.results[i].replace_all_uses_with(op.values[i])
+            adopt_sizes(function, [op.results[i].type], [op.values[i].type])
+            return True
+    changing = [i for i in range(len(op.values)) if i not in fixed]
+    condition, body = clone_function(condition), _with_outputs(body, changing)
+    for i in fixed:
+        for callee in (condition, body):
+            _take_in_constant(callee, callee.inputs[i], op.values[i])
+    carried = sorted({*changing, *_needed_inputs((condition, body))})
+    if not carried or len(carried) == len(op.values):
+        return False
+    outputs = dict(zip(changing, body.outputs, strict=True))
+    body.set_outputs([outputs.get(i, body.inputs[i]) for i in carried], [f"output{i}" for i in carried])
+    refs = [_added(module, callee, carried) for callee in (condition, body)]
+    smaller = control.While(tuple(op.values[i] for i in carried), *refs)
+    smaller.location = op.location
+    function.ops.insert_before(op, smaller)
+    for old, new in zip((op.results[i] for i in carried), smaller.results, strict=True):
+        new.name, old.name, new.type = old.name, "", old.type
+        old.replace_all_uses_with(new)
+    op.erase()
+    return True
+
+
+def _added(module: Module, function: Function, passed: Sequence[int]) -> FunctionRef:
+    """Makes a function, with some of its inputs, one of the module."""
+    function.inputs[:] = [function.inputs[i] for i in passed]
+    function.name = fresh_function_name(module, function.name)
+    module.functions[function.name] = function
+    return FunctionRef(function.name)
 
 
 def _with_outputs(branch: Function, kept: list[int]) -> Function:
@@ -155,21 +194,22 @@ def _with_outputs(branch: Function, kept: list[int]) -> Function:
 
 
 def _needed_inputs(branches: Sequence[Function]) -> list[int]:
-    """The places of the inputs that a branch uses, or whose types alone show a symbol that it mentions."""
+    """The places of the inputs that one of the functions uses, or whose types alone show a symbol that it mentions."""
     inputs = list(zip(*(branch.inputs for branch in branches), strict=True))
     needed = {i for i, same in enumerate(inputs) if any(v.is_used for v in same)}
     for branch in branches:
-        shown = {s for i in needed for s in _lone_symbols(branch.inputs[i])}
+        shown = {s for i in needed for s in _shown_symbols(branch.inputs[i])}
         mentioned = _mentioned_symbols(branch)
         for place, value in enumerate(branch.inputs):
-            if new := mentioned.intersection(_lone_symbols(value)) - shown:
+            if new := mentioned.intersection(_shown_symbols(value)) - shown:
                 needed.add(place)
                 shown |= new
     return sorted(needed)
 
 
-def _lone_symbols(value: Value) -> set[str]:
-    return {name for dim in value.type.shape if (name := lone_symbol(dim)) is not None}
+def _shown_symbols(value: Value) -> set[str]:
+    """The symbols whose numbers can be read off the shape."""
+    return {linear[0] for dim in value.type.shape if (linear := linear_symbol(dim)) is not None}
 
 
 def _mentioned_symbols(branch: Function) -> set[str]:
