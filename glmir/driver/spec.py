@@ -42,6 +42,7 @@ def pages(passes: Iterable[Pass]) -> dict[str, str]:
     result = {f"ops/{_family_name(family)}.md": _family_page(family) for family in FAMILIES}
     result["passes.md"] = _passes_page(list(passes))
     result["targets.md"] = _targets_page(targets)
+    result["aten.md"] = _aten_page()
     return result
 
 
@@ -83,6 +84,22 @@ def _anchor(heading: str) -> str:
 
 def _first_line(function: Callable[..., object]) -> str:
     return (function.__doc__ or "").strip().split("\n")[0].rstrip(".")
+
+
+def _aten_page() -> str:
+    """The operations of PyTorch, by namespace."""
+    from .aten_spec import sections
+
+    blocks = [
+        "# The operations of PyTorch",
+        "What TorchScript archives ([torchscript.md](torchscript.md)) and exported programs "
+        "([torch_export.md](torch_export.md)) may call, in the schemas' own names. `Number` is a known number, a "
+        "symbolic size or a number that depends on the data, `Int` an integer of those; arguments of type `object` are "
+        "not looked at. In-place forms (`relu_`) are not listed where they follow from the others.",
+    ]
+    for space, rows in sections():
+        blocks += [f"## {space}", _table(("operation", "takes"), rows)]
+    return _page(*blocks)
 
 
 # ---- ops
