@@ -10,6 +10,11 @@ from ..types import TensorType
 from .substitution import lone_symbol, substitute_symbols
 
 
+def can_be_inlined(function: Function, callee: Function, operands: Sequence[Value]) -> bool:
+    """Whether symbols keep their meaning: what the callee calls in turn knows them by the names that they have there."""
+    return not any(op.calls for op in callee.ops) or not _sizes(function, callee, operands)
+
+
 def inlined(function: Function, before: Op, callee: Function, operands: Sequence[Value]) -> list[Value]:
     """Puts copies of the callee's ops before an op of ``function``; returns what its outputs are there.
 

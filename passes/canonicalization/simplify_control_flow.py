@@ -13,7 +13,7 @@ from ...opdef import replace
 from ...ops import control, math, tensor
 from ...pass_manager import module_pass
 from ...weights import Weight
-from ..inlining import adopt_sizes, inlined
+from ..inlining import adopt_sizes, can_be_inlined, inlined
 from ..patterns import constant_array
 
 SHORT = 4
@@ -57,6 +57,8 @@ def _take_known_way(module: Module, function: Function, op: control.If) -> bool:
     if condition is None and not _are_alike(then, otherwise):
         return False
     taken = otherwise if condition is not None and not condition else then
+    if not can_be_inlined(function, taken, op.values):
+        return False
     _replace(function, op, inlined(function, op, taken, op.values))
     return True
 

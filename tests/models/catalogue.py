@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.generic]
-Need = Literal["control-flow", "integer-arithmetic"]
+Need = Literal["control-flow", "integer-arithmetic", "torchscript"]
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,13 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad_op18_ifless.onnx",
         "7671cd04b004e9076da0d4a7b1a5aec36adf161c39230c1cb94a4fd5db6bbd28",
         (silero_chunk(1, 576, 16000), silero_chunk(2, 288, 8000)),
+    ),
+    silero_vad(
+        "_torchscript",
+        "silero_vad.jit",
+        "e1122837f4154c511485fe0b9c64455f7b929c96fbb8d79fbdb336383ebd3720",
+        ({"x": audio(1, 512)},),
+        "torchscript",
     ),
     silero_vad(
         "_openvino_16k",

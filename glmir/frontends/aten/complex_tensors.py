@@ -31,6 +31,15 @@ class ComplexTensor:
         """The values of both parts now."""
         return self.real.value, self.imag.value
 
+    def written(self, result: object) -> "ComplexTensor":
+        """Writes a complex result to both parts."""
+        if not isinstance(result, ComplexTensor) or result.real.shape != self.real.shape:
+            raise Unsupported("its result cannot be written to a complex tensor")
+        real, imag = result.parts
+        self.real.write(real)
+        self.imag.write(imag)
+        return self
+
 
 Part = Callable[[ComplexTensor], Tensor]
 

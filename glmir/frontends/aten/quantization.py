@@ -74,6 +74,14 @@ class QuantizedTensor:
     real: Tensor
     scales: Scales
 
+    def written(self, result: object) -> "QuantizedTensor":
+        """Writes a quantized result, which may have other scales."""
+        if not isinstance(result, QuantizedTensor) or result.real.shape != self.real.shape:
+            raise Unsupported("its result cannot be written to a quantized tensor")
+        self.real.write(result.real.value)
+        self.real.scope.journal.change(self, "scales", result.scales)
+        return self
+
 
 def quantized(scope: Scope, real: Value, scales: Scales) -> QuantizedTensor:
     """Numbers rounded: a quantize op and a dequantize op."""

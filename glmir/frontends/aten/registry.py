@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from ...dims import SymInt
 from ...ir import Op, Value
@@ -75,6 +75,8 @@ class Table:
         if base not in self.overloads:
             raise Unsupported("it is not supported")
         target = args[0] if args else kwargs.get("self")
+        if isinstance(target, Writable):
+            return target.written(self._called(scope, base, args, kwargs))
         if not isinstance(target, Tensor):
             raise Unsupported("it changes what is no tensor")
         return write_result(scope, target, self._called(scope, base, args, kwargs))
@@ -101,6 +103,15 @@ class Table:
         given = ", ".join([*map(describe, args), *(f"{k}={describe(v)}" for k, v in kwargs.items())])
         accepted = " or ".join(f"({o.text})" for o in overloads)
         raise Unsupported(f"its arguments ({given}) are not supported; it takes {accepted}")
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """A tensor made of others (complex, quantized), which knows how a result is written to it."""
+
+    def written(self, result: object) -> object:
+        """Writes what an importer gave; returns the tensor itself. Raises Unsupported."""
+        ...
 
 
 def _out_of_place(name: str) -> str:

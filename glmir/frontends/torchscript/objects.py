@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from ...weights import Weight
+from ..aten.complex_tensors import ComplexTensor
 from ..aten.journal import ElementPlace
 from ..aten.scope import Scope
 from ..aten.tensors import Tensor
@@ -67,6 +68,9 @@ class Instances:
             from ..aten.quantization import stored_quantized
 
             return stored_quantized(self._scope, stored, name)
+        if stored.array.dtype.kind == "c":
+            parts = (Weight(stored.array.real, f"{name}.real"), Weight(stored.array.imag, f"{name}.imag"))
+            return ComplexTensor(*(self._scope.tensor(self._scope.weight(part)) for part in parts))
         return self._scope.tensor(self._scope.weight(Weight(stored.array, name)))
 
 

@@ -254,14 +254,3 @@ def pow_complex(scope: Scope, self: ComplexTensor, exponent: Number) -> ComplexT
     if exponent == 2:
         return square(scope, self)
     raise Unsupported("of complex tensors only the square is supported")
-
-
-@TABLE.imports("mul_", "multiply_")
-def mul_in_place(scope: Scope, self: ComplexTensor, other: ComplexTensor) -> ComplexTensor:
-    (a, b), (c, d) = self.parts, other.parts
-    real = math.Sub(math.Mul(a, c).result, math.Mul(b, d).result).result
-    imag = math.Add(math.Mul(a, d).result, math.Mul(b, c).result).result
-    scope.insert_all((real, imag))
-    self.real.write(real)
-    self.imag.write(imag)
-    return self

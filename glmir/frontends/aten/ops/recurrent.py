@@ -284,7 +284,7 @@ def lstm_packed(
 
 
 @TABLE.imports("_cudnn_rnn", "miopen_rnn", "_lstm_mps")
-def lstm_of_a_device() -> Value:
+def layer_of_a_device(*arguments: object) -> Value:
     raise Unsupported("it is of one kind of device; export the model on the CPU")
 
 

@@ -70,6 +70,14 @@ def _moved(ops: Operations, x: Any) -> Any:
     ], ops.size(q, 1)
 
 
+def _in_place(ops: Operations, x: Any) -> Any:
+    q = _bytes(ops, x)
+    flat = ops.view(q, [-1])
+    ops.relu_(q)
+    ops.hardtanh_(flat, -1.0, 1.0)
+    return ops.dequantize(q), ops.dequantize(flat)
+
+
 def _linear(ops: Operations, x: Any, w: Any, b: Any) -> Any:
     packed = ops["quantized::linear_prepack"](_weight(ops, w), b)
     q = _bytes(ops, x)
@@ -171,6 +179,7 @@ CASES = [
     program("per channel", _per_channel, T("n=2", 3), A([0.02, 0.03, 0.04]), A([0, 3, -4], "i64")),
     program("dynamic", _dynamic, T(3, 4)).within("f32"),
     program("moved", _moved, T(2, 4, 3, 3)),
+    program("in place", _in_place, T(3, 4)),
     program("linear", _linear, T("n=3", 4), T(5, 4, constant=True), T(5, constant=True)),
     program("linear without bias", _linear, T(2, 3, 4), T(5, 4), None),
     *(program(f"conv{r}d", _conv(r), T(2, 3, *[5] * r), T(4, 3, *[3] * r, low=-2, high=2), T(4)) for r in (1, 2, 3)),
