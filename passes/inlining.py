@@ -11,7 +11,7 @@ from .substitution import lone_symbol, substitute_symbols
 
 
 def can_be_inlined(function: Function, callee: Function, operands: Sequence[Value]) -> bool:
-    """Whether symbols keep their meaning: what the callee calls in turn knows them by the names that they have there."""
+    """Whether symbols keep their meaning: what the callee calls in turn knows them by their names in the callee."""
     return not any(op.calls for op in callee.ops) or not _sizes(function, callee, operands)
 
 

@@ -80,7 +80,7 @@ class _Importer:
             return ()
         traced = unpickle(self.archive, "traced_inputs.pkl", storages=None)
         inputs = traced.get("forward") if isinstance(traced, dict) else None
-        return inputs if isinstance(inputs, tuple) else ()
+        return tuple(inputs) if isinstance(inputs, list | tuple) else ()
 
     def module(self) -> Module:
         first = self._run(None)

@@ -108,5 +108,6 @@ def archives_in(folder: Path) -> tuple[TorchArchive, ...]:
         entries = json.loads(table.read_text())
     else:
         entries = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    every = [TorchArchive(folder, n, form, e) for n, e in entries.items() for form, how in e["forms"].items() if how == "ok"]
+    made = [(name, form, e) for name, e in entries.items() for form, how in e["forms"].items() if how == "ok"]
+    every = [TorchArchive(folder, *row) for row in made]
     return tuple(a for a in every if a.form in SUFFIXES and a.path.exists())

@@ -5,6 +5,7 @@ import numpy as np
 from ....ir import Value
 from ....ops import math, tensor
 from ....types import DType
+from ...layers import scalar
 from ..building import joined
 from ..complex_tensors import ComplexTensor, ComponentOverload, ProductOverload, as_complex, complex_of, zeros_like
 from ..promotion import as_float, promoted
@@ -13,7 +14,6 @@ from ..scalars import Number
 from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor, Unsupported
 from ..views import Reshaped, Sliced
-from .reduction import like
 
 TABLE = Table()
 
@@ -139,19 +139,19 @@ def angle(self: Tensor | ComplexTensor) -> Value:
     if isinstance(self, ComplexTensor):
         return _angle_of(self)
     x = as_float(self.value)
-    turned = math.Select(math.Less(x, like(0, x)).result, like(np.pi, x), like(0, x)).result
+    turned = math.Select(math.Less(x, scalar(0, x)).result, scalar(np.pi, x), scalar(0, x)).result
     return math.Select(math.IsNan(x).result, x, turned).result
 
 
 def _angle_of(self: ComplexTensor) -> Value:
     """atan2(imag, real), of zero zero."""
     x, y = self.parts
-    zero, half_turn = like(0, x), like(np.pi, x)
+    zero, half_turn = scalar(0, x), scalar(np.pi, x)
     is_zero = math.Equal(x, zero).result
-    slope = math.Div(y, math.Select(is_zero, like(1, x), x).result).result
+    slope = math.Div(y, math.Select(is_zero, scalar(1, x), x).result).result
     below = math.Select(math.Less(y, zero).result, math.Neg(half_turn).result, half_turn).result
     turned = math.Select(math.Less(x, zero).result, below, zero).result
-    upright = math.Mul(math.Sign(y).result, like(np.pi / 2, x)).result
+    upright = math.Mul(math.Sign(y).result, scalar(np.pi / 2, x)).result
     return math.Select(is_zero, upright, math.Add(math.Atan(slope).result, turned).result).result
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from ....dims import Dim, SymInt
 from ....ir import Array, Value
 from ....ops import math, tensor
+from ...layers import scalar
 from ..axes import axes_of, axis_of
 from ..building import joined, sliced, transposed
 from ..complex_tensors import ComplexTensor, complex_of
@@ -15,7 +16,6 @@ from ..registry import Table
 from ..scalars import Int
 from ..scope import Scope, constant, known_int, known_ints
 from ..tensors import Tensor, Unsupported
-from .reduction import like
 
 TABLE = Table()
 
@@ -59,7 +59,7 @@ def _resized(x: Value, axis: int, size: int) -> Value:
     if size <= now:
         return sliced(x, axis, 0, size)
     high = tuple(size - now if i == axis else 0 for i in range(x.type.rank))
-    return tensor.Pad(x, like(0, x), (0,) * x.type.rank, high).result
+    return tensor.Pad(x, scalar(0, x), (0,) * x.type.rank, high).result
 
 
 def _product(x: Value, axis: int, matrix: Array) -> Value:
@@ -134,7 +134,7 @@ def _fft(
         scale = _scale(_checked_size(real.type.shape[axis]), norm, is_inverse)
         real, imag = transform((real, imag), axis, is_inverse, scale)
     if imag is None:
-        imag = math.Mul(real, like(0, real)).result
+        imag = math.Mul(real, scalar(0, real)).result
     return complex_of(scope, real, imag)
 
 
@@ -155,7 +155,7 @@ def _irfft(scope: Scope, x: Parts, axes: Sequence[int], sizes: Sequence[int] | N
         x = _fft(scope, x, others, None, norm, True).parts
     real, imag = x
     if imag is None:
-        imag = math.Mul(real, like(0, real)).result
+        imag = math.Mul(real, scalar(0, real)).result
     size = sizes[-1] if sizes is not None and sizes[-1] != -1 else 2 * (_checked_size(real.type.shape[last]) - 1)
     return inverse_real_transform(real, imag, last, size, _scale(size, norm, True))
 

@@ -9,13 +9,15 @@ from ....ir import Value
 from ....ops import math, tensor
 from ....ops.inference import broadcast, without_axes
 from ....types import DType
+from ...layers import scalar
+from ...reductions import log_sum_exp, reduced
 from ..axes import axes_of, axis_of
 from ..promotion import as_float, promoted
 from ..registry import Table
 from ..scalars import Number
 from ..scope import Scope, cast, constant, expand, known_float, reshape
 from ..tensors import Tensor, Unsupported
-from .reduction import is_true, largest_over, like, reduced, smallest_over
+from .reduction import is_true, largest_over, smallest_over
 
 TABLE = Table()
 
@@ -37,8 +39,8 @@ def vector_norm(x: Value, order: float, axes: Axes, keep_dims: bool) -> Value:
         return smallest_over(size, axes, keep_dims)
     if order == 1:
         return reduced(math.ReduceSum, size, axes, keep_dims)
-    total = reduced(math.ReduceSum, math.Pow(size, like(order, x)).result, axes, keep_dims)
-    return math.Pow(total, like(1 / order, x)).result
+    total = reduced(math.ReduceSum, math.Pow(size, scalar(order, x)).result, axes, keep_dims)
+    return math.Pow(total, scalar(1 / order, x)).result
 
 
 def _norm(
@@ -128,18 +130,6 @@ def logsumexp(self: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> 
     return log_sum_exp(x, axes_of(dim, x.type.rank), keepdim)
 
 
-def log_sum_exp(x: Value, axes: Axes, keep_dims: bool) -> Value:
-    """log(sum(exp(x - m))) + m, with m the largest element, so that no exponential overflows."""
-    if not axes:
-        return x
-    # A finite m, where all elements are -inf or one is inf, keeps inf - inf out.
-    limit = x.type.dtype.largest
-    largest = math.Clamp(reduced(math.ReduceMax, x, axes, True), -limit, limit).result
-    total = reduced(math.ReduceSum, math.Exp(math.Sub(x, largest).result).result, axes, True)
-    y = math.Add(math.Log(total).result, largest).result
-    return y if keep_dims else reshape(y, without_axes(x.type.shape, axes, False))
-
-
 # Distances
 
 
@@ -156,7 +146,7 @@ def pairwise_distance(
 ) -> Value:
     x, y = map(as_float, promoted(scope, (x1, x2)))
     difference = math.Sub(x, y).result
-    shifted = math.Add(difference, like(eps, difference)).result
+    shifted = math.Add(difference, scalar(eps, difference)).result
     return vector_norm(shifted, p, axes_of(-1, shifted.type.rank), keepdim)
 
 
@@ -168,7 +158,7 @@ def cosine_similarity(scope: Scope, x1: Tensor, x2: Tensor, dim: int = 1, eps: f
 
     def unit(v: Value) -> Value:
         length = vector_norm(v, 2, axes, True)
-        return math.Div(v, math.Maximum(length, like(eps, v)).result).result
+        return math.Div(v, math.Maximum(length, scalar(eps, v)).result).result
 
     products = math.Mul(unit(expand(x, shape)), unit(expand(y, shape))).result
     return reduced(math.ReduceSum, products, axes, False)
@@ -198,7 +188,7 @@ def _euclidean(x: Value, y: Value) -> Value:
     squares_y = math.ReduceSum(math.Square(y).result, (axis_y,), False).result
     row = reshape(squares_y, (*y.type.shape[:-2], 1, y.type.shape[-2]))
     products = math.MatMul(x, y, transpose_y=True).result
-    total = math.Sub(math.Add(squares_x, row).result, math.Mul(products, like(2, x)).result).result
+    total = math.Sub(math.Add(squares_x, row).result, math.Mul(products, scalar(2, x)).result).result
     return math.Sqrt(math.Clamp(total, 0.0).result).result
 
 

@@ -13,12 +13,12 @@ from ....dims import Dim, SymInt, dim_max, known_equal
 from ....ir import Value
 from ....ops import math, tensor
 from ....types import DType
+from ...layers import scalar
 from ..building import positions
 from ..registry import Table
 from ..scalars import Int, Number
 from ..scope import Scope, cast, constant, known_dim, known_float, reshape
 from ..tensors import Storage, Tensor, Unsupported
-from .reduction import like
 
 TABLE = Table()
 
@@ -113,7 +113,7 @@ def pad_packed_sequence(
     if filler or not padding.is_zero_padded:
         inside = padding.is_inside(scope)
         column = reshape(inside, (*inside.type.shape, *(1,) * (y.type.rank - 2)))
-        y = math.Select(column, y, like(filler, y)).result
+        y = math.Select(column, y, scalar(filler, y)).result
     length = known_dim(total_length, "the length that it pads to")
     if isinstance(length, int) and length <= 0:
         length = padding.longest_dim
@@ -137,4 +137,4 @@ def _with_length(y: Value, padding: Padding, length: Dim, filler: float) -> Valu
     if length < time:
         return tensor.Slice(y, (0,) * y.type.rank, (length, *rest), (1,) * y.type.rank).result
     none = (0,) * len(rest)
-    return tensor.Pad(y, like(filler, y), (0, *none), (length - time, *none)).result
+    return tensor.Pad(y, scalar(filler, y), (0, *none), (length - time, *none)).result

@@ -5,11 +5,11 @@ from ....ir import Value
 from ....ops import math, tensor
 from ....ops.inference import without_axes
 from ....types import DType
+from ...layers import scalar
 from ..axes import axis_of
 from ..registry import Table
 from ..scope import Scope, cast, expand, reshape
 from ..tensors import Tensor, Unsupported
-from .reduction import like
 from .statistics import nan_where_any, smallest, sorted_numbers
 
 TABLE = Table()
@@ -45,10 +45,10 @@ def nanquantile(
 ) -> Value:
     x, axis = _with_axis(self.value, dim)
     ordered, _, count = sorted_numbers(scope, x, axis)
-    last = cast(math.Maximum(math.Sub(count, like(1, count)).result, like(0, count)).result, x.type.dtype)
+    last = cast(math.Maximum(math.Sub(count, scalar(1, count)).result, scalar(0, count)).result, x.type.dtype)
     found = _interpolated(ordered, axis, math.Mul(_shares(q, x, axis), last).result, interpolation)
-    is_empty = math.Equal(count, like(0, count)).result
-    return _placed(math.Select(is_empty, like(float("nan"), x), found).result, self, q, dim, keepdim)
+    is_empty = math.Equal(count, scalar(0, count)).result
+    return _placed(math.Select(is_empty, scalar(float("nan"), x), found).result, self, q, dim, keepdim)
 
 
 def _with_axis(x: Value, dim: int | None) -> tuple[Value, int]:
@@ -62,7 +62,7 @@ def _with_axis(x: Value, dim: int | None) -> tuple[Value, int]:
 
 def _shares(q: Tensor | float, x: Value, axis: int) -> Value:
     """q along the axis."""
-    shares = q.value if isinstance(q, Tensor) else like(q, x)
+    shares = q.value if isinstance(q, Tensor) else scalar(q, x)
     count = shares.type.elements
     return reshape(shares, tuple(count if i == axis else 1 for i in range(x.type.rank)))
 
@@ -83,7 +83,7 @@ def _interpolated(ordered: Value, axis: int, ranks: Value, interpolation: str) -
         case "nearest":
             return at(math.Round(ranks).result)
         case "midpoint":
-            weight = like(0.5, ranks)
+            weight = scalar(0.5, ranks)
         case "linear":
             weight = math.Sub(ranks, below).result
         case _:

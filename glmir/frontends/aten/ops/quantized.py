@@ -7,6 +7,7 @@ import numpy as np
 from ....ir import Value
 from ....ops import math, quant, tensor
 from ....types import DType
+from ...layers import scalar
 from ..axes import axes_of, axis_of
 from ..promotion import as_float
 from ..quantization import (
@@ -23,7 +24,7 @@ from ..registry import Table
 from ..scalars import Number, Scalar
 from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor, Unsupported
-from .reduction import largest_over, like, smallest_over
+from .reduction import largest_over, smallest_over
 
 TABLE = Table()
 
@@ -124,10 +125,10 @@ def _dynamic(x: Value, storage: DType, reduce_range: bool) -> tuple[Value, Value
     axes = axes_of(None, x.type.rank)
     smallest = math.Clamp(smallest_over(x, axes, False), maximum=0.0).result
     largest = math.Clamp(largest_over(x, axes, False), 0.0).result
-    scale = math.Div(math.Sub(largest, smallest).result, like(high - low, x)).result
+    scale = math.Div(math.Sub(largest, smallest).result, scalar(high - low, x)).result
     # Of zeros alone any scale will do; PyTorch's is 0.1.
-    scale = math.Select(math.Equal(scale, like(0, x)).result, like(0.1, x), scale).result
-    zero = math.Sub(like(low, x), math.Round(math.Div(smallest, scale).result).result).result
+    scale = math.Select(math.Equal(scale, scalar(0, x)).result, scalar(0.1, x), scale).result
+    zero = math.Sub(scalar(low, x), math.Round(math.Div(smallest, scale).result).result).result
     return scale, math.Clamp(zero, float(low), float(high)).result
 
 
@@ -236,7 +237,7 @@ def fake_quantize_per_tensor(
     scope: Scope, self: Tensor, scale: float, zero_point: int, quant_min: int, quant_max: int
 ) -> Value:
     zero = constant(np.array(zero_point, np.int32)) if zero_point else None
-    return _fake_quantized(self.value, like(scale, self.value), zero, None, quant_min, quant_max)
+    return _fake_quantized(self.value, scalar(scale, self.value), zero, None, quant_min, quant_max)
 
 
 @TABLE.imports("fake_quantize_per_tensor_affine")
@@ -268,8 +269,8 @@ def fake_quantize_per_channel(
 def fake_quantize_with_mask(
     scope: Scope, self: Tensor, scale: float, zero_point: int, quant_min: int, quant_max: int
 ) -> tuple[Value, Value]:
-    x, by = self.value, like(scale, self.value)
-    rounded = math.Add(math.Round(math.Div(x, by).result).result, like(zero_point, x)).result
+    x, by = self.value, scalar(scale, self.value)
+    rounded = math.Add(math.Round(math.Div(x, by).result).result, scalar(zero_point, x)).result
     mask = math.Equal(math.Clamp(rounded, float(quant_min), float(quant_max)).result, rounded).result
     return fake_quantize_per_tensor(scope, self, scale, zero_point, quant_min, quant_max), mask
 
@@ -304,7 +305,7 @@ def _decomposed_in_range(
 ) -> Value:
     by = cast(scale, x.type.dtype)
     if dtype not in quant.pairs.STORED:
-        wide = like(1, x) if zero is None else cast(zero, x.type.dtype)
+        wide = scalar(1, x) if zero is None else cast(zero, x.type.dtype)
         rounded = math.Add(math.Round(math.Div(x, by).result).result, wide).result
         return cast(math.Clamp(rounded, float(low), float(high)).result, dtype)
     return _in_range(x, by, zero, axis, low, high, dtype)
@@ -385,5 +386,5 @@ def decomposed_choose_qparams(
     if (quant_min, quant_max) != (dtype.lowest, dtype.highest):
         raise Unsupported(f"integers from {quant_min} to {quant_max} of {dtype.value} are not supported")
     scale, zero = _dynamic(input.value, dtype, False)
-    wide = math.Maximum(scale, like(eps, scale)).result
+    wide = math.Maximum(scale, scalar(eps, scale)).result
     return cast(wide, DType.F64), cast(zero, DType.I64)

@@ -9,6 +9,7 @@ import numpy as np
 from ....ir import Value
 from ....ops import math, nn
 from ....types import DType
+from ...layers import scalar
 from ..axes import axis_of
 from ..building import joined
 from ..quantization import QuantizedTensor, Scales, known_scales, quantized
@@ -32,7 +33,6 @@ from .packed_weights import (
 )
 from .quantized import dynamic_scales
 from .recurrent import refuse_dropout
-from .reduction import like
 
 TABLE = Table()
 
@@ -213,10 +213,10 @@ def _plus_number(
     steps = int(np.rint(number / scale))
     moved = zero - steps
     if low <= moved <= high:
-        y = math.Add(x.real.value, like(steps * scale, x.real.value)).result
+        y = math.Add(x.real.value, scalar(steps * scale, x.real.value)).result
         return _rounded(scope, activate(y), scale, moved, x.scales.code)
     reach = high - moved if moved < low else moved - low
-    y = math.Add(x.real.value, like(steps * scale, x.real.value)).result
+    y = math.Add(x.real.value, scalar(steps * scale, x.real.value)).result
     end = low if moved < low else high
     return _rounded(scope, activate(y), reach / (high - low) * scale, end, x.scales.code)
 
@@ -226,7 +226,7 @@ def _times_number(
 ) -> QuantizedTensor:
     scale, zero = _known(x.scales, scope)
     low, high = x.scales.storage.lowest, x.scales.storage.highest
-    y = activate(math.Mul(x.real.value, like(number, x.real.value)).result)
+    y = activate(math.Mul(x.real.value, scalar(number, x.real.value)).result)
     if number == 0:
         return _rounded(scope, y, 0.1, 0, x.scales.code)
     return _rounded(scope, y, scale * abs(number), zero if number > 0 else high + low - zero, x.scales.code)

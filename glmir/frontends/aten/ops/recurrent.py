@@ -7,11 +7,11 @@ from ....ir import Value
 from ....ops import math, nn, tensor
 from ....ops.enums import Direction, RecurrentActivation
 from ....types import DType
+from ...layers import scalar
 from ..registry import Table
 from ..scope import Scope, cast, reshape
 from ..tensors import Tensor, Unsupported, values_of
 from .packed_sequences import Padding, pack, padding_of
-from .reduction import like
 
 TABLE = Table()
 
@@ -146,7 +146,7 @@ def _in_first_step(x: Value, h: Value, lengths: Value | None, direction: Directi
         raise Unsupported("a projected LSTM that has an initial state reads packed sequences backwards")
     behind = x.type.shape[0] - 1
     low, high = ((0, 0, 0), (behind, 0, 0)) if direction is Direction.FORWARD else ((behind, 0, 0), (0, 0, 0))
-    return tensor.Pad(h, like(0, h), low, high).result
+    return tensor.Pad(h, scalar(0, h), low, high).result
 
 
 def _run_gru(
@@ -397,4 +397,4 @@ def mkldnn_rnn_layer(
     # x is time-major here, whatever batch_first says of the layer that this one is a part of.
     y, h, c = _run_lstm(input.value, (weights,), None, states, direction)
     time, _, batch, size = y.type.shape
-    return reshape(y, (time, batch, size)), reshape(h, hx_.shape), reshape(c, cx_.shape), like(0, y)
+    return reshape(y, (time, batch, size)), reshape(h, hx_.shape), reshape(c, cx_.shape), scalar(0, y)

@@ -9,6 +9,8 @@ from ....ir import Value
 from ....ops import math, tensor
 from ....ops.inference import without_axes
 from ....types import DType
+from ...layers import scalar
+from ...reductions import reduced
 from ..axes import axes_of, axis_of
 from ..building import diagonal_mask
 from ..promotion import promoted
@@ -20,16 +22,6 @@ from ..tensors import Tensor, Unsupported
 TABLE = Table()
 
 Axes = tuple[int, ...]
-
-
-def reduced(op: type[math.Reduction], x: Value, axes: Axes, keep_dims: bool) -> Value:
-    """x with the axes reduced; itself if there are none."""
-    return op(x, axes, keep_dims).result if axes else x
-
-
-def like(number: float, x: Value) -> Value:
-    """A known number as a tensor without axes of x's dtype."""
-    return constant(np.array(number).astype(x.type.dtype.numpy))
 
 
 def accumulated(x: Value, dtype: DType | None) -> Value:
@@ -63,7 +55,7 @@ def nan_sum(
 def _without_nan(x: Value, substitute: float) -> Value:
     if not x.type.dtype.is_float:
         return x
-    return math.Select(math.IsNan(x).result, like(substitute, x), x).result
+    return math.Select(math.IsNan(x).result, scalar(substitute, x), x).result
 
 
 @TABLE.imports("mean")
@@ -103,7 +95,7 @@ def count_nonzero(self: Tensor, dim: int | Sequence[int] | None = None) -> Value
 
 def is_true(x: Value) -> Value:
     """Which elements are not zero."""
-    return x if x.type.dtype is DType.BOOL else math.NotEqual(x, like(0, x)).result
+    return x if x.type.dtype is DType.BOOL else math.NotEqual(x, scalar(0, x)).result
 
 
 # Extremes
@@ -252,7 +244,7 @@ def trace(scope: Scope, self: Tensor) -> Value:
     if x.type.rank != 2:
         raise Unsupported(f"it takes a matrix, not {x.type}")
     on_diagonal = diagonal_mask(scope, x.type.shape[0], x.type.shape[1])
-    return math.ReduceSum(math.Select(on_diagonal, x, like(0, x)).result, (0, 1)).result
+    return math.ReduceSum(math.Select(on_diagonal, x, scalar(0, x)).result, (0, 1)).result
 
 
 @TABLE.imports("sum_to_size")
@@ -267,35 +259,35 @@ def sum_to_size(self: Tensor, size: Sequence[int]) -> Value:
 def bincount(scope: Scope, self: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Value:
     x = cast(self.value, DType.I64)
     largest = math.ReduceMax(x, (0,)).result
-    length = math.Maximum(math.Add(largest, like(1, x)).result, like(minlength, x)).result
+    length = math.Maximum(math.Add(largest, scalar(1, x)).result, scalar(minlength, x)).result
     number = scope.number(length)
     if not isinstance(number, int | SymInt | Scalar):
         raise Unsupported("it counts what are no integers")
     (size,), _ = scope.dims((number,))
-    bins = tensor.Range(like(0, x), length, like(1, x), size).result
+    bins = tensor.Range(scalar(0, x), length, scalar(1, x), size).result
     meets = math.Equal(reshape(x, (*x.type.shape, 1)), bins).result
     if weights is None:
         return math.ReduceSum(cast(meets, DType.I64), (0,)).result
     # Weights of every dtype but f32 are added up as f64.
     weight = cast(weights.value, DType.F32 if weights.dtype is DType.F32 else DType.F64)
     column = reshape(weight, (*weight.type.shape, 1))
-    return math.ReduceSum(math.Select(meets, column, like(0, weight)).result, (0,)).result
+    return math.ReduceSum(math.Select(meets, column, scalar(0, weight)).result, (0,)).result
 
 
 @TABLE.imports("histc")
 def histc(self: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Value:
     x = reshape(self.value, (self.elements,))
-    low, high = like(min, x), like(max, x)
+    low, high = scalar(min, x), scalar(max, x)
     if min == max:
         low, high = math.ReduceMin(x, (0,)).result, math.ReduceMax(x, (0,)).result
         # All elements alike: the range is widened to hold them in its middle.
         is_flat = math.Equal(low, high).result
         low, high = (
-            math.Select(is_flat, math.Sub(low, like(1, x)).result, low).result,
-            math.Select(is_flat, math.Add(high, like(1, x)).result, high).result,
+            math.Select(is_flat, math.Sub(low, scalar(1, x)).result, low).result,
+            math.Select(is_flat, math.Add(high, scalar(1, x)).result, high).result,
         )
     share = math.Div(math.Sub(x, low).result, math.Sub(high, low).result).result
-    place = math.Floor(math.Mul(share, like(bins, x)).result).result
-    last = math.Select(math.Equal(x, high).result, like(bins - 1, x), place).result
+    place = math.Floor(math.Mul(share, scalar(bins, x)).result).result
+    last = math.Select(math.Equal(x, high).result, scalar(bins - 1, x), place).result
     meets = math.Equal(reshape(last, (*last.type.shape, 1)), constant(np.arange(bins).astype(x.type.dtype.numpy)))
     return math.ReduceSum(cast(meets.result, x.type.dtype), (0,)).result

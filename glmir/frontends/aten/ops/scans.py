@@ -6,14 +6,15 @@ from ....dims import SymInt
 from ....ir import Value
 from ....ops import math, tensor
 from ....types import DType
+from ...layers import scalar
+from ...reductions import log_sum_exp, running_product
 from ..axes import axis_of
 from ..building import along, positions
 from ..promotion import as_float, promoted
 from ..registry import Table
 from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor
-from .norms import log_sum_exp
-from .reduction import accumulated, largest_over, like, smallest_over
+from .reduction import accumulated, largest_over, smallest_over
 
 TABLE = Table()
 
@@ -32,21 +33,8 @@ def cumprod(scope: Scope, self: Tensor, dim: int, *, dtype: DType | None = None)
     axis = axis_of(dim, x.type.rank)
     length = x.type.shape[axis]
     if isinstance(length, SymInt):
-        return math.ReduceProd(_prefixes(scope, x, axis, like(1, x)), (axis + 1,)).result
-    # Products of 1, 2, 4, … elements, each from two of half the length (Hillis and Steele, 1986).
-    distance = 1
-    while distance < length:
-        x = math.Mul(x, _shifted(x, axis, distance, like(1, x))).result
-        distance *= 2
-    return x
-
-
-def _shifted(x: Value, axis: int, distance: int, filler: Value) -> Value:
-    """x moved towards the end of the axis; ``filler`` stands in the places that this leaves."""
-    shape = x.type.shape
-    low = tuple(distance if i == axis else 0 for i in range(len(shape)))
-    padded = tensor.Pad(x, filler, low, (0,) * len(shape)).result
-    return tensor.Slice(padded, (0,) * len(shape), shape, (1,) * len(shape)).result
+        return math.ReduceProd(_prefixes(scope, x, axis, scalar(1, x)), (axis + 1,)).result
+    return running_product(x, axis, length)
 
 
 def _prefixes(scope: Scope, x: Value, axis: int, filler: Value) -> Value:
@@ -82,7 +70,7 @@ def _running_extreme(scope: Scope, x: Value, dim: int, is_largest: bool) -> tupl
     axis, dtype = axis_of(dim, x.type.rank), x.type.dtype
     over = largest_over if is_largest else smallest_over
     if dtype.is_float:
-        prefixes = _prefixes(scope, x, axis, like(float("-inf" if is_largest else "inf"), x))
+        prefixes = _prefixes(scope, x, axis, scalar(float("-inf" if is_largest else "inf"), x))
         find = math.ArgMax if is_largest else math.ArgMin
         return over(prefixes, (axis + 1,), False), find(prefixes, axis + 1, False, True).result
     # Integers have no element that all others beat, so what is behind a prefix is told apart by its place.
@@ -93,8 +81,8 @@ def _running_extreme(scope: Scope, x: Value, dim: int, is_largest: bool) -> tupl
     shape = x.type.shape
     row = reshape(numbers, (*shape[:axis], 1, *shape[axis:]))
     places = along(positions(scope, shape[axis]), axis + 1, x.type.rank + 1)
-    found = math.Select(math.Equal(row, extremes).result, places, like(-1, places)).result
-    last = largest_over(_prefixes_of(scope, found, axis, like(-1, places)), (axis + 1,), False)
+    found = math.Select(math.Equal(row, extremes).result, places, scalar(-1, places)).result
+    last = largest_over(_prefixes_of(scope, found, axis, scalar(-1, places)), (axis + 1,), False)
     return cast(reshape(extremes, shape), dtype), last
 
 
@@ -104,7 +92,7 @@ def logcumsumexp(scope: Scope, self: Tensor, dim: int) -> Value:
     if not x.type.rank:
         return x
     axis = axis_of(dim, x.type.rank)
-    return log_sum_exp(_prefixes(scope, x, axis, like(float("-inf"), x)), (axis + 1,), False)
+    return log_sum_exp(_prefixes(scope, x, axis, scalar(float("-inf"), x)), (axis + 1,), False)
 
 
 @TABLE.imports("diff")

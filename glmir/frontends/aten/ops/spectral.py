@@ -6,6 +6,7 @@ from ....dims import Dim, SymInt, known_equal
 from ....ir import Array, Value
 from ....ops import math, nn, tensor
 from ....ops.enums import PadMode
+from ...layers import scalar
 from ..building import sliced
 from ..complex_tensors import ComplexTensor, complex_of
 from ..registry import Table
@@ -14,7 +15,6 @@ from ..scope import Scope, constant, known_dim, reshape
 from ..tensors import Tensor, Unsupported
 from .complex_numbers import view_as_real
 from .fourier import inverse_matrices
-from .reduction import like
 
 TABLE = Table()
 
@@ -79,7 +79,7 @@ def _window_of(window: Tensor | None, win_length: int | None, n_fft: int, x: Val
     low = (n_fft - length) // 2
     if length == n_fft:
         return values
-    return tensor.Pad(values, like(0, values), (low,), (n_fft - length - low,)).result
+    return tensor.Pad(values, scalar(0, values), (low,), (n_fft - length - low,)).result
 
 
 def _times_window(matrix: Array, window: Value) -> Value:
@@ -129,7 +129,7 @@ def istft(
     matrix = np.concatenate(inverse_matrices(n_fft, n_fft**-0.5 if normalized else 1 / n_fft))
     signal = _overlapped(frames, _times_window(matrix, weights), hop)
     count = real.type.shape[2]
-    ones = tensor.Expand(like(1, real), None, (1, 1, count)).result
+    ones = tensor.Expand(scalar(1, real), None, (1, 1, count)).result
     square = reshape(math.Square(weights).result, (1, 1, n_fft))
     y = _trimmed(signal, _overlapped(ones, square, hop), n_fft, center, length)
     batch, _, size = y.type.shape
@@ -156,5 +156,5 @@ def _trimmed(signal: Value, envelope: Value, n_fft: int, center: bool, length: I
         missing = 0
     y = math.Div(sliced(signal, 2, start, size), sliced(envelope, 2, start, size)).result
     if isinstance(missing, int) and missing > 0:
-        return tensor.Pad(y, like(0, y), (0, 0, 0), (0, 0, missing)).result
+        return tensor.Pad(y, scalar(0, y), (0, 0, 0), (0, 0, missing)).result
     return y

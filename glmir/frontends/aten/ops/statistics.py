@@ -9,12 +9,13 @@ from ....ir import Value
 from ....ops import math, tensor
 from ....ops.inference import without_axes
 from ....types import DType
+from ...layers import scalar
+from ...reductions import reduced
 from ..axes import axes_of, axis_of
 from ..registry import Table
 from ..scalars import Int, Number
 from ..scope import Scope, cast, constant, known_dim, known_float, reshape
 from ..tensors import Tensor, Unsupported
-from .reduction import like, reduced
 
 TABLE = Table()
 
@@ -32,10 +33,10 @@ def variance(scope: Scope, x: Value, axes: tuple[int, ...], correction: float, k
         return reduced(math.ReduceMean, squares, axes, keep_dims), kept_mean
     count = product(x.type.shape[a] for a in axes)
     if isinstance(count, SymInt):
-        divisor = math.Sub(scope.scalar(count, x.type.dtype), like(correction, x)).result
-        divisor = math.Maximum(divisor, like(0, x)).result
+        divisor = math.Sub(scope.scalar(count, x.type.dtype), scalar(correction, x)).result
+        divisor = math.Maximum(divisor, scalar(0, x)).result
     else:
-        divisor = like(max(count - correction, 0), x)
+        divisor = scalar(max(count - correction, 0), x)
     return math.Div(reduced(math.ReduceSum, squares, axes, keep_dims), divisor).result, kept_mean
 
 
@@ -147,7 +148,7 @@ def nan_where_any(x: Value, axis: int, keep_dims: bool, otherwise: Value) -> Val
     if not x.type.dtype.is_float:
         return otherwise
     is_any = math.ReduceAny(math.IsNan(x).result, (axis,), keep_dims).result
-    return math.Select(is_any, like(float("nan"), x), otherwise).result
+    return math.Select(is_any, scalar(float("nan"), x), otherwise).result
 
 
 @TABLE.imports("kthvalue")
@@ -193,10 +194,10 @@ def nanmedian_over_axis(scope: Scope, self: Tensor, dim: int, keepdim: bool = Fa
         return median_over_axis(scope, self, dim, keepdim)
     axis = axis_of(dim, x.type.rank)
     values, places, count = sorted_numbers(scope, x, axis)
-    one, two = like(1, count), like(2, count)
-    middle = math.Div(math.Maximum(math.Sub(count, one).result, like(0, count)).result, two).result
+    one, two = scalar(1, count), scalar(2, count)
+    middle = math.Div(math.Maximum(math.Sub(count, one).result, scalar(0, count)).result, two).result
     found, place = (tensor.GatherElements(v, middle, axis).result for v in (values, places))
-    found = math.Select(math.Equal(count, like(0, count)).result, like(float("nan"), x), found).result
+    found = math.Select(math.Equal(count, scalar(0, count)).result, scalar(float("nan"), x), found).result
     if keepdim:
         return found, place
     shape = without_axes(x.type.shape, (axis,), False)
@@ -206,7 +207,7 @@ def nanmedian_over_axis(scope: Scope, self: Tensor, dim: int, keepdim: bool = Fa
 def sorted_numbers(scope: Scope, x: Value, axis: int) -> tuple[Value, Value, Value]:
     """The elements ascending with NaN behind, where they stood, and how many are no NaN (i64, the axis with size 1)."""
     is_nan = math.IsNan(x).result
-    values, places = smallest(scope, math.Select(is_nan, like(float("inf"), x), x).result, x.type.shape[axis], axis)
+    values, places = smallest(scope, math.Select(is_nan, scalar(float("inf"), x), x).result, x.type.shape[axis], axis)
     present = cast(math.LogicalNot(is_nan).result, DType.I64)
     return values, places, math.ReduceSum(present, (axis,), True).result
 

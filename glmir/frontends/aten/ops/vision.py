@@ -8,13 +8,13 @@ from ....dims import Dim, SymInt
 from ....ir import Array, Value
 from ....ops import math, tensor
 from ....types import DType, TensorType
+from ...layers import scalar
 from ..branches import loop
 from ..building import positions, sliced, transposed
 from ..registry import Table
 from ..scalars import Int
 from ..scope import Scope, cast, constant, expand, known_dim, known_int, reshape
 from ..tensors import Tensor, Unsupported
-from .reduction import like
 
 TABLE = Table()
 
@@ -34,7 +34,7 @@ def nms(scope: Scope, dets: Tensor, scores: Tensor, iou_threshold: float) -> Val
     given = scope.scalar(count, DType.I64) if isinstance(count, SymInt) else None
     order = math.TopK(scores.value, given, count, 0).results[1]
     ordered = tensor.Gather(boxes, order, 0).result
-    overlaps = math.Greater(_overlap(ordered), like(iou_threshold, boxes)).result
+    overlaps = math.Greater(_overlap(ordered), scalar(iou_threshold, boxes)).result
     # Which boxes [row] those of higher scores [column] would suppress.
     suppresses = scope.insert(tensor.Trilu(cast(overlaps, DType.F32), -1, False).result)
     all_kept = scope.insert(expand(constant(np.ones((1, 1), np.float32)), (count, 1)))
@@ -94,11 +94,11 @@ def _sampled(rows: Value, first: Value, y: Value, x: Value, height: Dim, width: 
     total: Value | None = None
     for below in (False, True):
         for beside in (False, True):
-            row = math.Add(top, like(1, top)).result if below else top
-            column = math.Add(left, like(1, left)).result if beside else left
+            row = math.Add(top, scalar(1, top)).result if below else top
+            column = math.Add(left, scalar(1, left)).result if beside else left
             share = math.Mul(_share(down, below), _share(right, beside)).result
             inside = math.LogicalAnd(_is_inside(row, height), _is_inside(column, width)).result
-            weight = math.Select(inside, share, like(0, share)).result
+            weight = math.Select(inside, share, scalar(0, share)).result
             place = _place(first, row, column, height, width)
             values = tensor.Gather(rows, place, 0).result
             term = math.Mul(values, reshape(weight, (*weight.type.shape, 1))).result
@@ -108,18 +108,18 @@ def _sampled(rows: Value, first: Value, y: Value, x: Value, height: Dim, width: 
 
 
 def _share(fraction: Value, is_further: bool) -> Value:
-    return fraction if is_further else math.Sub(like(1, fraction), fraction).result
+    return fraction if is_further else math.Sub(scalar(1, fraction), fraction).result
 
 
 def _as_number(dim: Dim, beside: Value) -> Value:
     """A size as a tensor without axes of the other's dtype."""
     if isinstance(dim, int):
-        return like(dim, beside)
+        return scalar(dim, beside)
     return cast(reshape(tensor.Dims((dim,)).result, ()), beside.type.dtype)
 
 
 def _is_inside(coordinate: Value, size: Dim) -> Value:
-    at_least = math.GreaterEqual(coordinate, like(0, coordinate)).result
+    at_least = math.GreaterEqual(coordinate, scalar(0, coordinate)).result
     return math.LogicalAnd(at_least, math.Less(coordinate, _as_number(size, coordinate)).result).result
 
 
@@ -127,8 +127,8 @@ def _place(first: Value, row: Value, column: Value, height: Dim, width: Dim) -> 
     """Where an image's element stands among the rows; some element of the image for one that it has not."""
 
     def limited(coordinate: Value, size: Dim) -> Value:
-        last = math.Sub(_as_number(size, coordinate), like(1, coordinate)).result
-        low = math.Maximum(coordinate, like(0, coordinate)).result
+        last = math.Sub(_as_number(size, coordinate), scalar(1, coordinate)).result
+        low = math.Maximum(coordinate, scalar(0, coordinate)).result
         return cast(math.Minimum(low, last).result, DType.I64)
 
     down = math.Mul(limited(row, height), _as_number(width, first)).result
@@ -178,7 +178,7 @@ def roi_align(
         width,
     )
     inside = math.LogicalAnd(reshape(is_y, (count, rows, 1, 1)), reshape(is_x, (count, 1, columns, 1))).result
-    values = math.Select(inside, values, like(0, values)).result
+    values = math.Select(inside, values, scalar(0, values)).result
     in_bins = reshape(values, (count, bins[0], sampling_ratio, bins[1], sampling_ratio, channels))
     return transposed(math.ReduceMean(in_bins, (2, 4)).result, (0, 3, 1, 2))
 
@@ -188,7 +188,7 @@ def _samples(
 ) -> tuple[Value, Value]:
     """Where the samples along an axis lie within the image, [K, bins * per_bin], and which are not far outside it."""
     offset = 0.5 if aligned else 0.0
-    start, end = (math.Sub(math.Mul(v, like(scale, v)).result, like(offset, v)).result for v in (low, high))
+    start, end = (math.Sub(math.Mul(v, scalar(scale, v)).result, scalar(offset, v)).result for v in (low, high))
     length = math.Sub(end, start).result
     if not aligned:
         length = math.Clamp(length, 1.0).result
@@ -196,8 +196,8 @@ def _samples(
     places = constant(steps.astype(low.type.dtype.numpy)[None])
     at = math.Add(start, math.Mul(length, places).result).result
     limit = _as_number(size, at)
-    near = math.LogicalAnd(math.GreaterEqual(at, like(-1, at)).result, math.LessEqual(at, limit).result).result
-    last = math.Sub(limit, like(1, at)).result
+    near = math.LogicalAnd(math.GreaterEqual(at, scalar(-1, at)).result, math.LessEqual(at, limit).result).result
+    last = math.Sub(limit, scalar(1, at)).result
     return math.Minimum(math.Clamp(at, 0.0).result, last).result, near
 
 

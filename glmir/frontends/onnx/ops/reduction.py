@@ -7,9 +7,9 @@ import numpy as np
 from ....dims import Dim
 from ....ir import Value
 from ....ops import math, tensor
-from ....ops.inference import without_axes
 from ....types import DType
-from ..node import Imported, Importer, ImporterTable, Node, Unsupported, cast, check_axis, constant, scalar
+from ...reductions import log_sum_exp, reduced, running_product, shifted_in_ones
+from ..node import Imported, Importer, ImporterTable, Node, Unsupported, cast, check_axis, constant
 
 TABLE = ImporterTable()
 
@@ -29,12 +29,8 @@ def _axes(node: Node) -> Axes:
     return tuple(sorted(axes)) if rank else ()
 
 
-def _reduced(op: type[math.Reduction], x: Value, axes: Axes, keep_dims: bool) -> Value:
-    return op(x, axes, keep_dims).result if axes else x
-
-
 def _sum(x: Value, axes: Axes, keep_dims: bool) -> Value:
-    return _reduced(math.ReduceSum, x, axes, keep_dims)
+    return reduced(math.ReduceSum, x, axes, keep_dims)
 
 
 def _sum_square(x: Value, axes: Axes, keep_dims: bool) -> Value:
@@ -53,21 +49,9 @@ def _log_sum(x: Value, axes: Axes, keep_dims: bool) -> Value:
     return math.Log(_sum(x, axes, keep_dims)).result
 
 
-def _log_sum_exp(x: Value, axes: Axes, keep_dims: bool) -> Value:
-    """log(sum(exp(x - m))) + m, with m the largest element, so that no exponential overflows."""
-    if not axes:
-        return x
-    # A finite m, where all elements are -inf or one is inf, keeps inf - inf out.
-    limit = x.type.dtype.largest
-    largest = math.Clamp(_reduced(math.ReduceMax, x, axes, True), -limit, limit).result
-    total = _sum(math.Exp(math.Sub(x, largest).result).result, axes, True)
-    y = math.Add(math.Log(total).result, largest).result
-    return y if keep_dims else tensor.Reshape(y, None, without_axes(x.type.shape, axes, False)).result
-
-
 def _mean(x: Value, axes: Axes, keep_dims: bool) -> Value:
     if x.type.dtype.is_float:
-        return _reduced(math.ReduceMean, x, axes, keep_dims)
+        return reduced(math.ReduceMean, x, axes, keep_dims)
     if not axes:
         return x
     sizes = tensor.Gather(tensor.Shape(x).result, constant(np.array(axes)), 0).result
@@ -77,15 +61,15 @@ def _mean(x: Value, axes: Axes, keep_dims: bool) -> Value:
 
 
 def _max(x: Value, axes: Axes, keep_dims: bool) -> Value:
-    return _reduced(math.ReduceAny if x.type.dtype is DType.BOOL else math.ReduceMax, x, axes, keep_dims)
+    return reduced(math.ReduceAny if x.type.dtype is DType.BOOL else math.ReduceMax, x, axes, keep_dims)
 
 
 def _min(x: Value, axes: Axes, keep_dims: bool) -> Value:
-    return _reduced(math.ReduceAll if x.type.dtype is DType.BOOL else math.ReduceMin, x, axes, keep_dims)
+    return reduced(math.ReduceAll if x.type.dtype is DType.BOOL else math.ReduceMin, x, axes, keep_dims)
 
 
 def _prod(x: Value, axes: Axes, keep_dims: bool) -> Value:
-    return _reduced(math.ReduceProd, x, axes, keep_dims)
+    return reduced(math.ReduceProd, x, axes, keep_dims)
 
 
 Reducer = Callable[[Value, Axes, bool], Value]
@@ -103,7 +87,7 @@ _REDUCERS: dict[str, Reducer] = {
 _FLOAT_REDUCERS: dict[str, Reducer] = {
     "ReduceL2": _l2,
     "ReduceLogSum": _log_sum,
-    "ReduceLogSumExp": _log_sum_exp,
+    "ReduceLogSumExp": log_sum_exp,
 }
 
 
@@ -149,27 +133,15 @@ def _axis_operand(node: Node, index: int) -> int:
 
 @TABLE.imports("CumProd")
 def _cum_prod(node: Node) -> Imported:
-    """Products of 1, 2, 4, … elements, each from two of half the length (Hillis and Steele, 1986)."""
     x, axis = node.operand(0), _axis_operand(node, 1)
     length = x.type.shape[axis]
     if not isinstance(length, int):
         raise Unsupported(f"the length {length} of its axis is symbolic, and the IR has no running product")
     axes = (axis,)
     y = tensor.Reverse(x, axes).result if node.int("reverse", 0) else x
-    y = _shifted_in_ones(y, axis, 1) if node.int("exclusive", 0) else y
-    distance = 1
-    while distance < length:
-        y = math.Mul(y, _shifted_in_ones(y, axis, distance)).result
-        distance *= 2
+    y = shifted_in_ones(y, axis, 1) if node.int("exclusive", 0) else y
+    y = running_product(y, axis, length)
     return tensor.Reverse(y, axes).result if node.int("reverse", 0) else y
-
-
-def _shifted_in_ones(x: Value, axis: int, distance: int) -> Value:
-    """x moved towards the end of the axis, with ones in the places that this leaves."""
-    shape = x.type.shape
-    low = tuple(distance if i == axis else 0 for i in range(len(shape)))
-    padded = tensor.Pad(x, scalar(1, x), low, (0,) * len(shape)).result
-    return tensor.Slice(padded, (0,) * len(shape), shape, (1,) * len(shape)).result
 
 
 @TABLE.imports("TopK")
