@@ -56,7 +56,7 @@ class Graph:
     _format: Format = Format.PLAIN
     _formats: Mapping[Value, Format] = field(default_factory=dict)
     _slots: dict[tuple[Value, Format], Slot] = field(default_factory=dict)
-    _constants: dict[tuple[object, ...], Slot] = field(default_factory=dict)
+    _constants: dict[tuple[object, ...], tuple[Slot, Array]] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _output_names: Mapping[Value, str] = field(default_factory=dict)
 
@@ -103,12 +103,12 @@ class Graph:
         key: tuple[object, ...] = (address, array.dtype.str, array.shape, array.strides)
         if array.size <= 1024:
             key = (array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
-        found = self._constants.get(key)
-        if found is None:
-            found = self._tensor(name)
-            self._append(OpType.CONST, [], [found], _blob(array))
-            self._constants[key] = found
-        return found
+        if key not in self._constants:
+            made = self._tensor(name)
+            self._append(OpType.CONST, [], [made], _blob(array))
+            # The array is kept, that no other comes to lie at its address.
+            self._constants[key] = made, array
+        return self._constants[key][0]
 
     def subgraph(self, name: str) -> schema.SubGraphProto:
         """The subgraph of a function of the module, written on first use."""

@@ -65,7 +65,7 @@ class Graph:
         self._is_inner = names is not None
         self._names = names or Names()
         self._tensors: dict[Value, gs.Tensor] = {}
-        self._constants: dict[tuple[object, ...], gs.Constant] = {}
+        self._constants: dict[tuple[object, ...], tuple[gs.Constant, Array]] = {}
         self._node_name = ""
         self._nothing = gs.Variable.empty()
 
@@ -196,15 +196,16 @@ class Graph:
         key: tuple[object, ...] = (address, array.dtype.str, array.dtype.name, array.shape, array.strides)
         if array.size <= SHARED_ELEMENTS:
             key = (array.dtype.name, array.shape, np.ascontiguousarray(array).tobytes())
-        found = self._constants.get(key)
-        if found is None:
-            unique = self._names.tensor(name or f"{self._node_name}_constant")
-            is_inside = self._is_inner or array.nbytes <= INLINE_BYTES
-            if not is_inside:
-                self.weights[unique] = array
-            found = gs.Constant(unique, Initializer(unique, array, is_inside))
-            self._constants[key] = found
-        return found
+        if key in self._constants:
+            return self._constants[key][0]
+        unique = self._names.tensor(name or f"{self._node_name}_constant")
+        is_inside = self._is_inner or array.nbytes <= INLINE_BYTES
+        if not is_inside:
+            self.weights[unique] = array
+        made = gs.Constant(unique, Initializer(unique, array, is_inside))
+        # The array is kept, that no other comes to lie at its address.
+        self._constants[key] = made, array
+        return made
 
 
 def _node_name(op: Op, behind: int) -> str:

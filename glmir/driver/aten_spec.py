@@ -28,10 +28,13 @@ def signature(overload: Overload) -> str:
     for parameter in own:
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in texts and not _has_rest(own):
             texts.append("*")
-        star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        star = _STARS.get(parameter.kind, "")
         default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
         texts.append(f"{star}{parameter.name}: {_annotation(parameter)}{default}")
     return ", ".join(texts)
+
+
+_STARS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
 def _only_refuses(overload: Overload) -> bool:

@@ -54,6 +54,12 @@ def loop(
     return op.results[:count]
 
 
+def discard(function: Function) -> None:
+    """Gives up a function that is not called: what it uses is used no more by it."""
+    for op in reversed(function.ops):
+        function.ops.unlink(op)
+
+
 def _joined(scope: Scope, a: TensorType, b: TensorType) -> TensorType:
     """The type of a result: sizes that the branches do not agree on are symbols."""
     if a.dtype is not b.dtype or a.rank != b.rank:

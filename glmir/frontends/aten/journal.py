@@ -87,10 +87,6 @@ class Changes:
     def places(self) -> list[Place]:
         return [place for place, _ in self.before.values()]
 
-    def contents(self) -> dict[object, object]:
-        """What the places hold now, by key."""
-        return {key: place.get() for key, (place, _) in self.before.items()}
-
     def undo(self) -> None:
         for place, content in self.before.values():
             place.set(content)

@@ -10,10 +10,11 @@ from ...dims import Dim, SymInt, symbol
 from ...ir import Array, Function, Location, Value
 from ...ops import math, tensor
 from ...rewriter import insert_new_ops
-from ...symbolic import SymbolicContents
+from ...symbolic import ELEMENT_LIMIT, SymbolicContents
 from ...types import DType
 from ...weights import Weight
 from .journal import Journal
+from .known import KnownArrays
 from .scalars import Int, Number, Scalar, SymFloat
 from .tensors import Storage, Tensor, Unsupported
 
@@ -30,6 +31,7 @@ class Scope:
         """``numbers`` tell the functions of branches and loops apart, also from those of other scopes."""
         self.journal = Journal()
         self.contents = SymbolicContents()
+        self._known = KnownArrays(ELEMENT_LIMIT)
         self.location: Location = ()
         self.callees: dict[str, Function] = {}
         """The functions of branches and loops, by name."""
@@ -124,6 +126,8 @@ class Scope:
         self.insert(x)
         contents = self.contents.of(x)
         element = None if contents is None else contents.reshape(-1)[0]
+        if element is None and (array := self._known.of(x)) is not None:
+            element = array.reshape(-1)[0].item()
         if element is not None:
             return _number_of(element, x.type.dtype)
         return Scalar(self.insert(tensor.Reshape(x, None, ()).result if x.type.rank else x))

@@ -17,7 +17,7 @@ from ...dims import SymInt
 from ...ir import Function, Value
 from ...ops import tensor
 from ...types import DType, TensorType
-from ..aten.branches import branch, loop
+from ..aten.branches import branch, discard, loop
 from ..aten.calls import FAILED
 from ..aten.journal import AttributePlace, Place
 from ..aten.scalars import Scalar, SymFloat
@@ -25,13 +25,15 @@ from ..aten.scope import Scope, cast, constant
 from ..aten.tensors import Storage, Tensor, Unsupported
 from ..torch_archives.objects import ScriptObject
 from .structures import Conflicting, Leaf, Slot, filled, frozen, leaves_of
-from .values import UNINITIALIZED, Conflict
+from .values import UNINITIALIZED, Conflict, Environment, Raised
 
 if TYPE_CHECKING:
-    from .interpreter import Environment, Interpreter
+    from .interpreter import Interpreter
 
 MAX_ROUNDS = 12
 """How often a loop's body is tried to find all that it changes."""
+
+_NO_VALUE = object()
 
 
 @dataclass
@@ -52,35 +54,43 @@ class ControlFlow:
         self._scope = interpreter.scope
 
     def branch(
-        self, condition: Scalar, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], environment: "Environment"
+        self, condition: Scalar, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], environment: Environment
     ) -> None:
-        from .interpreter import Raised
-
         used = self._used_elsewhere(body, orelse)
+        known = self._interpreter.mutable_ids(environment)
         sides: list[_Side] = []
         for kind, statements, other in (("then", body, orelse), ("else", orelse, body)):
             try:
-                sides.append(self._run_side(kind, statements, environment, used))
+                sides.append(self._run_side(kind, statements, environment, used, known))
             except Raised:
                 # No model is meant to fail: the other side is taken.
+                for side in sides:
+                    discard(side.function)
                 self._interpreter.run(other, environment)
                 return
         self._join(condition.value, sides[0], sides[1], environment)
 
     def _run_side(
-        self, kind: str, statements: Sequence[ast.stmt], environment: "Environment", used: Callable[[str], bool]
+        self,
+        kind: str,
+        statements: Sequence[ast.stmt],
+        environment: Environment,
+        used: Callable[[str], bool],
+        known: set[int],
     ) -> _Side:
+        """Runs one side; of what it changes, what the side itself has made does not matter afterwards."""
         function = self._scope.new_function(kind)
         inner = dict(environment)
         with self._scope.inside(function), self._scope.journal.undone() as changes:
-            self._interpreter.run(statements, inner)
-            changed = {n: v for n, v in inner.items() if used(n) and v is not environment.get(n, UNINITIALIZED)}
-            return _Side(
-                function,
-                {n: frozen(v) for n, v in changed.items()},
-                {key: frozen(content) for key, content in changes.contents().items()},
-                {place.key: place for place in changes.places()},
-            )
+            try:
+                self._interpreter.run(statements, inner)
+            except Raised:
+                discard(function)
+                raise
+            changed = {n: v for n, v in inner.items() if used(n) and v is not environment.get(n, _NO_VALUE)}
+            places = {place.key: place for place in changes.places() if _owner(place) in known}
+            contents = {key: frozen(place.get()) for key, place in places.items()}
+            return _Side(function, {n: frozen(v) for n, v in changed.items()}, contents, places)
 
     def _used_elsewhere(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt]) -> Callable[[str], bool]:
         """Whether a variable is read outside the branch's two sides."""
@@ -88,7 +98,7 @@ class ControlFlow:
         within = _reads([*body, *orelse])
         return lambda name: everywhere[name] > within[name]
 
-    def _join(self, condition: Value, then: _Side, otherwise: _Side, environment: "Environment") -> None:
+    def _join(self, condition: Value, then: _Side, otherwise: _Side, environment: Environment) -> None:
         join = _Join(self, then.function, otherwise.function)
         variables: dict[str, object] = {}
         for name in dict.fromkeys((*then.variables, *otherwise.variables)):
@@ -109,34 +119,32 @@ class ControlFlow:
             self._scope.journal.set(place, _content(place, contents[key], results, self._scope))
 
     def counted_loop(
-        self, name: str, count: Scalar | SymInt, body: Sequence[ast.stmt], environment: "Environment"
+        self, name: str, count: Scalar | SymInt, body: Sequence[ast.stmt], environment: Environment
     ) -> None:
         """``for name in range(count)``."""
         caller, interpreter = self._interpreter.caller, self._interpreter
         counter = f"%{name}"
         environment[counter] = 0
 
-        def run(inner: "Environment") -> None:
+        def run(inner: Environment) -> None:
             inner[name] = inner[counter]
             interpreter.run(body, inner)
             inner[counter] = caller.call("add", [inner[name], 1], {}, interpreter.frames.where)
 
-        def test(inner: "Environment") -> object:
+        def test(inner: Environment) -> object:
             return caller.call("lt", [inner[counter], count], {}, interpreter.frames.where)
 
         self._loop(test, run, environment)
         del environment[counter]
 
-    def loop(
-        self, test: Callable[["Environment"], object], body: Sequence[ast.stmt], environment: "Environment"
-    ) -> None:
+    def loop(self, test: Callable[[Environment], object], body: Sequence[ast.stmt], environment: Environment) -> None:
         self._loop(test, lambda inner: self._interpreter.run(body, inner), environment)
 
     def _loop(
         self,
-        test: Callable[["Environment"], object],
-        run: Callable[["Environment"], None],
-        environment: "Environment",
+        test: Callable[[Environment], object],
+        run: Callable[[Environment], None],
+        environment: Environment,
     ) -> None:
         known = self._interpreter.mutable_ids(environment)
         carried = _Carried({}, {}, {})
@@ -158,8 +166,8 @@ class ControlFlow:
     def _round(
         self,
         carried: "_Carried",
-        run: Callable[["Environment"], None],
-        environment: "Environment",
+        run: Callable[[Environment], None],
+        environment: Environment,
         known: set[int],
     ) -> tuple[Function, list[Value], bool]:
         """Runs the body on symbolic values of what is carried; True when it changes more, which is carried from now."""
@@ -173,20 +181,24 @@ class ControlFlow:
                 for name, value in inner.items()
                 if name in environment and name not in carried.variables and value is not environment[name]
             }
-            found = bool(variables)
-            for place in changes.places():
-                if place.key not in carried.contents and _owner(place) in known and _matters(place):
-                    before = changes.before[place.key][1]
-                    carried.add_place(place, before, place.get())
-                    found = True
+            places = [
+                (place, frozen(place.get()))
+                for place in changes.places()
+                if place.key not in carried.contents and _owner(place) in known and _matters(place)
+            ]
+            found = bool(variables or places)
             results = [] if found else [self._scope.insert(v) for v in carried.after(inner, self._scope)]
-        # Outside the body, for there what the variables held before is to be read.
+        # Outside the body, for there what variables and places held before is to be read.
         for name, after in variables.items():
             carried.add_variable(name, environment[name], after)
+        for place, after in places:
+            carried.add_place(place, place.get(), after)
+        if found:
+            discard(function)
         return function, results, found
 
     def _condition(
-        self, carried: "_Carried", test: Callable[["Environment"], object], environment: "Environment"
+        self, carried: "_Carried", test: Callable[[Environment], object], environment: Environment
     ) -> tuple[Function, list[Value]]:
         function = self._scope.new_function("condition", carried.inputs())
         inner = dict(environment)
@@ -332,7 +344,7 @@ class _Carried:
     def initial(self, scope: Scope) -> Iterable[Value]:
         return [_as_value(before, type_, scope) for before, type_ in self._slots]
 
-    def bind(self, environment: "Environment", inputs: Sequence[Value], scope: Scope) -> None:
+    def bind(self, environment: Environment, inputs: Sequence[Value], scope: Scope) -> None:
         """Gives variables and places the symbolic values."""
         for name, template in self.variables.items():
             environment[name] = filled(template, inputs, scope)

@@ -16,6 +16,7 @@ from ..aten.scalars import Scalar
 from ..aten.tensors import Tensor, Unsupported
 from ..torch_archives.objects import ScriptObject
 from . import upgrades
+from .control_flow import ControlFlow
 from .frames import Frames
 from .objects import attribute_place, objects_within, owners
 from .program import Program, ScriptFunction, parameters
@@ -27,7 +28,10 @@ from .values import (
     Condition,
     Conflict,
     EnumMember,
+    Environment,
+    Failure,
     NamedTuple,
+    Raised,
     is_instance,
 )
 
@@ -36,12 +40,6 @@ MAX_DEPTH = 100
 
 MAX_STEPS = 2_000_000
 """How many statements may be run."""
-
-Environment = dict[str, object]
-
-
-class Raised(Exception):
-    """The program raises an error on the path that is run."""
 
 
 class _Return(Exception):
@@ -69,8 +67,6 @@ class Interpreter:
         self._module_paths = module_paths
         self.frames = Frames()
         self._steps = 0
-        from .control_flow import ControlFlow
-
         self._control_flow = ControlFlow(self)
 
     # Functions
@@ -292,7 +288,7 @@ class Interpreter:
         raise Unsupported(f"{owner.class_name} has no attribute {name}")
 
     def complete(self) -> None:
-        """Runs the ``__setstate__`` of every object within the module that has one, on what the archive stores of it."""
+        """Runs the ``__setstate__`` of every object within the module that has one, on what the archive holds."""
         for owner in objects_within(self._root):
             setstate = self.program.method(owner.class_name, "__setstate__")
             if owner.state is not None and setstate is not None:
@@ -415,10 +411,6 @@ class Interpreter:
             raise CompileError(self.caller.reasons, source)
 
 
-class Failure(Exception):
-    """The program cannot go on: it depends on something that failed, whose reason is told."""
-
-
 def describe(value: object) -> str:
     """How messages call a value of the program."""
     if value is None or isinstance(value, bool | int | float | str):
@@ -431,7 +423,7 @@ def describe(value: object) -> str:
 
 _TYPED = frozenset(("annotate", "unchecked_cast", "uninitialized", "isinstance", "getattr", "fork"))
 
-_CONVERSIONS = {"int": "Int", "float": "Float", "bool": "Bool", "str": "str"}
+_CONVERSIONS = {"int": "Int", "float": "Float", "bool": "Bool", "str": "str", "sorted": "sorted"}
 
 _CONSTANTS: dict[str, object] = {"inf": float("inf"), "nan": float("nan"), "infj": complex(0, float("inf"))}
 

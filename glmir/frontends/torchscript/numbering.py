@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...dims import SymInt
+from ...attributes import FunctionRef
 from ...ir import Array, Function, Op, Value
 from ...ops import nn, tensor
+from ..aten.known import evaluated, has_symbols
 
 _SIZE_LIMIT = 1 << 16
 
@@ -20,70 +21,41 @@ _MOVING = (tensor.Reshape, tensor.Slice, tensor.Transpose, tensor.Expand, tensor
 """Ops that only move elements: of a repeated element they make a repeated element."""
 
 
-def equal_functions(first: Function, second: Function, pinned: Mapping[str, Array]) -> bool:
-    """Whether the functions' outputs are provably equal, when the inputs in ``pinned`` hold that, broadcast."""
+Callees = Mapping[str, Function]
+
+
+def equal_functions(
+    first: tuple[Function, Callees], second: tuple[Function, Callees], pinned: Mapping[str, Array]
+) -> bool:
+    """Whether the functions' outputs are provably equal, when the inputs in ``pinned`` hold that, broadcast.
+
+    Each comes with the functions that it calls.
+    """
     numbers: dict[object, int] = {}
-    keys = [_Numbering(function, pinned, numbers).outputs() for function in (first, second)]
+    keys = []
+    for function, callees in (first, second):
+        numbering = _Numbering(function, callees, numbers)
+        numbering.set_inputs(pinned)
+        keys.append(numbering.outputs())
     return keys[0] == keys[1]
 
 
-def known_array(value: Value) -> Array | None:
-    """What a value is when no input of its function has a part in it; None when it depends on one."""
-    arrays: dict[Value, Array | None] = {}
-    pending = [value]
-    while pending:
-        current = pending[-1]
-        operands = () if current.owner is None else current.owner.operands
-        if missing := [v for v in operands if v not in arrays]:
-            pending.extend(missing)
-            continue
-        pending.pop()
-        if current not in arrays:
-            arrays[current] = _evaluated(current, arrays)
-    return arrays[value]
-
-
-def _evaluated(value: Value, arrays: Mapping[Value, Array | None]) -> Array | None:
-    op = value.owner
-    if op is None or op.calls or not all(r.type.is_static for r in op.results):
-        return None
-    operands = [arrays[v] for v in op.operands]
-    if any(a is None for a in operands) or _has_symbols(op):
-        return None
-    results = _results(op, {v: a for v, a in zip(op.operands, operands, strict=True) if a is not None})
-    return results[value.index]
-
-
-def _results(op: Op, arrays: Mapping[Value, Array]) -> tuple[Array, ...]:
-    arguments: list[object] = []
-    for field in op.definition.operand_fields:
-        operand: object = getattr(op, field.name)
-        many = tuple(arrays[v] for v in operand) if isinstance(operand, tuple) else None
-        arguments.append(arrays[operand] if isinstance(operand, Value) else many)
-    with np.errstate(all="ignore"):
-        computed = op.evaluate(*arguments)
-    results = computed if isinstance(computed, tuple) else (computed,)
-    return tuple(np.asarray(array) for array in results)
-
-
-def _has_symbols(op: Op) -> bool:
-    attributes = op.definition.attributes_of(op).values()
-    dims = (d for a in attributes for d in (a if isinstance(a, tuple) else (a,)))
-    return any(isinstance(d, SymInt) for d in dims)
-
-
 class _Numbering:
-    def __init__(self, function: Function, pinned: Mapping[str, Array], numbers: dict[object, int]) -> None:
+    def __init__(self, function: Function, callees: Callees, numbers: dict[object, int]) -> None:
         self._function = function
+        self._callees = callees
         self._keys: dict[Value, int] = {}
         self._arrays: dict[Value, Array] = {}
         self._repeated: dict[Value, bytes] = {}
         self._numbers = numbers
-        for value in function.inputs:
+
+    def set_inputs(self, pinned: Mapping[str, Array]) -> None:
+        """Makes inputs of one name equal, and what ``pinned`` says of those in it."""
+        for place, value in enumerate(self._function.inputs):
             if value.name in pinned:
                 self._set_repeated(value, pinned[value.name])
             else:
-                self._keys[value] = self._number(("input", value.name))
+                self._keys[value] = self._number(("input", value.name or place))
 
     def _number(self, key: object) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
@@ -105,10 +77,19 @@ class _Numbering:
         if self._is_evaluated(op):
             return
         operands = tuple(self._operand_key(op, field.name) for field in op.definition.operand_fields)
-        attributes = tuple((name, str(a)) for name, a in op.definition.attributes_of(op).items())
+        attributes = tuple(
+            (name, str(a)) for name, a in op.definition.attributes_of(op).items() if not isinstance(a, FunctionRef)
+        )
+        called = tuple(self._called(call.function) for call in op.calls)
         for result in op.results:
-            key = (op.definition.name, attributes, operands, result.index, id(op) if op.calls else 0)
+            key = (op.definition.name, attributes, operands, result.index, called)
             self._keys[result] = self._number(key)
+
+    def _called(self, name: str) -> tuple[int, ...]:
+        """What a function computes of its inputs, which go by their place."""
+        numbering = _Numbering(self._callees[name], self._callees, self._numbers)
+        numbering.set_inputs({})
+        return tuple(numbering.outputs())
 
     def _operand_key(self, op: Op, name: str) -> object:
         operand: object = getattr(op, name)
@@ -128,9 +109,9 @@ class _Numbering:
     def _is_evaluated(self, op: Op) -> bool:
         if not op.operands or op.calls or any(v not in self._arrays for v in op.operands):
             return False
-        if any(not r.type.is_static for r in op.results) or _has_symbols(op):
+        if any(not r.type.is_static for r in op.results) or has_symbols(op):
             return False
-        for result, array in zip(op.results, _results(op, self._arrays), strict=True):
+        for result, array in zip(op.results, evaluated(op, self._arrays), strict=True):
             self._set_array(result, array)
         return True
 

@@ -21,16 +21,21 @@ from ...ops.tensor import Constant
 from ...types import DType, TensorType
 from ...weights import Weight
 from ..aten.journal import AttributePlace, Changes, ElementPlace, ListPlace, Place
+from ..aten.known import KnownArrays
 from ..aten.scalars import Scalar, SymFloat
 from ..aten.scope import Scope, constant
 from ..aten.tensors import Storage, Tensor
 from ..torch_archives.objects import ScriptObject
 from .control_flow import number_dtype
-from .numbering import equal_functions, known_array
+from .numbering import equal_functions
 from .structures import Leaf, frozen
+from .values import NamedTuple
 
 if TYPE_CHECKING:
     from .importer import Run
+
+_LARGEST_CACHE = 1 << 26
+"""Elements of a tensor that a module may keep and that the weights alone give."""
 
 MAX_CALLS = 6
 """After how many calls a module must leave what it found."""
@@ -53,6 +58,25 @@ class Number:
     """A number that differs from call to call; in an abstract content, by its dtype."""
 
     dtype: DType
+
+
+class ObjectForm(dict[object, object]):
+    """An object that forward has made: its attributes by name, its class's name under ``CLASS``."""
+
+
+CLASS = "%class"
+
+
+def _content(value: object) -> object:
+    """A content as it is remembered: frozen, and objects by their attributes."""
+    if isinstance(value, ScriptObject):
+        return ObjectForm({CLASS: value.class_name} | {name: _content(v) for name, v in value.attributes.items()})
+    if isinstance(value, list | tuple):
+        parts = [_content(v) for v in value]
+        return NamedTuple.of(value.names, tuple(parts)) if isinstance(value, NamedTuple) else type(value)(parts)
+    if isinstance(value, dict):
+        return {key: _content(v) for key, v in value.items()}
+    return frozen(value)
 
 
 class Known:
@@ -139,10 +163,11 @@ class Memory:
         memory = Memory()
         for place, before in changes.before.values():
             path, now = places.path(place), place.get()
-            if path is None or now is before or _same(frozen(before), frozen(now)):
+            found, left = _content(before), _content(now)
+            if path is None or now is before or _same(found, left):
                 continue
-            memory.found[path] = frozen(before)
-            memory.left[path] = frozen(now)
+            memory.found[path] = found
+            memory.left[path] = left
         # What a tensor held matters no more where another has taken its place.
         for path in [p for p in memory.left if p.is_storage and Path(p.text, False) in memory.left]:
             del memory.found[path], memory.left[path]
@@ -177,7 +202,10 @@ def _made(path: str, content: object, scope: Scope, inputs: list[Value]) -> obje
         parts = [_made(f"{path}.{i}", c, scope, inputs) for i, c in enumerate(content)]
         return parts if isinstance(content, list) else tuple(parts)
     if isinstance(content, dict):
-        return {key: _made(f"{path}.{key}", c, scope, inputs) for key, c in content.items()}
+        elements = {key: _made(f"{path}.{key}", c, scope, inputs) for key, c in content.items()}
+        if isinstance(content, ObjectForm):
+            return ScriptObject(str(elements.pop(CLASS)), elements)
+        return elements
     return content
 
 
@@ -197,7 +225,7 @@ def remembered(run: "Callable[[Remembered], Run]", first: "Run") -> Module:
 def _abstract(content: object) -> object:
     """A content with types for tensors that depend on inputs, and what they are for others."""
     if isinstance(content, Leaf):
-        array = known_array(content.value)
+        array = KnownArrays(_LARGEST_CACHE).of(content.value)
         return content.value.type if array is None else Known(array)
     if isinstance(content, Scalar):
         return Number(number_dtype(content))
@@ -205,7 +233,7 @@ def _abstract(content: object) -> object:
         parts = [_abstract(c) for c in content]
         return parts if isinstance(content, list) else tuple(parts)
     if isinstance(content, dict):
-        return {key: _abstract(c) for key, c in content.items()}
+        return type(content)({key: _abstract(c) for key, c in content.items()})
     return content
 
 
@@ -221,6 +249,8 @@ def _joined_contents(path: str, before: object, after: object) -> object:
         pairs = zip(before, after, strict=True)
         parts = [_joined_contents(path, b, a) for b, a in pairs]
         return parts if isinstance(before, list) else tuple(parts)
+    if isinstance(before, dict) and isinstance(after, dict) and list(before) == list(after):
+        return type(after)({key: _joined_contents(f"{path}.{key}", before[key], after[key]) for key in after})
     kinds = (_number_kind(before), _number_kind(after))
     if kinds[0] is not None and kinds[0] is kinds[1]:
         return Number(kinds[0])
@@ -244,6 +274,8 @@ def _same(a: object, b: object) -> bool:
         return a.value is b.value
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(_same(a[key], b[key]) for key in a)
     return type(a) is type(b) and not isinstance(a, Leaf) and a == b
 
 
@@ -311,7 +343,8 @@ class _Assembly:
             return None
         self._finish(self.first, left)
         arrays = {name: weight.array for name, weight in initial.items()}
-        return initial if equal_functions(self.first.function, self.later.function, arrays) else None
+        calls = [(run.function, run.scope.callees) for run in (self.first, self.later)]
+        return initial if equal_functions(calls[0], calls[1], arrays) else None
 
     def _changed_first(self) -> set[str]:
         memory = self.first.memory.left

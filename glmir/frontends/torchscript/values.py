@@ -8,6 +8,17 @@ from ..aten.tensors import Tensor
 from ..torch_archives.objects import ScriptObject
 from .program import ScriptFunction
 
+Environment = dict[str, object]
+"""The variables of a function that is being run."""
+
+
+class Raised(Exception):
+    """The program raises an error on the path that is run."""
+
+
+class Failure(Exception):
+    """The program cannot go on: it depends on something that failed, whose reason is told."""
+
 
 class NamedTuple(tuple[object, ...]):
     """A tuple whose elements have names."""

@@ -8,6 +8,7 @@ import pytest
 
 from glmir.backends.onnx import serializer as serializing
 from glmir.backends.onnx.emitters import TABLE
+from glmir.backends.onnx.graph import Graph
 from glmir.backends.onnx.opsets import NEWEST_OPSET
 from glmir.backends.onnx.runtime import input_types, run
 from glmir.backends.target import TargetOptions, load_target
@@ -50,6 +51,12 @@ def test_same_module_same_bytes(tmp_path: Path) -> None:
     save(parse_module(TWO_LAYERS), tmp_path / "a.onnx")
     save(parse_module(TWO_LAYERS), tmp_path / "b.onnx")
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_arrays_that_come_and_go_at_one_address_are_constants_of_their_own() -> None:
+    graph = Graph(parse_module(TWO_LAYERS), TABLE, NEWEST_OPSET)
+    made = [graph.constant(np.full(100, i)) for i in range(20)]
+    assert len({id(constant) for constant in made}) == 20
 
 
 def test_weights_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,18 @@ def rrelu_with_noise(
     return rrelu(self, lower, upper, training)
 
 
+@TABLE.imports("rrelu_with_noise_functional")
+def rrelu_with_noise_functional(
+    self: Tensor,
+    noise: Tensor,
+    lower: Number = 1 / 8,
+    upper: Number = 1 / 3,
+    training: bool = False,
+    generator: object = None,
+) -> tuple[Value, Tensor]:
+    return rrelu(self, lower, upper, training), noise
+
+
 @TABLE.imports("prelu")
 def prelu(self: Tensor, weight: Tensor) -> Value:
     """A slope for all elements, or one a channel."""

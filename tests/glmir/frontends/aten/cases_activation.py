@@ -77,6 +77,7 @@ CASES = [
     Case("log_sigmoid", T(3, low=-99, high=99)),
     Case("rrelu", T(3, 4), 0.1, 0.3, True).refused("eval"),
     Case("rrelu_with_noise", T(3, 4), T(3, 4), 0.1, 0.3, False),
+    Case("rrelu_with_noise_functional", T(3, 4), T(3, 4), 0.1, 0.3, False),
     Case("softmax", T(3, 4), 1),
     Case("softmax", T("n=3", "m=4"), -2),
     Case("softmax", T(), 0),
