@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
+from .dead_code import is_dead
 from .ir import Function, Location, Module, Op, Value
 from .types import compatible
 
@@ -147,7 +148,7 @@ def erase_if_dead(op: Op) -> list[Op]:
     stack = [op]
     while stack:
         candidate = stack.pop()
-        if candidate.function is None or candidate.has_uses or candidate.has_effect:
+        if candidate.function is None or not is_dead(candidate):
             continue
         candidate.erase()
         erased.append(candidate)

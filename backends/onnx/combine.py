@@ -4,16 +4,17 @@ import dataclasses
 
 import numpy as np
 
-from ...dims import Dim, known_equal
+from ...dims import Dim, is_positive, known_equal
 from ...ir import Array, Module, Op, Value
 from ...opdef import replace
 from ...ops import nn, tensor
-from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
+from ...ops.enums import CoordinateTransform, NearestRounding, PadMode, ResizeMode
 from ...ops.nn.windows import spatial_sizes
 from ...pass_manager import module_pass
 from ...passes.lowering.resize import constant_positions, is_crop, knows_axis, resized_axes
-from ...passes.patterns import constant, constant_array
+from ...passes.patterns import constant, constant_array, is_number
 from ...rewriter import RuleSet, apply_rules
+from ...types import DType
 from . import combine_attention, combine_pools
 from .opsets import NEWEST_OPSET
 
@@ -64,6 +65,35 @@ def pool_of_whole_windows(op: nn.Pool) -> Op | None:
     counts = zip(op.windows.counts(sizes), plain.counts(sizes), strict=True)
     is_plain = op.ceil_mode and all(known_equal(a, b) for a, b in counts)
     return replace(op, ceil_mode=False) if is_plain else None
+
+
+@RULES.on(nn.Pool)
+def pool_of_zeros_around(op: nn.Pool) -> Op | None:
+    """pool(pad(x, 0)) -> pool(pad(x, the least positive number)), which the runtime does not fuse
+
+    onnxruntime 1.31 makes zeros around an image the padding of the pool behind: of max pools, where padding is never
+    the largest and zeros may be, and of average pools that cannot be padded so far.
+    """
+    pad = op.x.owner
+    if not isinstance(pad, tensor.Pad) or pad.mode is not PadMode.CONSTANT or op.x.type.dtype not in _LEAST:
+        return None
+    if pad.value is not None and not is_number(pad.value, 0):
+        return None
+    if isinstance(op, nn.AveragePool) and _fits(pad, op):
+        return None
+    least = constant(np.array(_LEAST[op.x.type.dtype], op.x.type.dtype.numpy))
+    return replace(op, x=replace(pad, value=least).result)
+
+
+_LEAST = {DType.F16: 2.0**-24, DType.F32: 2.0**-126, DType.F64: 2.0**-1022}
+
+
+def _fits(pad: tensor.Pad, op: nn.AveragePool) -> bool:
+    """Whether a pool can have that padding, less than its kernel."""
+    axes = op.layout.spatial_axes(op.x.type.rank)
+    return not any(
+        is_positive(p - k + 1) for a, k in zip(axes, op.kernel, strict=True) for p in (pad.low[a], pad.high[a])
+    )
 
 
 def _positions(op: nn.Resize, axis: int) -> Array:

@@ -36,7 +36,8 @@ class InputSpecs:
     sizes: Mapping[str, Sizes] = field(default_factory=dict)
     """What symbols that stay symbolic may be."""
     examples: Sequence[tuple[str, object]] = ()
-    """Tensors of PyTorch that an nn.Module is exported with, each with its name, or without by position."""
+    """Arguments with tensors of PyTorch among them, which an nn.Module is exported with: each with its name, or without
+    by position."""
 
     @property
     def is_empty(self) -> bool:
@@ -158,14 +159,15 @@ def parse_input_specs(inputs: Mapping[str, object] | Sequence[object], dims: Dim
     """The specs of ``--input`` and ``--dim`` texts, or of the Python API's mappings and lists; raises InputError."""
     if isinstance(inputs, str):
         raise InputError(f"inputs are a mapping or a list, not the text {inputs!r}")
+    if is_torch_tensor(inputs):
+        inputs = [inputs]
     pairs = list(inputs.items()) if isinstance(inputs, Mapping) else [_split(item) for item in inputs]
+    fixed, sizes = _parse_dims(dims)
+    if any(_has_torch_tensor(given) for _, given in pairs):
+        return InputSpecs(dims=fixed, sizes=sizes, examples=pairs)
     named: dict[str, InputSpec] = {}
     positional: list[InputSpec] = []
-    examples: list[tuple[str, object]] = []
     for name, given in pairs:
-        if type(given).__module__ == "torch":
-            examples.append((name, given))
-            continue
         spec = _parse_spec(given)
         if not name:
             positional.append(spec)
@@ -173,8 +175,20 @@ def parse_input_specs(inputs: Mapping[str, object] | Sequence[object], dims: Dim
             raise InputError(f"input {name} is given twice")
         else:
             named[name] = spec
-    fixed, sizes = _parse_dims(dims)
-    return InputSpecs(named, positional, fixed, sizes, examples)
+    return InputSpecs(named, positional, fixed, sizes)
+
+
+def is_torch_tensor(given: object) -> bool:
+    """Whether it is a tensor of PyTorch, which need not be installed."""
+    return any(c.__module__ == "torch" and c.__name__ == "Tensor" for c in type(given).__mro__)
+
+
+def _has_torch_tensor(given: object) -> bool:
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    if isinstance(given, list | tuple):
+        return any(map(_has_torch_tensor, given))
+    return is_torch_tensor(given)
 
 
 def _split(item: object) -> tuple[str, object]:

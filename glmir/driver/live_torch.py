@@ -1,13 +1,15 @@
 """Models of a running PyTorch: saved to memory and read like files. Only a caller who has loaded PyTorch needs it."""
 
+import importlib
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
 from ..errors import InputError
-from .inputs import InputSpecs
+from ..types import DType, TensorType
+from .inputs import InputSpec, InputSpecs, is_torch_tensor, parse_input_specs
 
 
 class TorchModel(Protocol):
@@ -18,6 +20,7 @@ class TorchModel(Protocol):
 
 class _Jit(Protocol):
     ScriptModule: type
+    ScriptFunction: type
 
     def save(self, module: object, file: io.BytesIO) -> None: ...
 
@@ -32,36 +35,87 @@ class _Export(Protocol):
     def export(self, module: object, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object: ...
 
 
+class _Layers(Protocol):
+    Module: type
+
+
 class _Torch(Protocol):
     jit: _Jit
     export: _Export
-    Tensor: type
+    nn: _Layers
+
+
+class _Tensor(Protocol):
+    dtype: object
+    shape: Sequence[int]
 
 
 def saved(model: TorchModel, specs: InputSpecs) -> tuple[bytes, InputSpecs]:
     """The archive of a model, and what is left to say of its inputs.
 
-    An nn.Module is exported with the tensors among ``specs.examples``; raises InputError without any.
+    An nn.Module is exported with ``specs.examples``; the other kinds take from them the types of their inputs. Raises
+    InputError for what is no model, and for an nn.Module without examples.
     """
     torch = cast(_Torch, sys.modules["torch"])
-    if isinstance(model, torch.jit.ScriptModule):
-        return _bytes(torch.jit.save, model), specs
-    import_export()
+    # ``import torch`` alone does not load it in every version.
+    importlib.import_module("torch.export")
+    if isinstance(model, torch.jit.ScriptModule | torch.jit.ScriptFunction):
+        return _bytes(torch.jit.save, model), _typed(specs)
     if isinstance(model, torch.export.ExportedProgram):
-        return _bytes(torch.export.save, model), specs
+        return _bytes(torch.export.save, model), _typed(specs)
+    kind = type(model).__name__
+    if not isinstance(model, torch.nn.Module):
+        raise InputError(f"a {kind} is no model: give an nn.Module, a ScriptModule or an ExportedProgram")
     if not specs.examples:
         raise InputError(
-            f"a {type(model).__name__} is exported with example inputs: "
-            "give inputs=[tensor, ...] or inputs={'x': tensor}"
+            f"a {kind} is exported with example inputs: give inputs=[tensor, ...] or inputs={{'x': tensor}}"
         )
     return _exported(torch, model, specs), replace(specs, examples=())
 
 
-def import_export() -> None:
-    """torch.export is not loaded by ``import torch`` alone in every version."""
-    import importlib
+def _typed(specs: InputSpecs) -> InputSpecs:
+    """The specs with the examples' types for the tensors, and the values of the rest."""
+    if not specs.examples:
+        return specs
+    named: dict[str, InputSpec] = {}
+    positional: list[InputSpec] = []
+    for name, example in specs.examples:
+        if not name and not is_torch_tensor(example):
+            raise InputError(
+                "beside tensors of PyTorch give what is none by its name: inputs={'x': tensor, 'scale': 2.0}"
+            )
+        for place, leaf in _leaves(name, example):
+            if not place:
+                positional.append(_type_of(leaf))
+            elif is_torch_tensor(leaf):
+                named[place] = _type_of(leaf)
+            else:
+                # Only this spells a text so that it is not read as a type.
+                given = f"'{leaf}'" if isinstance(leaf, str) else leaf
+                named |= parse_input_specs({place: given}, {}).named
+    return replace(specs, named=named, positional=positional, examples=())
 
-    importlib.import_module("torch.export")
+
+def _leaves(name: str, example: object) -> Iterator[tuple[str, object]]:
+    """The parts of lists, tuples and mappings by the names that the importers have for them: ``past_0``."""
+    if isinstance(example, Mapping):
+        pairs: list[tuple[object, object]] = list(example.items())
+    elif isinstance(example, list | tuple) and any(map(is_torch_tensor, example)):
+        pairs = list(enumerate(example))
+    else:
+        yield name, example
+        return
+    for key, part in pairs:
+        yield from _leaves(f"{name}_{key}", part)
+
+
+def _type_of(leaf: object) -> TensorType:
+    tensor = cast(_Tensor, leaf)
+    name = str(tensor.dtype).removeprefix("torch.")
+    dtype = next((d for d in DType if str(d.numpy) == name), None)
+    if dtype is None:
+        raise InputError(f"inputs of the dtype {tensor.dtype} are not supported")
+    return TensorType(dtype, tuple(int(size) for size in tensor.shape))
 
 
 def _exported(torch: _Torch, model: TorchModel, specs: InputSpecs) -> bytes:

@@ -17,6 +17,7 @@ from .inputs import DimSpecs, InputSpecs, parse_input_specs, pin_inputs
 if TYPE_CHECKING:
     import onnx
 
+    from ..frontends.torch_archives.recognition import Kind
     from .live_torch import TorchModel
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | onnx.ModelProto | Module | TorchModel"
@@ -83,8 +84,8 @@ def _read(source: Source, specs: InputSpecs) -> tuple[Module, bool]:
         source, specs = saved(source, specs)
     if specs.examples:
         raise InputError("tensors of PyTorch are example inputs, which only an nn.Module takes; give types or values")
-    if isinstance(source, str | os.PathLike | bytes) and _may_be_torch(source):
-        return _read_torch(source, specs)
+    if isinstance(source, str | os.PathLike | bytes) and (kind := _kind_of_torch_file(source)):
+        return _read_torch(source, kind, specs)
     from ..frontends.onnx.importer import import_model
 
     return import_model(source, specs.specialize, specs.values), False
@@ -96,8 +97,17 @@ def is_torch_model(source: Source) -> "TypeGuard[TorchModel]":
 
 
 def is_torch_file(source: Source) -> bool:
-    """Whether the source is a file of PyTorch, by its name or content."""
-    return isinstance(source, str | os.PathLike | bytes) and _may_be_torch(source)
+    """Whether the source is a file of PyTorch."""
+    return isinstance(source, str | os.PathLike | bytes) and _kind_of_torch_file(source) is not None
+
+
+def _kind_of_torch_file(source: "str | os.PathLike[str] | bytes") -> "Kind | None":
+    """What PyTorch has written; None for what it has not. Files that are nothing like it are not looked at twice."""
+    if not _may_be_torch(source):
+        return None
+    from ..frontends.torch_archives.recognition import recognize
+
+    return recognize(source)
 
 
 def _may_be_torch(source: "str | os.PathLike[str] | bytes") -> bool:
@@ -112,14 +122,10 @@ def _may_be_torch(source: "str | os.PathLike[str] | bytes") -> bool:
         return False
 
 
-def _read_torch(source: "str | os.PathLike[str] | bytes", specs: InputSpecs) -> tuple[Module, bool]:
-    from ..frontends.torch_archives.recognition import Kind, recognize, require_readable
+def _read_torch(source: "str | os.PathLike[str] | bytes", kind: "Kind", specs: InputSpecs) -> tuple[Module, bool]:
+    from ..frontends.torch_archives.recognition import Kind, require_readable
 
-    name = source_name(source)
-    kind = recognize(source)
-    if kind is None:
-        raise InputError(f"{name} is no model that glmc knows: it reads {', '.join(SOURCE_SUFFIXES)} files")
-    require_readable(kind, name)
+    require_readable(kind, source_name(source))
     if kind is Kind.EXPORTED:
         from ..frontends.exported_program.importer import import_exported
 

@@ -8,7 +8,7 @@ from ..opdef import replace
 from ..ops import tensor
 
 
-def close(functions: Sequence[Function], visible: Sequence[Value]) -> tuple[Value, ...]:
+def close(functions: Sequence[Function], visible: Iterable[Value]) -> tuple[Value, ...]:
     """Adds the same inputs to all functions, one for each value that any of them uses without computing it; returns
     these values. Constants are repeated inside, ops that nothing uses go.
 
@@ -62,9 +62,11 @@ def _unshown_symbols(functions: Sequence[Function], captured: Iterable[Value]) -
     return sorted(mentioned - shown)
 
 
-def _showing(symbols: Iterable[str], visible: Sequence[Value]) -> Iterable[Value]:
+def _showing(symbols: Sequence[str], visible: Iterable[Value]) -> Iterable[Value]:
+    # They can be very many, and are rarely needed.
+    values = list(visible) if symbols else []
     for symbol in symbols:
-        found = next((v for v in visible if any(str(d) == symbol for d in v.type.shape)), None)
+        found = next((v for v in values if any(str(d) == symbol for d in v.type.shape)), None)
         if found is not None:
             yield found
 

@@ -1,6 +1,7 @@
 """eliminate-dead-code: ops whose results nothing uses go, and so do functions that nothing calls."""
 
 from ...call_graph import reachable
+from ...dead_code import is_dead
 from ...ir import Module
 from ...pass_manager import module_pass
 
@@ -12,7 +13,7 @@ def eliminate_dead_code(module: Module) -> bool:
     for function in module.functions.values():
         # From the end: when an op goes, its operands' ops come next.
         for op in reversed(function.ops):
-            if not op.has_uses and not op.has_effect:
+            if is_dead(op):
                 op.erase()
                 changed = True
     return _drop_uncalled_functions(module) or changed

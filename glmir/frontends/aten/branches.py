@@ -73,7 +73,7 @@ def _close(scope: Scope, functions: Sequence[tuple[Function, Sequence[Value]]]) 
     for function, results in functions:
         _set_results(function, results)
         scope.callees[function.name] = function
-    return close([function for function, _ in functions], list(scope.visible_values()))
+    return close([function for function, _ in functions], scope.visible_values())
 
 
 def _set_results(function: Function, results: Sequence[Value]) -> None:

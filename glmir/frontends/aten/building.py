@@ -10,11 +10,12 @@ from ...ops import math, tensor
 from ...ops.enums import ScatterReduction
 from ...types import DType, Shape
 from .scope import Scope, cast, constant, reshape
+from .work import MAX_CONSTANT
 
 
 def positions(scope: Scope, size: Dim, dtype: DType = DType.I64) -> Value:
     """0, 1, 2, … as i64[size]."""
-    if isinstance(size, int):
+    if isinstance(size, int) and size <= MAX_CONSTANT:
         return constant(np.arange(size, dtype=dtype.numpy))
     zero, one = (constant(np.array(i, dtype.numpy)) for i in (0, 1))
     return tensor.Range(zero, scope.scalar(size, dtype), one, size).result
@@ -63,7 +64,7 @@ def filled(scope: Scope, number: float, dtype: DType, shape: Shape) -> Value:
 
 def diagonal_mask(scope: Scope, rows: Dim, columns: Dim, offset: int = 0) -> Value:
     """bool[rows, columns], true where the column is the row plus ``offset``."""
-    if isinstance(rows, int) and isinstance(columns, int):
+    if isinstance(rows, int) and isinstance(columns, int) and rows * columns <= MAX_CONSTANT:
         return constant(np.eye(rows, columns, offset, dtype=np.bool_))
     down, across = along(positions(scope, rows), 0, 2), along(positions(scope, columns), 1, 2)
     shifted = math.Add(down, scope.scalar(offset, DType.I64)).result if offset else down

@@ -7,6 +7,7 @@ from ...opdef import ConstraintError
 from .registry import Table
 from .scope import Scope
 from .tensors import Unsupported
+from .work import CALL, require_modest
 
 
 class Failed:
@@ -22,6 +23,8 @@ _MALFORMED = (ValueError, IndexError, TypeError, KeyError, ArithmeticError, Asse
 """What an importer raises on arguments that PyTorch would have refused."""
 
 _MAX_REASONS = 200
+_MAX_REASON = 600
+"""How many characters of a reason are told: names and texts in it are the program's."""
 
 
 @dataclass
@@ -34,17 +37,24 @@ class Caller:
 
     def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, object], where: Callable[[], str]) -> object:
         """What the operation returns, or FAILED; ``where`` says where it stands, for a reason."""
-        if any(map(has_failed, args)) or any(map(has_failed, kwargs.values())):
+        work = self.scope.work
+        work.spend(CALL)
+        if any(work.holds(a, Failed) for a in (*args, *kwargs.values())):
             return FAILED
         try:
-            return self.table.call(self.scope, name, args, kwargs)
+            result = self.table.call(self.scope, name, args, kwargs)
+            require_modest(result)
+            return result
         except (Unsupported, ConstraintError) as error:
             self.fail(f"{name}, {where()}: {error}")
         except _MALFORMED as error:
             self.fail(f"{name}, {where()}: its arguments do not fit it ({error})")
+        except MemoryError:
+            self.fail(f"{name}, {where()}: it takes more memory than there is")
         return FAILED
 
     def fail(self, reason: str) -> None:
+        reason = reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}…"
         if reason not in self.reasons and len(self.reasons) < _MAX_REASONS:
             self.reasons.append(reason)
 

@@ -43,6 +43,10 @@ class ComplexTensor:
 
 Part = Callable[[ComplexTensor], Tensor]
 
+_VALUES = ("value", "values", "src", "source")
+_CHOICES = ("self", "other")
+"""Parameters of importers whose elements go into the result, of most and of ``where``."""
+
 
 class ComponentOverload(Overload):
     """An importer of real tensors that does for complex ones what it does for each part: views, copies, sums."""
@@ -54,6 +58,11 @@ class ComponentOverload(Overload):
         for name, part in (("real", _real), ("imag", _imag)):
             parts = [_part_of(a, part) for a in args]
             bound[name] = super().bind(parts, {k: _part_of(v, part) for k, v in kwargs.items()})
+        for name in _VALUES if "condition" not in bound["imag"] else _CHOICES:
+            # What is no complex number is written to the real part, and zero to the other.
+            given = bound["imag"].get(name)
+            if given is not None and given is bound["real"][name]:
+                bound["imag"][name] = zeros_like(given) if isinstance(given, Tensor) else 0
         return dict(bound)
 
     def __call__(self, scope: Scope, bound: Mapping[str, object]) -> Result:

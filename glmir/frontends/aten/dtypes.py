@@ -1,5 +1,7 @@
 """PyTorch's dtypes: the numbers that programs and archives write for them."""
 
+from dataclasses import dataclass
+
 from ...types import DType
 from .tensors import Unsupported
 
@@ -23,6 +25,22 @@ _CODES: dict[int, DType] = {
 _UNSUPPORTED = {
     8: "complex32", 9: "complex64", 10: "complex128", 12: "qint8", 13: "quint8", 14: "qint32",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ComplexDType:
+    """A complex dtype, which the IR lacks: the dtype of its two parts."""
+
+    part: DType
+
+
+COMPLEX_DTYPES: dict[object, ComplexDType] = {
+    9: ComplexDType(DType.F32),
+    10: ComplexDType(DType.F64),
+    "complex64": ComplexDType(DType.F32),
+    "complex128": ComplexDType(DType.F64),
+}
+"""By the numbers that TorchScript's code writes, and by the names that exported programs get here with."""
 
 
 def dtype_of_code(code: int) -> DType:

@@ -14,6 +14,7 @@ writes the result.
 """
 
 import inspect
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 from ...dims import SymInt
 from ...ir import Op, Value
 from ...types import DType
-from .dtypes import dtype_of_code
+from .dtypes import COMPLEX_DTYPES, ComplexDType, dtype_of_code
 from .scalars import Number, Scalar, SymFloat
 from .scope import Scope
 from .tensors import Tensor, Unsupported
@@ -99,8 +100,10 @@ class Table:
                     bound = overload.bind(given_args, given_kwargs)
                 except Mismatch:
                     continue
+                scope.work.spend(sum([len(a) for a in bound.values() if isinstance(a, tuple)]))
                 return overload(scope, bound)
-        given = ", ".join([*map(describe, args), *(f"{k}={describe(v)}" for k, v in kwargs.items())])
+        shown = [*map(describe, args), *(f"{k}={describe(v)}" for k, v in kwargs.items())]
+        given = ", ".join(shown[:40]) + (", …" if len(shown) > 40 else "")
         accepted = " or ".join(f"({o.text})" for o in overloads)
         raise Unsupported(f"its arguments ({given}) are not supported; it takes {accepted}")
 
@@ -213,10 +216,18 @@ def _wrapped(scope: Scope, result: Result) -> object:
         scope.insert_all([v for v in result if isinstance(v, Value)])
         return tuple(_wrapped(scope, r) for r in result)
     if isinstance(result, list):
-        return [_wrapped(scope, r) for r in result]
+        return _wrapped_list(scope, result)
     if isinstance(result, Scalar):
         scope.insert(result.value)
     return result
+
+
+def _wrapped_list(scope: Scope, results: list[object]) -> list[object]:
+    """A list of the program's own stays the same object."""
+    if not any(issubclass(kind, Value | Op | tuple | list | Scalar) for kind in set(map(type, results))):
+        return results
+    wrapped = [_wrapped(scope, r) for r in results]
+    return results if all(map(operator.is_, wrapped, results)) else wrapped
 
 
 def write_result(scope: Scope, target: Tensor, result: Result) -> Tensor:
@@ -237,15 +248,22 @@ def write_result(scope: Scope, target: Tensor, result: Result) -> Tensor:
     return target
 
 
-def describe(argument: object) -> str:
-    """How messages show an argument."""
+def describe(argument: object, depth: int = 0) -> str:
+    """How messages show an argument, the beginning of a long one."""
     if isinstance(argument, Tensor):
         return str(argument.type)
     if isinstance(argument, Scalar):
         return f"{argument.dtype.value} number"
     if isinstance(argument, list | tuple):
-        return f"[{', '.join(map(describe, argument[:8]))}{', …' if len(argument) > 8 else ''}]"
-    return repr(argument) if isinstance(argument, str | int | float | None) else str(argument)
+        if depth == 2:
+            return "[…]"
+        parts = [describe(a, depth + 1) for a in argument[:8]]
+        return f"[{', '.join(parts)}{', …' if len(argument) > 8 else ''}]"
+    if isinstance(argument, str):
+        return repr(argument if len(argument) <= 60 else f"{argument[:60]}…")
+    if isinstance(argument, int | float | SymInt | SymFloat | None):
+        return repr(argument)
+    return f"a {type(argument).__name__}"
 
 
 # What an annotation takes: a function from the argument to what the importer gets.
@@ -313,6 +331,12 @@ def _dtype(argument: object) -> object:
     return dtype_of_code(argument)
 
 
+def _complex_dtype(argument: object) -> object:
+    if isinstance(argument, int | str) and argument in COMPLEX_DTYPES:
+        return COMPLEX_DTYPES[argument]
+    raise Mismatch
+
+
 def _list(argument: object) -> object:
     # The list itself, not a copy: what changes it changes it for all that hold it.
     if not isinstance(argument, list):
@@ -343,6 +367,7 @@ _CONVERTERS: dict[object, _Convert] = {
     str: _str,
     type(None): _none,
     DType: _dtype,
+    ComplexDType: _complex_dtype,
     list[object]: _list,
     dict[object, object]: _dict,
     tuple[object, ...]: _tuple,

@@ -17,6 +17,7 @@ from .journal import Journal
 from .known import KnownArrays
 from .scalars import Int, Number, Scalar, SymFloat
 from .tensors import Storage, Tensor, Unsupported
+from .work import OP, Work, require_modest_type
 
 
 class Scope:
@@ -27,8 +28,12 @@ class Scope:
     (branches.py).
     """
 
-    def __init__(self, root: Function, numbers: Iterator[int] | None = None) -> None:
-        """``numbers`` tell the functions of branches and loops apart, also from those of other scopes."""
+    def __init__(self, root: Function, numbers: Iterator[int] | None = None, work: Work | None = None) -> None:
+        """``numbers`` tell the functions of branches and loops apart, also from those of other scopes.
+
+        ``work`` is what may be done, together with other scopes.
+        """
+        self.work = work or Work()
         self.journal = Journal()
         self.contents = SymbolicContents()
         self._known = KnownArrays(ELEMENT_LIMIT)
@@ -63,6 +68,7 @@ class Scope:
     def visible_values(self) -> Iterator[Value]:
         """What ops inserted now could use, those of the outermost function first."""
         for function in self._functions:
+            self.work.spend(len(function.ops) // 4)
             yield from function.values()
 
     def insert(self, value: Value) -> Value:
@@ -73,6 +79,9 @@ class Scope:
         """Puts the ops behind the values that stand in no function yet into the current one."""
         for op in insert_new_ops(values, self.function.ops.append):
             op.location = op.location or self.location
+            self.work.spend(OP)
+            for result in op.results:
+                require_modest_type(result.type)
 
     def tensor(self, value: Value) -> Tensor:
         """A new tensor that holds the value."""

@@ -16,6 +16,9 @@ from .journal import Journal
 from .memory import Memory, contiguous_memory, is_contiguous
 from .scalars import Number
 
+MAX_VIEWS = 64
+"""How many views of views a tensor may be: programs write a handful before they compute something."""
+
 
 class Unsupported(Exception):
     """An operation cannot be imported; the message says why, as the end of a sentence that names the operation."""
@@ -139,6 +142,8 @@ class Tensor:
 
     def view(self, *views: View) -> "Tensor":
         """A tensor of the same storage that shows a part of this one, or shows it in another shape."""
+        if len(self.path) + len(views) > MAX_VIEWS:
+            raise Unsupported(f"it makes a view of a view of a view, over {MAX_VIEWS} times")
         return Tensor(self.storage, (*self.path, *views))
 
     def write(self, new: Value) -> None:

@@ -16,6 +16,7 @@ from .scalars import Int, Scalar
 from .scope import Scope, constant
 from .tensors import Tensor, Unsupported
 from .views import Expanded, Permuted, Picked, Reshaped, RunTimeSliced, Selected, Sliced, index_of
+from .work import require_few, require_small
 
 _LARGEST_GATHER = 1 << 24
 """The most elements of a view that is made by naming the place of each."""
@@ -201,10 +202,12 @@ def unfolded(x: Tensor, axis: int, size: int, step: int) -> Tensor | Value:
     if size == step:
         return permuted(reshaped(part(x, axis, 0, count * size), shape), to_end)
     if isinstance(count, int):
+        require_small(count * size, "the elements of all windows")
         places = np.arange(count)[:, None] * step + np.arange(size)
         return permuted(reshaped(x.view(Picked(axis, places.reshape(-1))), shape), to_end)
     if size == 0:
         raise Unsupported("its windows are empty")
+    require_few(size, "the elements of a window")
     # Element k of all windows is a slice; written to, windows that overlap would be no view anyway.
     one = (*shape[: axis + 1], 1, *shape[axis + 2 :])
     slices = [reshaped(part(x, axis, k, count, step), one) for k in range(size)]

@@ -12,6 +12,7 @@ from .memory import Memory, contiguous_memory, is_contiguous, strides_of_view
 from .scalars import Int, Scalar
 from .scope import cast, constant
 from .tensors import Unsupported
+from .work import require_small
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Sliced:
         if isinstance(whole, SymInt) or isinstance(self.start, SymInt) or isinstance(self.size, SymInt):
             raise Unsupported(f"every {self.step}th element of an axis of symbolic size is written")
         # Of base and new joined, each element of the result is one.
+        require_small(whole, "the positions along the axis")
         places = np.arange(whole)
         places[self.start : self.start + self.size * self.step : self.step] = whole + np.arange(self.size)
         joined = tensor.Concat((base, new), self.axis).result
@@ -160,6 +162,7 @@ class Picked:
         whole = base.type.shape[self.axis]
         if isinstance(whole, SymInt) or np.unique(self.places).size < self.places.size:
             raise Unsupported("it writes to a view whose elements share memory")
+        require_small(whole, "the positions along the axis")
         places = np.arange(whole)
         places[self.places] = whole + np.arange(self.places.size)
         joined = tensor.Concat((base, new), self.axis).result

@@ -9,6 +9,7 @@ from ..aten.calls import FAILED, has_failed
 from ..aten.promotion import dtype_of_number
 from ..aten.scalars import Number, Scalar
 from ..aten.tensors import Tensor, Unsupported
+from .operations import IGNORED, operation_name
 from .schema import Graph, Subgraph
 
 if TYPE_CHECKING:
@@ -204,6 +205,17 @@ def with_hints(
     return _run(runner, graph, _list(operands))
 
 
+def with_effects(runner: "GraphRunner", token: object, operator: object, *args: object, **options: object) -> object:
+    """An operation that must stay in its order, for it may raise or print: a token, then what it returns."""
+    if not isinstance(operator, str):
+        raise Unsupported("it is given no operation")
+    name = operation_name(operator)
+    if name in IGNORED:
+        return [token, None]
+    result = runner.caller.table.call(runner.caller.scope, name, args, options)
+    return [token, *(result if isinstance(result, tuple) else (result,))]
+
+
 _BY_NAME: dict[str, Operation] = {
     "cond": cond,
     "while_loop": while_loop,
@@ -217,5 +229,6 @@ _BY_NAME: dict[str, Operation] = {
     "strict_mode": region,
     "invoke_subgraph": invoke_subgraph,
     "hints_wrapper": with_hints,
+    "with_effects": with_effects,
 }
 OPERATIONS = {f"higher_order::{name}": operation for name, operation in _BY_NAME.items()}

@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...call_graph import callers_first, reachable
 from ...dims import Dim, SymInt, free_symbols, substitute, symbol
@@ -30,6 +30,7 @@ from .graphs import GraphRunner
 from .mutation import may_write_payloads
 from .naming import Path, leaf_paths, named_tuple_fields, output_names, output_tree, unique
 from .operations import TABLE
+from .payloads import Payloads
 from .records import Record, malformed
 from .schema import Graph, read_graph
 from .signature import GraphInput, read_inputs, read_outputs
@@ -44,6 +45,8 @@ _NUMBER_TYPES = {
     "as_sym_bool": TensorType(DType.BOOL, ()),
 }
 """Numbers that forward takes are inputs without axes."""
+
+_PAYLOAD_MUTATIONS = ("buffer_mutation", "parameter_mutation")
 
 
 def import_exported(
@@ -72,6 +75,8 @@ class _Run:
     caller: Caller
     arguments: list[object] = field(default_factory=list)
     """What the graph's inputs stand for."""
+    payloads: dict[str, object] = field(default_factory=dict)
+    """The module's tensors, by their targets."""
 
 
 class _Program:
@@ -91,10 +96,18 @@ class _Program:
         names = [i.name for i in self._inputs if i.kind != "user_input" or i.name]
         if len(set(names)) < len(names):
             raise malformed("its signature", "has two inputs of one name")
+        same = _names_of_one_memory(self._inputs, self._payloads)
+        self._inputs = [
+            replace(i, target=same.get(i.target, i.target)) if i.kind == "payload" else i for i in self._inputs
+        ]
+        self._outputs = [
+            replace(o, target=same.get(o.target, o.target)) if o.kind in _PAYLOAD_MUTATIONS else o
+            for o in self._outputs
+        ]
 
     def module(self, specialize: Specialize, pin: Pin | None) -> Module:
         targets = {i.target for i in self._inputs if i.kind == "payload"}
-        written = {o.target for o in self._outputs if o.kind in ("buffer_mutation", "parameter_mutation")} & targets
+        written = {o.target for o in self._outputs if o.kind in _PAYLOAD_MUTATIONS} & targets
         if may_write_payloads(self._graph, [i.name for i in self._inputs if i.kind == "payload"]):
             # What is written shows only when the program is run; that it is an input must be known before.
             run, _ = self._run(written, dict, None)
@@ -193,7 +206,9 @@ class _Program:
         if given.kind == "token":
             return None
         if given.kind == "payload":
-            return self._payload(run, given, written, values)
+            if given.target not in run.payloads:
+                run.payloads[given.target] = self._payload(run, given, written, values)
+            return run.payloads[given.target]
         if not given.name:
             return given.value
         value = values.get(given.name)
@@ -219,7 +234,7 @@ class _Program:
     def _finished(self, run: _Run, results: Sequence[object], written: set[str]) -> Module:
         self._refuse_shared_memory(run.caller, written)
         outputs = self._user_outputs(run, results)
-        states = []
+        states: list[State] = []
         taken = {name for name, _ in outputs}
         mutated = {o.target: r for o, r in zip(self._outputs, results, strict=True) if o.kind.endswith("_mutation")}
         for given, argument in zip(self._inputs, run.arguments, strict=True):
@@ -229,6 +244,8 @@ class _Program:
                 continue
             if given.kind == "payload" and given.target in written:
                 name = self._state_name(given)
+                if any(state.input == name for state in states):
+                    continue
                 states.append(State(name, unique(f"{name}_out", taken), self._payloads.weight(given.target)))
                 outputs.append((states[-1].output, result.value))
             elif given.kind == "user_input" and (key in mutated or argument.storage.writes):
@@ -259,6 +276,17 @@ class _Program:
         tree = output_tree(self._record)
         paths = [] if tree is None else leaf_paths(tree, "out_spec", named_tuple_fields(self._record))
         return paths if len(paths) == count else [(i,) for i in range(count)]
+
+
+def _names_of_one_memory(inputs: Sequence[GraphInput], payloads: Payloads) -> dict[str, str]:
+    """For each of the module's tensors the first name of what is the same elements of the same memory."""
+    names: dict[str, str] = {}
+    first: dict[int, str] = {}
+    for given in inputs:
+        weight = payloads.tensors.get(given.target) if given.kind == "payload" else None
+        if weight is not None:
+            names[given.target] = first.setdefault(id(weight), given.target)
+    return names
 
 
 def _tensors_of(argument: object) -> tuple[Tensor, ...]:

@@ -24,6 +24,7 @@ IGNORED = frozenset(
         "_functional_assert_async",
         "_functional_sym_constrain_range",
         "_functional_sym_constrain_range_for_size",
+        "_linalg_check_errors",
         "_log_api_usage_once",
     )
 )
@@ -139,6 +140,23 @@ def power(scope: Scope, a: Number, b: Number) -> Number:
         return reduce(lambda x, y: x * y, [a] * b, one)
     x, y = promoted(scope, (a, b))
     return Scalar(math.Pow(x, y).result)
+
+
+_VMAP = "torch._functorch.predispatch"
+
+
+@NUMBERS.imports(*(f"{_VMAP}.{name}" for name in ("_vmap_increment_nesting", "_vmap_decrement_nesting")))
+@NUMBERS.imports(f"{_VMAP}.lazy_load_decompositions", f"{_VMAP}._remove_batch_dim")
+def vmap_bookkeeping(*args: object) -> None:
+    return None
+
+
+@NUMBERS.imports(f"{_VMAP}._add_batch_dim")
+def add_batch_dim(*args: object) -> None:
+    raise Unsupported(
+        "it begins a region of torch.vmap, whose operations are written for one element: "
+        "save what run_decompositions() of the exported program returns"
+    )
 
 
 TABLE = Table(ATEN, NUMBERS)

@@ -24,8 +24,9 @@ from ..aten.scalars import Scalar, SymFloat
 from ..aten.scope import Scope, cast, constant
 from ..aten.tensors import Storage, Tensor, Unsupported
 from ..torch_archives.objects import ScriptObject
+from .growing import Growing
 from .structures import Conflicting, Leaf, Slot, filled, frozen, leaves_of
-from .values import UNINITIALIZED, Conflict, Environment, Raised
+from .values import UNINITIALIZED, Conflict, Environment, Raised, Returned
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -52,6 +53,7 @@ class ControlFlow:
     def __init__(self, interpreter: "Interpreter") -> None:
         self._interpreter = interpreter
         self._scope = interpreter.scope
+        self._counted: dict[int, Counter[str]] = {}
 
     def branch(
         self, condition: Scalar, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], environment: Environment
@@ -80,23 +82,45 @@ class ControlFlow:
     ) -> _Side:
         """Runs one side; of what it changes, what the side itself has made does not matter afterwards."""
         function = self._scope.new_function(kind)
-        inner = dict(environment)
+        inner = self._copy(environment)
         with self._scope.inside(function), self._scope.journal.undone() as changes:
             try:
-                self._interpreter.run(statements, inner)
+                self._run(statements, inner)
             except Raised:
                 discard(function)
                 raise
             changed = {n: v for n, v in inner.items() if used(n) and v is not environment.get(n, _NO_VALUE)}
             places = {place.key: place for place in changes.places() if _owner(place) in known}
-            contents = {key: frozen(place.get()) for key, place in places.items()}
-            return _Side(function, {n: frozen(v) for n, v in changed.items()}, contents, places)
+            contents = {key: self._frozen(place.get()) for key, place in places.items()}
+            return _Side(function, {n: self._frozen(v) for n, v in changed.items()}, contents, places)
+
+    def _run(self, statements: Sequence[ast.stmt], environment: Environment) -> None:
+        try:
+            self._interpreter.run(statements, environment)
+        except Returned:
+            # TorchScript writes no such code: a function returns at its end.
+            raise Unsupported("a function returns from within a branch or a loop on data") from None
 
     def _used_elsewhere(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt]) -> Callable[[str], bool]:
         """Whether a variable is read outside the branch's two sides."""
-        everywhere = _reads([self._interpreter.frames.current.function.node])
-        within = _reads([*body, *orelse])
-        return lambda name: everywhere[name] > within[name]
+        everywhere = self._reads(self._interpreter.frames.current.function.node.body)
+        within, beside = self._reads(body), self._reads(orelse)
+        return lambda name: everywhere[name] > within[name] + beside[name]
+
+    def _reads(self, block: Sequence[ast.stmt]) -> Counter[str]:
+        """How often each variable is read in a block of the code."""
+        # Blocks live as long as the program, and each is counted once.
+        if id(block) not in self._counted:
+            self._counted[id(block)] = _reads(block)
+        return self._counted[id(block)]
+
+    def _copy(self, environment: "Environment") -> "Environment":
+        self._scope.work.spend(len(environment) // 4)
+        return dict(environment)
+
+    def _frozen(self, content: object) -> object:
+        self._scope.work.survey(content)
+        return frozen(content)
 
     def _join(self, condition: Value, then: _Side, otherwise: _Side, environment: Environment) -> None:
         join = _Join(self, then.function, otherwise.function)
@@ -104,13 +128,14 @@ class ControlFlow:
         for name in dict.fromkeys((*then.variables, *otherwise.variables)):
             if all(name in environment or name in side.variables for side in (then, otherwise)):
                 a, b = (
-                    s.variables[name] if name in s.variables else frozen(environment[name]) for s in (then, otherwise)
+                    s.variables[name] if name in s.variables else self._frozen(environment[name])
+                    for s in (then, otherwise)
                 )
                 variables[name] = join.variable(name, a, b)
         places = then.places | otherwise.places
         contents = {}
         for key, place in places.items():
-            before = frozen(place.get())
+            before = self._frozen(place.get())
             contents[key] = join.content(place, then.contents.get(key, before), otherwise.contents.get(key, before))
         results = branch(self._scope, condition, (then.function, join.left), (otherwise.function, join.right))
         for name, joined in variables.items():
@@ -128,34 +153,38 @@ class ControlFlow:
 
         def run(inner: Environment) -> None:
             inner[name] = inner[counter]
-            interpreter.run(body, inner)
+            self._run(body, inner)
             inner[counter] = caller.call("add", [inner[name], 1], {}, interpreter.frames.where)
 
         def test(inner: Environment) -> object:
             return caller.call("lt", [inner[counter], count], {}, interpreter.frames.where)
 
-        self._loop(test, run, environment)
+        self._loop(test, run, environment, Growing(self._scope, count), counter)
         del environment[counter]
 
     def loop(self, test: Callable[[Environment], object], body: Sequence[ast.stmt], environment: Environment) -> None:
-        self._loop(test, lambda inner: self._interpreter.run(body, inner), environment)
+        growing = Growing(self._scope, None)
+        self._loop(test, lambda inner: self._run(body, inner), environment, growing)
 
     def _loop(
         self,
         test: Callable[[Environment], object],
         run: Callable[[Environment], None],
         environment: Environment,
+        growing: Growing,
+        counter: str = "",
     ) -> None:
         known = self._interpreter.mutable_ids(environment)
         carried = _Carried({}, {}, {})
         for _ in range(MAX_ROUNDS):
             body, results, found = self._round(carried, run, environment, known)
-            if not found:
+            if not found and not growing.found(carried.types, results):
                 break
         else:
             raise Unsupported("what a loop on data changes could not be found out")
-        condition = self._condition(carried, test, environment)
         initial = [self._scope.insert(v) for v in carried.initial(self._scope)]
+        growing.preallocate(body, initial, results, carried.types, carried.variables.get(counter))
+        condition = self._condition(carried, test, environment)
         values = loop(self._scope, initial, condition, (body, results))
         for name, template in carried.variables.items():
             environment[name] = filled(template, values, self._scope)
@@ -172,12 +201,12 @@ class ControlFlow:
     ) -> tuple[Function, list[Value], bool]:
         """Runs the body on symbolic values of what is carried; True when it changes more, which is carried from now."""
         function = self._scope.new_function("body", carried.inputs())
-        inner = dict(environment)
+        inner = self._copy(environment)
         with self._scope.inside(function), self._scope.journal.undone() as changes:
             carried.bind(inner, function.inputs, self._scope)
             run(inner)
             variables = {
-                name: frozen(value)
+                name: self._frozen(value)
                 for name, value in inner.items()
                 if name in environment and name not in carried.variables and value is not environment[name]
             }
@@ -201,7 +230,7 @@ class ControlFlow:
         self, carried: "_Carried", test: Callable[[Environment], object], environment: Environment
     ) -> tuple[Function, list[Value]]:
         function = self._scope.new_function("condition", carried.inputs())
-        inner = dict(environment)
+        inner = self._copy(environment)
         with self._scope.inside(function), self._scope.journal.undone():
             carried.bind(inner, function.inputs, self._scope)
             condition = self._interpreter.condition(test(inner))
@@ -303,7 +332,8 @@ class _Carried:
     places: dict[object, Place]
 
     def __post_init__(self) -> None:
-        self._slots: list[tuple[object, TensorType]] = []
+        self._initial: list[object] = []
+        self.types: list[TensorType] = []
 
     def add_variable(self, name: str, before: object, after: object) -> None:
         self.variables[name] = self._template(f"the variable {name}", frozen(before), frozen(after))
@@ -335,14 +365,15 @@ class _Carried:
         raise Unsupported(f"{what} in a loop on data is {_kind(before)} at first and {_kind(after)} after a round")
 
     def _new_slot(self, before: object, type_: TensorType, is_scalar: bool) -> Slot:
-        self._slots.append((before, type_))
-        return Slot(len(self._slots) - 1, is_scalar)
+        self._initial.append(before)
+        self.types.append(type_)
+        return Slot(len(self.types) - 1, is_scalar)
 
     def inputs(self) -> list[Value]:
-        return [Value(type_) for _, type_ in self._slots]
+        return [Value(type_) for type_ in self.types]
 
     def initial(self, scope: Scope) -> Iterable[Value]:
-        return [_as_value(before, type_, scope) for before, type_ in self._slots]
+        return [_as_value(before, type_, scope) for before, type_ in zip(self._initial, self.types, strict=True)]
 
     def bind(self, environment: Environment, inputs: Sequence[Value], scope: Scope) -> None:
         """Gives variables and places the symbolic values."""
@@ -358,7 +389,7 @@ class _Carried:
             _match(template, frozen(environment[name]), found)
         for key, template in self.contents.items():
             _match(template, frozen(self.places[key].get()), found)
-        return [_as_value(found[i], type_, scope) for i, (_, type_) in enumerate(self._slots)]
+        return [_as_value(found[i], type_, scope) for i, type_ in enumerate(self.types)]
 
 
 def _content(place: Place, template: object, results: Sequence[Value], scope: Scope) -> object:

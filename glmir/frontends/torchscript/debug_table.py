@@ -2,38 +2,92 @@
 
 The table is a tuple ``("FORMAT_WITH_STRING_TABLE", strings, entries)``; an entry ``(offset, range, tag)`` says that the
 code from a byte offset on came from ``range = ((text, file, line), start, end)``: text and file as indices of strings,
-``line`` the number of the text's first line, start and end as offsets in the text
+``line`` the number of the text's first line, start and end as offsets in the text. What was traced has no file, and as
+text the stack of Python's calls
 (torch/csrc/jit/serialization/source_range_serialization.cpp).
 """
 
+import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import PurePath
+from typing import TypeGuard
 
 from ...errors import InputError
 from ..torch_archives.members import Archive
 from ..torch_archives.unpickling import unpickle
 
 _FORMAT = "FORMAT_WITH_STRING_TABLE"
+_FRAME = re.compile(r"(?P<path>[^(]+)\((?P<line>[0-9]{1,9})\): .*\s*")
+_MAX_FRAMES, _MAX_FRAME = 100, 1000
 
 
-@dataclass(frozen=True)
 class SourceLines:
-    """Source lines by byte offset in one file of code."""
+    """Source lines by byte offset in one file of code; ranges are looked at when they are asked for."""
 
-    line_starts: tuple[int, ...]
-    offsets: tuple[int, ...]
-    lines: tuple[str, ...]
+    def __init__(self, source: bytes, strings: Sequence[object], entries: Sequence[object]) -> None:
+        self._line_starts = [0, *accumulate(len(line) + 1 for line in source.split(b"\n"))]
+        self._strings = [s if isinstance(s, str) else "" for s in strings]
+        found = [(e[0], e[1]) for e in entries if isinstance(e, tuple) and len(e) >= 2 and isinstance(e[0], int)]
+        found.sort(key=lambda pair: pair[0])
+        self._offsets = [offset for offset, _ in found]
+        self._ranges = [range_ for _, range_ in found]
+        self._lines: dict[int, str] = {}
+        # By the identity of the list of their pieces, which many ranges share.
+        self._texts: dict[int, _Text] = {}
 
     def find(self, line: int, column: int) -> str:
         """The source line of what stands at a line (from 1) and column (from 0, in bytes); empty if not known."""
-        if not self.offsets or not 1 <= line <= len(self.line_starts):
+        if not self._offsets or not 1 <= line <= len(self._line_starts):
             return ""
-        place = bisect_right(self.offsets, self.line_starts[line - 1] + column) - 1
-        return self.lines[place] if place >= 0 else ""
+        place = bisect_right(self._offsets, self._line_starts[line - 1] + column) - 1
+        if place < 0:
+            return ""
+        if place not in self._lines:
+            self._lines[place] = self._line(self._ranges[place])
+        return self._lines[place]
+
+    def _line(self, range_: object) -> str:
+        match range_:
+            case ((list() | tuple() as pieces, int(file), int(first)), int(start), int(_)):
+                if not pieces or not 0 <= file < len(self._strings):
+                    return ""
+                if not self._strings[file]:
+                    return _line_of_stack([self._strings[p] for p in pieces[:_MAX_FRAMES] if self._is_string(p)])
+                text = self._texts.get(id(pieces)) or self._texts.setdefault(id(pieces), _Text(pieces, self._strings))
+                return f"{PurePath(self._strings[file]).name}:{first + text.newlines_before(start)}"
+            case _:
+                return ""
+
+    def _is_string(self, place: object) -> TypeGuard[int]:
+        return isinstance(place, int) and 0 <= place < len(self._strings)
 
 
-NO_LINES = SourceLines((), (), ())
+def _line_of_stack(frames: Sequence[str]) -> str:
+    """Of the frames of a traced operation's stack (``…/model.py(12): forward``) the innermost outside PyTorch."""
+    found = [match for frame in frames if (match := _FRAME.fullmatch(frame[:_MAX_FRAME]))]
+    outside = [match for match in found if "/torch/" not in match["path"].replace("\\", "/")]
+    return f"{PurePath(outside[0]['path']).name}:{outside[0]['line']}" if outside else ""
+
+
+class _Text:
+    """A text given as pieces, by their indices among strings."""
+
+    def __init__(self, pieces: Sequence[object], strings: Sequence[str]) -> None:
+        self._pieces = [strings[p] if isinstance(p, int) and 0 <= p < len(strings) else "" for p in pieces]
+        newlines = {p: p.count("\n") for p in set(self._pieces)}
+        self._starts = [0, *accumulate(map(len, self._pieces))]
+        self._newlines = [0, *accumulate(newlines[p] for p in self._pieces)]
+
+    def newlines_before(self, offset: int) -> int:
+        place = bisect_right(self._starts, max(offset, 0)) - 1
+        if place >= len(self._pieces):
+            return self._newlines[-1]
+        return self._newlines[place] + self._pieces[place].count("\n", 0, offset - self._starts[place])
+
+
+NO_LINES = SourceLines(b"", (), ())
 
 
 def read_source_lines(archive: Archive, member: str, source: bytes) -> SourceLines:
@@ -47,40 +101,6 @@ def read_source_lines(archive: Archive, member: str, source: bytes) -> SourceLin
         return NO_LINES
     match table:
         case (format_, list() | tuple() as strings, list() | tuple() as entries) if format_ == _FORMAT:
-            texts = [s if isinstance(s, str) else "" for s in strings]
+            return SourceLines(source, strings, entries)
         case _:
             return NO_LINES
-    known: dict[object, str] = {}
-    found = [(entry[0], _line(entry, texts, known)) for entry in entries if _is_entry(entry)]
-    starts = [0]
-    for text_line in source.split(b"\n"):
-        starts.append(starts[-1] + len(text_line) + 1)
-    found.sort(key=lambda pair: pair[0])
-    return SourceLines(tuple(starts), tuple(o for o, _ in found), tuple(line for _, line in found))
-
-
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, tuple) and len(entry) >= 2 and isinstance(entry[0], int)
-
-
-def _line(entry: tuple[object, ...], texts: list[str], known: dict[object, str]) -> str:
-    match entry[1]:
-        case ((list() | tuple() as pieces, int(file), int(first)), int(start), int(_)):
-            key = (tuple(pieces), file, first, start)
-            if key not in known:
-                known[key] = _described(list(pieces), file, first, start, texts)
-            return known[key]
-        case _:
-            return ""
-
-
-def _described(pieces: list[object], file: int, first: int, start: int, texts: list[str]) -> str:
-    if not 0 <= file < len(texts) or not texts[file] or not pieces:
-        return ""
-    before = ""
-    for piece in pieces:
-        if isinstance(piece, int) and 0 <= piece < len(texts):
-            before += texts[piece]
-        if len(before) >= start:
-            break
-    return f"{PurePath(texts[file]).name}:{first + before[:start].count(chr(10))}"

@@ -45,7 +45,7 @@ class Frames:
             self._frames.pop()
 
     def at(self, node: ast.AST) -> None:
-        """Says which statement is run now."""
+        """Says which statement or call is run now."""
         if self._frames:
             self._frames[-1].node = node
 
@@ -60,10 +60,11 @@ class Frames:
 
     def _place(self) -> tuple[str, str]:
         """The module and the line: the innermost that is not PyTorch's own, if there is one."""
-        own = ""
-        for frame in reversed(self._frames):
-            line = frame.function.file.source_line(frame.node)
-            if line and not frame.function.name.startswith(_TORCH):
-                return self._frames[-1].module, line
-            own = own or line
-        return (self._frames[-1].module, own) if self._frames else ("", "")
+        if not self._frames:
+            return "", ""
+        innermost_first = self._frames[::-1]
+        users = [f for f in innermost_first if not f.function.name.startswith(_TORCH)]
+        own = [f for f in innermost_first if f.function.name.startswith(_TORCH)]
+        # Tables of PyTorch's own code are mostly never read.
+        lines = (frame.function.file.source_line(frame.node) for frame in (*users, *own))
+        return self._frames[-1].module, next(filter(None, lines), "")

@@ -15,6 +15,7 @@ from ...ops.tensor import Constant
 from ..aten.calls import Caller
 from ..aten.ops import TABLE
 from ..aten.scope import Scope
+from ..aten.work import Work
 from ..torch_archives.members import Archive, open_archive
 from ..torch_archives.objects import ScriptObject
 from ..torch_archives.unpickling import unpickle
@@ -32,7 +33,10 @@ def import_torchscript(source: str | os.PathLike[str] | bytes, arguments: Argume
     every reason for a program that cannot be imported.
     """
     archive = open_archive(source)
-    return _Importer(archive, arguments or Arguments()).module()
+    try:
+        return _Importer(archive, arguments or Arguments()).module()
+    except RecursionError:
+        raise CompileError(["the program nests its code or its calls deeper than any model"]) from None
 
 
 @dataclass
@@ -51,6 +55,7 @@ class _Importer:
     arguments: Arguments
     _names: dict[int, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _work: Work = field(default_factory=Work)
 
     def __post_init__(self) -> None:
         self._program = Program(self.archive)
@@ -93,7 +98,7 @@ class _Importer:
     def _run(self, memory: Remembered | None) -> Run:
         """Runs forward, on what the archive holds or on what an earlier call left."""
         function = Function("main")
-        scope = Scope(function, self._numbers)
+        scope = Scope(function, self._numbers, self._work)
         instances = Instances(scope, self._program, self._names)
         root = instances.of(self._root)
         assert isinstance(root, ScriptObject)
@@ -104,12 +109,14 @@ class _Importer:
         with interpreter.failing_whole(""):
             interpreter.complete()
         builder = ArgumentBuilder(forward, self.arguments, self._traced())
-        arguments = builder.build(scope, function.inputs, lambda default: interpreter.evaluate(default, {}))
+        with interpreter.failing_whole(""):
+            arguments = builder.build(scope, function.inputs, lambda default: interpreter.evaluate(default, {}))
         places = Places(root)
         if memory is not None:
             function.inputs += memory.restore(places, scope)
         with scope.journal.undone() as changes, interpreter.failing_whole(""):
             result = interpreter.call_function(forward, [root, *arguments], {})
+            self._work.survey([place.get() for place in changes.places()])
             run = Run(scope, function, outputs_of(result, scope), Memory.of(places, changes))
         if caller.reasons:
             raise CompileError(caller.reasons)

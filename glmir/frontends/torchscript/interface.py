@@ -13,12 +13,21 @@ from ...errors import InputError
 from ...ir import Array, Value
 from ...types import DType, TensorType
 from ...weights import Weight
+from ..aten.calls import FAILED
 from ..aten.scalars import Number, Scalar, SymFloat
 from ..aten.scope import Scope
-from ..aten.tensors import Tensor
+from ..aten.tensors import Tensor, Unsupported
+from ..aten.work import OP
 from ..torch_archives.storages import StoredTensor
-from .program import ScriptFunction, parameters
-from .values import NamedTuple
+from .interpreter import describe
+from .program import ScriptFunction, code_text, parameters
+from .values import UNINITIALIZED, Failure, NamedTuple
+
+MAX_OUTPUTS = 4096
+"""How many tensors forward may return."""
+
+_MAX_SHOWN = 40
+"""How many parameters messages show."""
 
 Given = TensorType | Array | str | None
 """What the user gives for an argument: a type, a value (an array, also of one number), a text, or None."""
@@ -46,11 +55,11 @@ class Parameter:
 
     @property
     def type_text(self) -> str:
-        return "Tensor" if self.annotation is None else ast.unparse(self.annotation)
+        return "Tensor" if self.annotation is None else code_text(self.annotation)
 
     @property
     def text(self) -> str:
-        default = "" if self.default is None else f" = {ast.unparse(self.default)}"
+        default = "" if self.default is None else f" = {code_text(self.default)}"
         return f"{self.name}: {self.type_text.replace('__torch__.', '')}{default}"
 
 
@@ -93,7 +102,8 @@ class ArgumentBuilder:
                 return [parameter.name]
 
     def signature(self) -> str:
-        return ", ".join(p.text for p in self.parameters)
+        shown = ", ".join(p.text for p in self.parameters[:_MAX_SHOWN])
+        return f"{shown}, …" if len(self.parameters) > _MAX_SHOWN else shown
 
     def build(self, scope: Scope, inputs: list[Value], default_of: DefaultOf) -> list[object]:
         """The arguments by position; what becomes an input is added to ``inputs``.
@@ -113,7 +123,7 @@ class ArgumentBuilder:
                 else:
                     missing.append(parameter)
         if missing:
-            flags = " ".join(_flag(p) for p in missing)
+            flags = " ".join(_flag(p) for p in missing[:_MAX_SHOWN]) + (" …" if len(missing) > _MAX_SHOWN else "")
             raise InputError(
                 f"a TorchScript file does not say what forward({self.signature()}) is called with; add {flags}"
             )
@@ -192,6 +202,7 @@ class ArgumentBuilder:
 
     def _from_traced(self, name: str, traced: object, scope: Scope, inputs: list[Value]) -> object:
         """An argument of the types that the module was traced with."""
+        scope.work.spend(OP)
         if isinstance(traced, StoredTensor):
             value = Value(TensorType(DType.of(traced.array.dtype), traced.array.shape), name)
             inputs.append(value)
@@ -235,7 +246,10 @@ def outputs_of(result: object, scope: Scope) -> list[tuple[str, Value]]:
     None is left out, and so are strings; numbers are tensors without axes.
     """
     found: list[tuple[str, Value]] = []
+    scope.work.survey(result)
     _collect("", result, scope, found)
+    if not found:
+        raise Unsupported("forward returns no tensor")
     return found
 
 
@@ -249,6 +263,10 @@ def _collect(name: str, result: object, scope: Scope, found: list[tuple[str, Val
     elif isinstance(result, list | tuple):
         for place, element in enumerate(result):
             _collect(f"{name}_{place}" if name else "", element, scope, found)
+    elif result is FAILED or result is UNINITIALIZED:
+        raise Failure
+    elif len(found) == MAX_OUTPUTS:
+        raise Unsupported(f"forward returns over {MAX_OUTPUTS} tensors")
     else:
         value = _value(result, scope)
         if value is not None:
@@ -270,4 +288,6 @@ def _value(result: object, scope: Scope) -> Value | None:
         return scope.scalar(result, DType.I64)
     if isinstance(result, float | SymFloat):
         return scope.scalar(result, DType.F32)
-    return None
+    if result is None or isinstance(result, str):
+        return None
+    raise Unsupported(f"forward returns {describe(result)}, which is no tensor")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from ...dims import SymInt
 from ...errors import CompileError
+from ..aten import registry
 from ..aten.calls import FAILED, Caller
 from ..aten.scalars import Scalar
 from ..aten.tensors import Tensor, Unsupported
@@ -19,7 +20,7 @@ from . import upgrades
 from .control_flow import ControlFlow
 from .frames import Frames
 from .objects import attribute_place, objects_within, owners
-from .program import Program, ScriptFunction, parameters
+from .program import Program, ScriptFunction, code_text, parameters
 from .values import (
     UNINITIALIZED,
     BoundMethod,
@@ -32,19 +33,12 @@ from .values import (
     Failure,
     NamedTuple,
     Raised,
+    Returned,
     is_instance,
 )
 
 MAX_DEPTH = 100
 """How deep calls may nest: modules nest a dozen deep."""
-
-MAX_STEPS = 2_000_000
-"""How many statements may be run."""
-
-
-class _Return(Exception):
-    def __init__(self, value: object) -> None:
-        self.value = value
 
 
 class Interpreter:
@@ -66,7 +60,6 @@ class Interpreter:
         self._root = root
         self._module_paths = module_paths
         self.frames = Frames()
-        self._steps = 0
         self._control_flow = ControlFlow(self)
 
     # Functions
@@ -75,6 +68,7 @@ class Interpreter:
         """Runs a function; ``environment`` is what its body sees beside its arguments."""
         if len(self.frames) >= MAX_DEPTH:
             raise Unsupported(f"functions call each other over {MAX_DEPTH} deep")
+        self.scope.work.spend(1 + len(environment) // 16)
         owner = self._module_paths.get(id(args[0])) if args else None
         bound = dict(environment)
         for place, (parameter, default) in enumerate(parameters(function)):
@@ -87,7 +81,7 @@ class Interpreter:
         with self.frames.entered(function, owner):
             try:
                 self.run(function.node.body, bound)
-            except _Return as returned:
+            except Returned as returned:
                 return returned.value
         return None
 
@@ -105,9 +99,7 @@ class Interpreter:
 
     def run(self, statements: Sequence[ast.stmt], environment: Environment) -> None:
         for statement in statements:
-            self._steps += 1
-            if self._steps > MAX_STEPS:
-                raise Unsupported(f"the program runs over {MAX_STEPS} statements; its loops are too long to unroll")
+            self.scope.work.spend(1)
             self.frames.at(statement)
             self._statement(statement, environment)
 
@@ -126,12 +118,12 @@ class Interpreter:
                     self.run(body if condition else orelse, environment)
                 else:
                     self._control_flow.branch(condition, body, orelse, environment)
-            case ast.While(test=test, body=body):
+            case ast.While(test=test, body=body, orelse=[]):
                 self._while(test, body, environment)
-            case ast.For(target=ast.Name(id=name), iter=iterable, body=body):
+            case ast.For(target=ast.Name(id=name), iter=iterable, body=body, orelse=[]):
                 self._for(name, iterable, body, environment)
             case ast.Return(value=value):
-                raise _Return(None if value is None else self.evaluate(value, environment))
+                raise Returned(None if value is None else self.evaluate(value, environment))
             case ast.With(body=body):
                 # What TorchScript allows here (no_grad, autocast) changes nothing about inference in f32.
                 self.run(body, environment)
@@ -157,7 +149,7 @@ class Interpreter:
             case ast.Attribute(value=owner, attr=name):
                 self._set_attribute(self.evaluate(owner, environment), name, value)
             case _:
-                raise Unsupported(f"{ast.unparse(target)[:60]} cannot be assigned to")
+                raise Unsupported(f"{code_text(target)} cannot be assigned to")
 
     def _while(self, test: ast.expr, body: Sequence[ast.stmt], environment: Environment) -> None:
         while True:
@@ -174,7 +166,7 @@ class Interpreter:
             case ast.Call(func=ast.Name(id="range"), args=[limit]):
                 count = self.evaluate(limit, environment)
             case _:
-                raise Unsupported(f"{ast.unparse(iterable)[:60]} cannot be iterated over")
+                raise Unsupported(f"{code_text(iterable)} cannot be iterated over")
         if count is FAILED:
             raise Failure
         if isinstance(count, int):
@@ -203,8 +195,11 @@ class Interpreter:
     # Expressions
 
     def evaluate(self, node: ast.expr, environment: Environment) -> object:
+        self.scope.work.spend(1)
         match node:
-            case ast.Constant(value=value):
+            case ast.Constant(value=bool() | float() | complex() | str() | None as value):
+                return value
+            case ast.Constant(value=int(value)) if value.bit_length() <= _INT_BITS:
                 return value
             case ast.Name(id=name):
                 return self._name(name, environment)
@@ -223,8 +218,14 @@ class Interpreter:
                 return {self._key(k, environment): self.evaluate(v, environment) for k, v in pairs}
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._call_operation("neg", [self.evaluate(operand, environment)], {})
+            case ast.BinOp(op=ast.Add() | ast.Sub() as sign, left=real, right=ast.Constant(value=complex(imag=imag))):
+                # A complex number is written as the sum of its parts.
+                part = self.evaluate(real, environment)
+                if isinstance(part, int | float):
+                    return complex(part, imag if isinstance(sign, ast.Add) else -imag)
+                raise Unsupported(f"{code_text(node)} is no expression of TorchScript")
             case _:
-                raise Unsupported(f"{ast.unparse(node)[:60]} is no expression of TorchScript")
+                raise Unsupported(f"{code_text(node)} is no expression of TorchScript")
 
     def _key(self, node: ast.expr | None, environment: Environment) -> object:
         key = None if node is None else self.evaluate(node, environment)
@@ -333,6 +334,7 @@ class Interpreter:
         operation = _operation_name(node.func)
         args = [self.evaluate(a, environment) for a in node.args]
         kwargs = {k.arg: self.evaluate(k.value, environment) for k in node.keywords if k.arg is not None}
+        self.frames.at(node)
         if operation is not None:
             return self._call_operation(operation, args, kwargs)
         if isinstance(node.func, ast.Attribute):
@@ -367,8 +369,10 @@ class Interpreter:
                 return self.evaluate(value, environment)
             case "uninitialized", [_]:
                 return UNINITIALIZED
-            case "isinstance", [value, annotation]:
-                return is_instance(self.evaluate(value, environment), annotation)
+            case "isinstance", [node, annotation]:
+                element = self.evaluate(node, environment)
+                self.scope.work.survey(element)
+                return is_instance(element, annotation)
             case "getattr", [owner, ast.Constant(value=str(attribute))]:
                 return self.get_attribute(self.evaluate(owner, environment), attribute)
             case "fork", [function, *rest]:
@@ -394,7 +398,9 @@ class Interpreter:
 
     def mutable_ids(self, environment: Environment) -> set[int]:
         """The ids of all that can change and that the module or the variables lead to."""
-        return owners([self._root, *environment.values()])
+        found = owners([self._root, *environment.values()])
+        self.scope.work.spend(len(found))
+        return found
 
     @contextmanager
     def failing_whole(self, source: str) -> Iterator[None]:
@@ -402,7 +408,8 @@ class Interpreter:
         try:
             yield
         except Failure:
-            pass
+            if not self.caller.reasons:
+                self.caller.fail("what the program computes depends on a variable that is never set")
         except Raised as error:
             self.caller.fail(f"the program raises an error: {error}")
         except Unsupported as error:
@@ -414,12 +421,14 @@ class Interpreter:
 def describe(value: object) -> str:
     """How messages call a value of the program."""
     if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)
+        return registry.describe(value)
     kinds: dict[type, str] = {Tensor: "a tensor", list: "a list", tuple: "a tuple", dict: "a dict", Scalar: "a number"}
     if isinstance(value, ScriptObject):
         return f"an object of {value.class_name}"
     return kinds.get(type(value), f"a {type(value).__name__}")
 
+
+_INT_BITS = 64
 
 _TYPED = frozenset(("annotate", "unchecked_cast", "uninitialized", "isinstance", "getattr", "fork"))
 

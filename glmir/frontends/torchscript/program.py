@@ -9,10 +9,14 @@ from ...errors import InputError
 from ..torch_archives.members import Archive
 from .debug_table import SourceLines, read_source_lines
 
-MAX_SOURCE_BYTES = 8 << 20
+MAX_SOURCE_BYTES = 4 << 20
 """The code of one file; real models stay below a tenth."""
 
+MAX_STATEMENTS = 100_000
+"""In one file; real models have some thousands."""
+
 _ROOT = "__torch__."
+_MAX_TEXT = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,8 @@ class CodeFile:
         if archive.size(member) > MAX_SOURCE_BYTES:
             raise InputError(f"{member} is larger than {MAX_SOURCE_BYTES >> 20} MB, more than any model's code")
         source = archive.read(member)
+        if source.count(b"\n") + source.count(b";") > MAX_STATEMENTS:
+            raise InputError(f"{member} has more than {MAX_STATEMENTS} statements, more than any model's code")
         self.member = member
         self._archive = archive
         self._source = source
@@ -101,7 +107,7 @@ class Program:
 
 
 def _parsed_class(qualified: str, node: ast.ClassDef, file: CodeFile) -> ScriptClass:
-    base = ast.unparse(node.bases[0]) if node.bases else ""
+    base = code_text(node.bases[0]) if node.bases else ""
     class_ = ScriptClass(qualified, base)
     for statement in node.body:
         match statement:
@@ -131,6 +137,16 @@ def _version(archive: Archive) -> int:
             if text.isdigit() and len(text) < 4:
                 return int(text)
     return 3
+
+
+def code_text(node: ast.AST) -> str:
+    """The beginning of a piece of code, for messages."""
+    try:
+        text = ast.unparse(node)
+    except (RecursionError, ValueError):
+        # Code that is nested very deep, or an integer of thousands of digits.
+        return "…"
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 
 
 def parameters(function: ScriptFunction) -> Iterator[tuple[ast.arg, ast.expr | None]]:

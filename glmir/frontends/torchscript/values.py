@@ -16,6 +16,13 @@ class Raised(Exception):
     """The program raises an error on the path that is run."""
 
 
+class Returned(Exception):
+    """The function that is run returns ``value``."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
 class Failure(Exception):
     """The program cannot go on: it depends on something that failed, whose reason is told."""
 

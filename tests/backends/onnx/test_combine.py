@@ -207,3 +207,25 @@ def test_average_pool_as_convolution(options: str, written: tuple[str, ...]) -> 
 
 def test_average_pool_before_its_slow_kernel() -> None:
     assert not combine_onnx(parse_module(POOL.replace("OPTIONS", "")), opset=18)
+
+
+ZEROS_AROUND = """
+func @main(%x: f32[1, 16, 8, 8]) -> (%y: f32[1, 16, SIZE, SIZE]) {
+  %p = tensor.pad(%x, none) {low = [0, 0, 0, 0], high = [0, 0, 1, 1], mode = constant} : f32[1, 16, 9, 9]
+  %y = nn.KIND_pool(%p)
+    {kernel = [K, K], strides = [2, 2], padding = [0, 0, 0, 0], dilations = [1, 1]} : f32[1, 16, SIZE, SIZE]
+  return %y
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel", "is_kept"), [("max", 3, False), ("max", 1, False), ("average", 1, False), ("average", 3, True)]
+)
+def test_zeros_around_pools_are_not_taken_for_their_padding(kind: str, kernel: int, is_kept: bool) -> None:
+    text = ZEROS_AROUND.replace("KIND", kind).replace("K,", f"{kernel},").replace("K]", f"{kernel}]")
+    module = parse_module(text.replace("SIZE", str((9 - kernel) // 2 + 1)))
+    image = -np.abs(sample(module.main.inputs[0].type.dtype, [1, 16, 8, 8], seed="x"))
+    check(module, "tensor.pad", f"nn.{kind}_pool", inputs={"x": image})
+    (pad,) = (op for op in module.main.ops if op.definition.name == "tensor.pad")
+    assert (len(pad.operands) == 1) == is_kept

@@ -110,7 +110,10 @@ def test_options_of_the_command_line() -> None:
         ({"dims": {"k": 1}}, "the given ModelProto: there is no dim k; the symbolic dims are n"),
         ({"inputs": "f32[1, 3]"}, "inputs are a mapping or a list, not the text 'f32[1, 3]'"),
         ({"inputs": {"z": "f32[1, 3]"}}, "the given ModelProto: there is no input z; the inputs are x"),
-        ({"inputs": {"x": None}}, "None is not a number or a list of numbers"),
+        (
+            {"inputs": {"x": None}},
+            "the given ModelProto: input x cannot be None: it takes a type such as f32[1, 3, 224, 224], or numbers",
+        ),
         ({"inputs": {"x": ["a"]}}, "['a'] is not a number or a list of numbers"),
     ],
 )

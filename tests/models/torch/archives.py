@@ -59,9 +59,10 @@ class TorchArchive:
 
     @property
     def input_names(self) -> list[str]:
-        if self.is_exported and self.entry["exported_inputs"]:
-            return list(self.entry["exported_inputs"])
-        return [name for name, _, is_tensor in _flat(self.entry["inputs"]) if is_tensor]
+        tensors = [name for name, _, is_tensor in _flat(self.entry["inputs"]) if is_tensor]
+        if self.is_exported and not set(tensors) <= set(self.entry["exported_inputs"]):
+            return list(self.entry["exported_inputs"] or tensors)
+        return tensors
 
     def calls(self) -> list[Call]:
         """The recorded calls, one after another."""

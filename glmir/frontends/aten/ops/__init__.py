@@ -8,6 +8,7 @@ from . import (
     attention,
     attributes,
     comparison,
+    complex_creation,
     complex_numbers,
     contraction,
     convolution,
@@ -60,6 +61,7 @@ TABLE = Table(
     attention.TABLE,
     attributes.TABLE,
     comparison.TABLE,
+    complex_creation.TABLE,
     complex_numbers.TABLE,
     contraction.TABLE,
     convolution.TABLE,
@@ -107,4 +109,5 @@ TABLE = Table(
 """Every operation that can be imported."""
 
 complex_numbers.lift(TABLE)
+complex_creation.lift(TABLE)
 quantized.lift(TABLE)

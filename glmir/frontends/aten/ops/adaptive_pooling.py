@@ -12,6 +12,7 @@ from ..registry import Importer, Table
 from ..scalars import Int
 from ..scope import constant, known_dims, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_few, require_small
 from .windows import batched, for_axes, part_of_axis
 
 TABLE = Table()
@@ -28,6 +29,7 @@ def _largest(x: Value, axes: tuple[int, ...]) -> Value:
 
 
 def _bounds(size: int, count: int) -> list[tuple[int, int]]:
+    require_few(count, "the windows")
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
@@ -83,6 +85,7 @@ def _in_blocks(x: Value, axis: int, count: Dim, step: Dim, reduce: _Reduce) -> V
 
 def _by_matrix(x: Value, axis: int, size: int, count: int) -> Value:
     """Means as a linear layer along the axis."""
+    require_small(count * size, "the matrix of means")
     matrix = np.zeros((count, size))
     for row, (start, end) in zip(matrix, _bounds(size, count), strict=True):
         row[start:end] = 1 / (end - start)
@@ -103,12 +106,14 @@ def _places(size: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.in
     """What every window reads of an axis: [count, length of the longest window]."""
     bounds = _bounds(size, count)
     longest = max(end - start for start, end in bounds)
+    require_small(count * longest, "the elements of all windows")
     return np.array([[min(start + i, end - 1) for i in range(longest)] for start, end in bounds], np.int64)
 
 
 def _in_slices(x: Value, axis: int, count: int, reduce: _Reduce) -> Value:
     """Window by window, for an axis of symbolic size."""
     size = x.type.shape[axis]
+    require_few(count, "the windows")
     parts = []
     for i in range(count):
         start = size * i // count
@@ -122,6 +127,7 @@ def _largest_positions(x: Value, sizes: Sequence[int], counts: Sequence[int]) ->
     taps, flat = x, np.zeros((), np.int64)
     for axis, (size, count) in enumerate(zip(sizes, counts, strict=True)):
         places = _places(size, count)
+        require_small(flat.size * places.size, "the elements of all windows")
         taps = tensor.Gather(taps, constant(places), 2 + 2 * axis).result
         # [count, taps] of each axis in turn; then all counts come first.
         flat = flat[..., None, None] * size + places

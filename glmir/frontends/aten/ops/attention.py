@@ -16,6 +16,7 @@ from ...layers import scalar
 from ..registry import Table
 from ..scope import Scope, cast, constant, expand, known_int, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_small
 from .linear import linear_layer
 
 TABLE = Table()
@@ -29,6 +30,7 @@ def _lowest(dtype: DType) -> float:
 @lru_cache(maxsize=16)
 def _triangle(rows: int, columns: int, dtype: DType) -> Weight:
     """0 up to the diagonal, the lowest number right of it; one weight for all layers of a model."""
+    require_small(rows * columns, "the mask")
     return Weight(np.triu(np.full((rows, columns), _lowest(dtype), dtype.numpy), 1))
 
 

@@ -8,8 +8,9 @@ from ....types import DType
 from ...layers import scalar
 from ..building import joined
 from ..complex_tensors import ComplexTensor, ComponentOverload, ProductOverload, as_complex, complex_of, zeros_like
+from ..dtypes import ComplexDType
 from ..promotion import as_float, promoted
-from ..registry import Table
+from ..registry import Overload, Table
 from ..scalars import Number
 from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor, Unsupported
@@ -29,6 +30,8 @@ _COMPONENTWISE = (
     *("neg", "negative", "sum", "mean", "cumsum", "tril", "triu", "zeros_like", "broadcast_to", "pad"),
     *("size", "sym_size", "dim", "numel", "sym_numel", "stride", "len", "is_contiguous", "constant_pad_nd"),
     *("dropout", "repeat_interleave", "where", "masked_fill", "select_scatter", "slice_scatter"),
+    *("copy", "fill", "zero", "index_put", "_unsafe_index_put", "index_copy", "index_fill", "scatter"),
+    *("masked_scatter", "fft_fftshift", "fft_ifftshift"),
 )
 """What does the same to both parts."""
 
@@ -41,6 +44,16 @@ def lift(table: Table) -> None:
         for name in names:
             overloads = table.overloads.get(name, [])
             overloads.extend([kind(o.importer) for o in overloads if not isinstance(o, kind)])
+    for name in ("to", "_to_copy"):
+        # In front: those for real dtypes refuse complex ones.
+        table.overloads[name].insert(0, Overload(to_complex))
+
+
+def to_complex(
+    scope: Scope, self: Tensor | ComplexTensor, dtype: ComplexDType, *_copying: object, **_options: object
+) -> ComplexTensor:
+    given = as_complex(self)
+    return complex_of(scope, cast(given.real.value, dtype.part), cast(given.imag.value, dtype.part))
 
 
 # Between real and complex tensors

@@ -15,6 +15,7 @@ from ..registry import Table
 from ..scalars import Int, Number, Scalar
 from ..scope import Scope, cast, constant, known_dim, known_int, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import MAX_CONSTANT, require_small
 from .arithmetic import known
 from .numbers import ceiled, difference, ratio, to_int
 
@@ -170,6 +171,7 @@ def range_(
     a, b, c = known(start), known(end), known(step)
     if a is None or b is None or c is None:
         raise Unsupported("its bounds depend on shapes or data; arange takes such")
+    require_small(int((b - a) / c), "the range")
     return constant((a + np.arange(int((b - a) / c) + 1) * c).astype((dtype or DType.F32).numpy))
 
 
@@ -185,7 +187,7 @@ def _spaced(scope: Scope, start: Tensor | Number, end: Tensor | Number, steps: I
     count = known_dim(steps, "the number of steps")
     if not isinstance(start, Tensor) and not isinstance(end, Tensor):
         a, b = known(start), known(end)
-        if a is not None and b is not None and isinstance(count, int):
+        if a is not None and b is not None and isinstance(count, int) and count <= MAX_CONSTANT:
             return constant(np.linspace(a, b, count).astype(dtype.numpy))
     wide = dtype if dtype.is_float else DType.F32
     first, last = (cast(x.value, wide) if isinstance(x, Tensor) else scope.scalar(x, wide) for x in (start, end))
@@ -213,7 +215,7 @@ def eye(
     dtype = dtype or DType.F32
     rows = known_dim(n, "the number of rows")
     columns = rows if m is None else known_dim(m, "the number of columns")
-    if isinstance(rows, int) and isinstance(columns, int):
+    if isinstance(rows, int) and isinstance(columns, int) and rows * columns <= MAX_CONSTANT:
         return constant(np.eye(rows, columns).astype(dtype.numpy))
     return cast(diagonal_mask(scope, rows, columns), dtype)
 
@@ -240,6 +242,7 @@ def tensor_of_number(
 def stacked(scope: Scope, data: Sequence[object], dtype: DType | None) -> Value:
     """A nested list of numbers as a tensor; raises Unsupported when it is ragged."""
     shape, elements = _flat(data)
+    scope.work.spend(len(elements))
     if dtype is None:
         dtypes = [dtype_of_number(e) for e in elements]
         dtype = next((d for d in (DType.F32, DType.I64, DType.BOOL) if d in dtypes), DType.F32)
@@ -288,6 +291,7 @@ def tril_indices(
     pin_memory: object = None,
 ) -> Value:  # fmt: skip
     rows, columns, diagonal = (known_int(n, "the matrix") for n in (row, col, offset))
+    require_small(rows * columns, "the matrix")
     return constant(np.array(np.tril_indices(rows, diagonal, columns)).astype((dtype or DType.I64).numpy))
 
 
@@ -297,6 +301,7 @@ def triu_indices(
     pin_memory: object = None,
 ) -> Value:  # fmt: skip
     rows, columns, diagonal = (known_int(n, "the matrix") for n in (row, col, offset))
+    require_small(rows * columns, "the matrix")
     return constant(np.array(np.triu_indices(rows, diagonal, columns)).astype((dtype or DType.I64).numpy))
 
 

@@ -14,6 +14,7 @@ from ..registry import Table
 from ..scalars import Int
 from ..scope import Scope, cast, constant, expand, known_dims, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import MAX_CONSTANT
 
 TABLE = Table()
 
@@ -167,7 +168,7 @@ def _image_starts(scope: Scope, batch: Dim, elements: Dim) -> Value:
 
 def _counted(size: Dim) -> Value:
     """0, 1, 2, … as i64[size]."""
-    if isinstance(size, int):
+    if isinstance(size, int) and size <= MAX_CONSTANT:
         return constant(np.arange(size, dtype=np.int64))
     limit = reshape(tensor.Dims((size,)).result, ())
     return tensor.Range(constant(np.array(0, np.int64)), limit, constant(np.array(1, np.int64)), size).result

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations as choices
 from itertools import combinations_with_replacement as choices_with_repetition
+from math import comb
 
 import numpy as np
 
@@ -18,9 +19,12 @@ from ..scalars import Int
 from ..scope import Scope, cast, constant, known_dim, known_dims, reshape
 from ..tensors import Tensor, Unsupported
 from ..viewing import part, reshaped
+from ..work import require_few, require_small
 from .views import each_atleast_1d, each_atleast_2d, each_atleast_3d, meshgrid
 
 TABLE = Table()
+
+_MOST_CHOSEN = 64
 
 
 @TABLE.imports("cat", "concat", "concatenate")
@@ -121,6 +125,7 @@ def _repeated_positions(scope: Scope, counts: Value, size: Int | None) -> Value:
     counts = scope.insert(as_indices(counts))
     contents = scope.contents.of(counts)
     if contents is not None and all(isinstance(e, int) for e in contents.flat):
+        require_small(int(contents.sum()), "the positions")
         return constant(np.repeat(np.arange(contents.size), contents.astype(np.int64)))
     counts = cast(counts, DType.I64)
     ends = math.CumSum(counts, 0).result
@@ -163,8 +168,9 @@ def cartesian_prod(tensors: Sequence[Tensor]) -> Value:
 @TABLE.imports("combinations")
 def combinations(self: Tensor, r: int = 2, with_replacement: bool = False) -> Value:
     size = self.elements
-    if isinstance(size, SymInt) or self.rank != 1 or r < 0:
+    if isinstance(size, SymInt) or self.rank != 1 or not 0 <= r <= _MOST_CHOSEN:
         raise Unsupported(f"choosing {r} elements of {self.type} needs a row of known size")
+    require_small(comb(size + r, r) * r, "all choices")
     chosen = (choices_with_repetition if with_replacement else choices)(range(size), r)
     places = np.array(list(chosen), np.int64).reshape(-1, r) if r else np.zeros((0,), np.int64)
     return tensor.Gather(self.value, constant(places), 0).result
@@ -222,6 +228,7 @@ def vander(scope: Scope, x: Tensor, N: int | None = None, increasing: bool = Fal
     count = x.elements if N is None else N
     if x.rank != 1 or not isinstance(count, int) or count < 1:
         raise Unsupported(f"how many powers of {x.type} it takes is not known")
+    require_few(count, "the powers")
     column = reshape(x.value, (x.elements, 1))
     powers = [filled(scope, 1, x.dtype, (x.elements, 1))]
     for _ in range(1, count):

@@ -15,6 +15,7 @@ from ..registry import Table
 from ..scalars import Number
 from ..scope import Scope, cast, constant, expand, reshape
 from ..tensors import Tensor, Unsupported, values_of
+from ..work import require_small
 from .windows import check_axis
 
 TABLE = Table()
@@ -211,6 +212,7 @@ def matrix_power(self: Tensor, n: int) -> Value:
     size = x.type.shape[-1]
     if not isinstance(size, int):
         raise Unsupported(f"the power 0 of matrices of the symbolic size {size} is not supported")
+    require_small(size * size, "the identity matrix")
     return expand(constant(np.eye(size, dtype=x.type.dtype.numpy)), x.type.shape)
 
 

@@ -10,6 +10,7 @@ from ..registry import Table
 from ..scalars import Int, Number, Scalar, SymFloat
 from ..scope import Scope, known_int
 from ..tensors import Tensor, Unsupported
+from ..work import MAX_LENGTH
 from .arithmetic import known
 from .numbers import computed, equals, inverted, larger, smaller, to_bool, total
 
@@ -30,6 +31,7 @@ def same(scope: Scope, a: object, b: object) -> Number:
 def _all_same(scope: Scope, a: list[object] | tuple[object, ...], b: list[object] | tuple[object, ...]) -> Number:
     if len(a) != len(b):
         return False
+    scope.work.spend(len(a))
     result: Number = True
     for x, y in zip(a, b, strict=True):
         result = _and(scope, result, same(scope, x, y))
@@ -57,8 +59,15 @@ def place_in(index: Int) -> int:
 
 
 def _change(scope: Scope, owner: list[object], content: list[object]) -> list[object]:
+    _require_modest(len(content))
     scope.journal.set(ListPlace(owner), content)
     return owner
+
+
+def _require_modest(length: int) -> None:
+    """Raises Unsupported when a list would become too long to be made."""
+    if length > MAX_LENGTH:
+        raise Unsupported(f"it gives a list of more than {MAX_LENGTH} elements")
 
 
 # Lists.
@@ -106,17 +115,19 @@ def extended(scope: Scope, self: list[object], b: list[object]) -> list[object]:
 
 @TABLE.imports("mul")
 def repeated(l: list[object], n: Int) -> list[object]:  # noqa: E741
-    return l * known_int(n, "how often a list is repeated")
+    times = known_int(n, "how often a list is repeated")
+    _require_modest(len(l) * times)
+    return l * times
 
 
 @TABLE.imports("mul")
 def repeated_right(n: Int, l: list[object]) -> list[object]:  # noqa: E741
-    return l * known_int(n, "how often a list is repeated")
+    return repeated(l, n)
 
 
 @TABLE.imports("mul_")
 def repeated_in_place(scope: Scope, l: list[object], n: Int) -> list[object]:  # noqa: E741
-    return _change(scope, l, l * known_int(n, "how often a list is repeated"))
+    return _change(scope, l, repeated(l, n))
 
 
 @TABLE.imports("append")
@@ -168,12 +179,13 @@ def reverse(scope: Scope, self: list[object]) -> None:
 
 @TABLE.imports("sort")
 def sort(scope: Scope, self: list[object], reverse: bool = False) -> None:
-    content = sorted_(self)
+    content = sorted_(scope, self)
     _change(scope, self, content[::-1] if reverse else content)
 
 
 @TABLE.imports("sorted")
-def sorted_(input: list[object]) -> list[object]:
+def sorted_(scope: Scope, input: list[object]) -> list[object]:
+    scope.work.spend(len(input))
     if not all(isinstance(e, int | float | str) for e in input):
         raise Unsupported("it sorts what is not known when the model is compiled")
     return sorted(input)  # type: ignore[type-var]
@@ -190,6 +202,7 @@ def list_of_tuple(l: tuple[object, ...]) -> list[object]:  # noqa: E741
 
 
 def _places(scope: Scope, list_: list[object], el: object) -> Iterator[int]:
+    scope.work.spend(len(list_))
     return (i for i, e in enumerate(list_) if _decided(same(scope, e, el)))
 
 
@@ -217,6 +230,7 @@ def remove(scope: Scope, self: list[object], el: object) -> None:
 
 @TABLE.imports("__contains__")
 def contains(scope: Scope, l: list[object], item: object) -> Number:  # noqa: E741
+    scope.work.spend(len(l))
     result: Number = False
     for element_ in l:
         result = inverted(scope, _and(scope, inverted(scope, result), inverted(scope, same(scope, element_, item))))
@@ -243,6 +257,7 @@ def smallest(scope: Scope, self: list[object]) -> Number:
 def _folded(
     scope: Scope, elements: list[object], combine: Callable[[Scope, Number, Number], Number], start: Number
 ) -> Number:
+    scope.work.spend(len(elements))
     result = start
     for element_ in elements:
         result = combine(scope, result, _as_number(element_))
@@ -257,6 +272,7 @@ def _as_number(element_: object) -> Number:
 
 @TABLE.imports("any")
 def any_(scope: Scope, self: list[object]) -> Number:
+    scope.work.spend(len(self))
     truths = [bool(e) if isinstance(e, str) else _as_number(e) for e in self]
     return inverted(scope, _all(scope, [inverted(scope, t) for t in truths]))
 
@@ -267,6 +283,7 @@ def all_(scope: Scope, self: list[object]) -> Number:
 
 
 def _all(scope: Scope, truths: list[Number]) -> Number:
+    scope.work.spend(len(truths))
     result: Number = True
     for truth in truths:
         result = _and(scope, result, truth)
@@ -275,7 +292,9 @@ def _all(scope: Scope, truths: list[Number]) -> Number:
 
 @TABLE.imports("prim::rangelist")
 def range_list(n: Int) -> list[object]:
-    return list(range(known_int(n, "the length of a list")))
+    count = known_int(n, "the length of a list")
+    _require_modest(count)
+    return list(range(count))
 
 
 @TABLE.imports("broadcast_shapes", "_infer_size")

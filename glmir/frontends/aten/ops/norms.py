@@ -17,6 +17,7 @@ from ..registry import Table
 from ..scalars import Number
 from ..scope import Scope, cast, constant, expand, known_float, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_small
 from .reduction import is_true, largest_over, smallest_over
 
 TABLE = Table()
@@ -198,6 +199,7 @@ def pdist(self: Tensor, p: float = 2.0) -> Value:
     rows = x.type.shape[0]
     if isinstance(rows, SymInt):
         raise Unsupported(f"the number of rows, {rows}, must be known; give the input's type with numbers")
+    require_small(rows * rows, "all pairs")
     first, second = np.triu_indices(rows, 1)
     left, right = (tensor.Gather(x, constant(i.astype(np.int64)), 0).result for i in (first, second))
     return vector_norm(math.Sub(left, right).result, p, (1,), False)

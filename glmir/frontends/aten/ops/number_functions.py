@@ -48,6 +48,9 @@ _OF_ONE: dict[str, Callable[[float], float]] = {
 _ON_TENSORS = {"degrees": "rad2deg", "fabs": "abs", "radians": "deg2rad"}
 """The tensor functions, where they are named otherwise."""
 
+_LARGEST_FACTORIAL = 20
+"""The factorial of more does not fit in 64 bits."""
+
 _OF_TWO: dict[str, Callable[[float, float], float]] = {
     "atan2": python.atan2,
     "copysign": python.copysign,
@@ -105,6 +108,8 @@ def gcd(a: int, b: int) -> int:
 
 @TABLE.imports("factorial")
 def factorial(a: int) -> int:
+    if a > _LARGEST_FACTORIAL:
+        raise Unsupported("its result has more than 64 bits")
     return python.factorial(a)
 
 

@@ -324,15 +324,21 @@ for _name, _ops in _BITS.items():
 @TABLE.imports("__lshift__")
 def shifted_left(scope: Scope, a: Int, b: Int) -> Number:
     if isinstance(b, int) and not isinstance(a, Scalar):
-        return a * (1 << b)
+        return a * (1 << _shift(b))
     return computed(scope, math.ShiftLeft, a, b)
 
 
 @TABLE.imports("__rshift__")
 def shifted_right(scope: Scope, a: Int, b: Int) -> Number:
     if isinstance(b, int) and not isinstance(a, Scalar):
-        return a // (1 << b)
+        return a // (1 << _shift(b))
     return computed(scope, math.ShiftRight, a, b)
+
+
+def _shift(places: int) -> int:
+    if not 0 <= places < 64:
+        raise Unsupported(f"an integer is shifted by {places} bits")
+    return places
 
 
 @TABLE.imports("__not__")

@@ -19,6 +19,7 @@ from ..registry import Table
 from ..scalars import Int, Number
 from ..scope import Scope, cast, constant, known_dim, known_float, reshape
 from ..tensors import Storage, Tensor, Unsupported
+from ..work import require_small
 
 TABLE = Table()
 
@@ -94,6 +95,7 @@ def _batch_sizes(scope: Scope, padding: Padding) -> Value:
     """How many samples take part in each step, i64 [longest]. In the first all do: PyTorch refuses empty samples."""
     batch, size = padding.x.type.shape[1], padding.longest_dim
     if isinstance(size, int):
+        require_small(size, "the steps")
         steps = constant(np.arange(size))
     else:
         zero, one = constant(np.array(0, np.int64)), constant(np.array(1, np.int64))

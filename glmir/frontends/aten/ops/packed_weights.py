@@ -50,16 +50,17 @@ class PackedEmbedding:
 
 @dataclass(frozen=True, eq=False)
 class PackedCell:
-    """The weights of one layer of a recurrent net in one direction."""
+    """The weights of one layer of a recurrent net in one direction.
+
+    The biases are those of the two linear layers: PyTorch also keeps others beside them and computes nothing with them.
+    """
 
     input: PackedLinear
     hidden: PackedLinear
-    input_bias: Tensor | None
-    hidden_bias: Tensor | None
 
     @property
     def weights(self) -> Weights:
-        input_bias, hidden_bias = (None if b is None else b.value for b in (self.input_bias, self.hidden_bias))
+        input_bias, hidden_bias = (None if b is None else b.value for b in (self.input.bias, self.hidden.bias))
         return Weights(real_value(self.input.weight), real_value(self.hidden.weight), input_bias, hidden_bias)
 
 
@@ -124,11 +125,8 @@ def cell_of(packed: object) -> PackedCell:
     match packed, _state_of(packed, "CellParams"):
         case PackedCell(), _:
             return packed
-        case _, ("quantized_dynamic", [Tensor() as input_bias, Tensor() as hidden_bias], _, _, [first, second]):
-            return PackedCell(linear_of(first), linear_of(second), input_bias, hidden_bias)
-        case _, ("quantized_fp16", _, _, _, [first, second]):
-            input, hidden = linear_of(first), linear_of(second)
-            return PackedCell(input, hidden, input.bias, hidden.bias)
+        case _, ("quantized_dynamic" | "quantized_fp16", _, _, _, [first, second]):
+            return PackedCell(linear_of(first), linear_of(second))
     raise _unknown(packed, "a recurrent layer")
 
 
@@ -249,10 +247,9 @@ def embedding_unpack(W_prepack: object) -> object:  # noqa: N803
 def make_cell_params_dynamic(
     w_ih: object, w_hh: object, bias_ih: Tensor, bias_hh: Tensor, reduce_range: bool = False
 ) -> PackedCell:
-    return PackedCell(linear_of(w_ih), linear_of(w_hh), bias_ih, bias_hh)
+    return PackedCell(linear_of(w_ih), linear_of(w_hh))
 
 
 @TABLE.imports("quantized::make_quantized_cell_params_fp16")
 def make_cell_params_fp16(w_ih: object, w_hh: object) -> PackedCell:
-    first, second = linear_of(w_ih), linear_of(w_hh)
-    return PackedCell(first, second, first.bias, second.bias)
+    return PackedCell(linear_of(w_ih), linear_of(w_hh))

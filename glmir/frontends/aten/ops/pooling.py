@@ -5,15 +5,16 @@ from math import inf, prod
 
 import numpy as np
 
-from ....dims import Dim, product
+from ....dims import Dim, SymInt, known_equal, product
 from ....ir import Value
 from ....ops import math, nn, tensor
 from ....ops.nn.windows import Windows
 from ...layers import padded, scalar
 from ..registry import Importer, Table
-from ..scalars import Int
+from ..scalars import Int, Scalar
 from ..scope import constant, expand, known_dims, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import MAX_CONSTANT
 from .windows import axis_in_windows, batched, ints_for_axes
 
 TABLE = Table()
@@ -72,10 +73,17 @@ def _window_starts(windows: Windows, axis: int, count: Dim) -> Value:
     """Where every window along an axis begins, the padding being negative: i64[count]."""
     first, stride = windows.low[axis], windows.strides[axis]
     assert isinstance(first, int)
-    if isinstance(count, int):
+    if isinstance(count, int) and count <= MAX_CONSTANT:
         return constant(np.arange(count, dtype=np.int64) * stride - first)
     limit = _size(count * stride - first)
     return tensor.Range(constant(np.array(-first)), limit, constant(np.array(stride)), count).result
+
+
+def _covers_all(x: Tensor, rank: int, kernel: Sequence[Int], padding: Sequence[Int]) -> bool:
+    """Whether the only window is the whole of axes of symbolic sizes (``F.avg_pool2d(x, x.shape[2:])``)."""
+    if len(kernel) != rank or not any(isinstance(k, SymInt) for k in kernel) or any(p != 0 for p in padding):
+        return False
+    return all(not isinstance(k, Scalar) and known_equal(k, s) for k, s in zip(kernel, x.shape[-rank:], strict=True))
 
 
 def _max_pool_importer(rank: int) -> Importer:
@@ -87,6 +95,8 @@ def _max_pool_importer(rank: int) -> Importer:
         dilation: Sequence[Int] = (1,),
         ceil_mode: bool = False,
     ) -> Value:
+        if all(d == 1 for d in dilation) and _covers_all(self, rank, kernel_size, padding):
+            return math.ReduceMax(self.value, tuple(range(self.rank - rank, self.rank)), True).result
         windows, kernel = _windows(rank, kernel_size, stride, padding, dilation, ceil_mode)
         return batched(self.value, rank, lambda x: _max_pool(x, windows, kernel))
 
@@ -132,6 +142,8 @@ def _avg_pool_importer(rank: int) -> Importer:
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Value:
+        if divisor_override is None and _covers_all(self, rank, kernel_size, padding):
+            return math.ReduceMean(self.value, tuple(range(self.rank - rank, self.rank)), True).result
         windows, kernel = _windows(rank, kernel_size, stride, padding, (1,), ceil_mode)
         return batched(self.value, rank, lambda x: _average(x, windows, kernel, count_include_pad, divisor_override))
 

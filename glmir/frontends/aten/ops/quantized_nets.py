@@ -17,7 +17,7 @@ from ..scope import Scope
 from ..tensors import Tensor, values_of
 from . import normalization
 from .embedding import embedding_bag
-from .packed_weights import cell_of, embedding_of, linear_of, real_of, real_value
+from .packed_weights import PackedCell, cell_of, embedding_of, linear_of, real_of, real_value
 from .recurrent import (
     RUN_GRU,
     RUN_LSTM,
@@ -192,18 +192,13 @@ def quantized_gru_packed(
 def quantized_lstm_cell(
     input: Tensor, hx: Sequence[Tensor], w_ih: object, w_hh: object, bias_ih: Tensor, bias_hh: Tensor
 ) -> tuple[Value, ...]:
-    return cell(RUN_LSTM, input.value, values_of(hx), _cell_weights(w_ih, w_hh, bias_ih, bias_hh))
-
-
-def _cell_weights(w_ih: object, w_hh: object, b_ih: Tensor, b_hh: Tensor) -> Weights:
-    first, second = (real_value(linear_of(w).weight) for w in (w_ih, w_hh))
-    return Weights(first, second, b_ih.value, b_hh.value)
+    return cell(RUN_LSTM, input.value, values_of(hx), PackedCell(linear_of(w_ih), linear_of(w_hh)).weights)
 
 
 def _cell_importer(name: str, run: Run) -> None:
     @TABLE.imports(f"quantized::quantized_{name}_cell_dynamic")
     def step(input: Tensor, hx: Tensor, w_ih: object, w_hh: object, b_ih: Tensor, b_hh: Tensor) -> Value:
-        return cell(run, input.value, (hx.value,), _cell_weights(w_ih, w_hh, b_ih, b_hh))[0]
+        return cell(run, input.value, (hx.value,), PackedCell(linear_of(w_ih), linear_of(w_hh)).weights)[0]
 
 
 for _name, _run in (("gru", RUN_GRU), ("rnn_tanh", RUN_TANH), ("rnn_relu", RUN_RELU)):

@@ -18,6 +18,7 @@ from ..registry import Table
 from ..scalars import Scalar
 from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_small
 
 TABLE = Table()
 
@@ -219,12 +220,12 @@ def _arg_extreme(op: type[math.ArgReduction], x: Value, dim: int | None, keep_di
 # Truth
 
 
-@TABLE.imports("any")
+@TABLE.imports("any", "_is_any_true")
 def any_over(self: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Value:
     return _truth(math.ReduceAny, self.value, dim, keepdim)
 
 
-@TABLE.imports("all")
+@TABLE.imports("all", "_is_all_true")
 def all_over(self: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Value:
     return _truth(math.ReduceAll, self.value, dim, keepdim)
 
@@ -277,6 +278,7 @@ def bincount(scope: Scope, self: Tensor, weights: Tensor | None = None, minlengt
 @TABLE.imports("histc")
 def histc(self: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Value:
     x = reshape(self.value, (self.elements,))
+    require_small(bins, "the bins")
     low, high = scalar(min, x), scalar(max, x)
     if min == max:
         low, high = math.ReduceMin(x, (0,)).result, math.ReduceMax(x, (0,)).result

@@ -15,6 +15,7 @@ from ..registry import Importer, Table
 from ..scalars import Int, SymFloat
 from ..scope import Scope, cast, constant, known_dims
 from ..tensors import Tensor, Unsupported
+from ..work import MAX_CONSTANT
 from .adaptive_pooling import pooled
 from .windows import for_axes
 
@@ -133,7 +134,7 @@ def _nearest(
     scales = _scales(x.type.shape[2:], shape[2:], factors)
     for axis, factor in enumerate(factors, 2):
         size, target = x.type.shape[axis], shape[axis]
-        if not isinstance(size, int) or not isinstance(target, int):
+        if not isinstance(size, int) or not isinstance(target, int) or max(size, target) > MAX_CONSTANT:
             continue
         theirs = _positions(size, target, factor, method.exact, x.type.dtype)
         line = Value(TensorType(DType.I64, (size,)))

@@ -14,6 +14,7 @@ from ..promotion import as_float, promoted
 from ..registry import Table
 from ..scope import Scope, cast, constant, reshape
 from ..tensors import Tensor
+from ..work import require_few
 from .reduction import accumulated, largest_over, smallest_over
 
 TABLE = Table()
@@ -102,6 +103,7 @@ def diff(
     parts = promoted(scope, [t for t in (prepend, self, append) if t is not None])
     axis = axis_of(dim, self.rank)
     x = tensor.Concat(tuple(parts), axis).result if len(parts) > 1 else parts[0]
+    require_few(n, "the differences")
     for _ in range(n):
         x = _difference(x, axis)
     return x

@@ -8,6 +8,7 @@ from ....ir import Array, Value
 from ....types import DType
 from ..registry import Importer, Table
 from ..scope import constant
+from ..work import require_small
 
 TABLE = Table()
 
@@ -27,6 +28,7 @@ def _cosines(weights: Sequence[float]) -> Callable[[int], Array]:
 
 def _window(length: int, periodic: bool, dtype: DType | None, shape: Callable[[int], Array]) -> Value:
     """The window of ``length`` points; a periodic one is the beginning of that with one point more."""
+    require_small(length, "the window")
     size = length + 1 if periodic else length
     points = np.ones(length) if length <= 1 else shape(size)[:length]
     return constant(np.asarray(points).astype((dtype or DType.F32).numpy))

@@ -12,6 +12,7 @@ from .. import formulas as f
 from ..promotion import as_float
 from ..registry import Table
 from ..tensors import Tensor
+from ..work import require_few
 from .unary import log_of_one_plus
 
 TABLE = Table()
@@ -129,6 +130,7 @@ def _lgamma(x: Value) -> Value:
 def mvlgamma(self: Tensor, p: int) -> Value:
     x = as_float(self.value)
     result = _lgamma(x)
+    require_few(p, "the factors")
     for place in range(1, p):
         result = f.add(result, _lgamma(f.sub(x, place / 2)))
     return f.add(result, p * (p - 1) / 4 * numbers.log(numbers.pi))

@@ -13,6 +13,7 @@ from ..registry import Table
 from ..scalars import Int
 from ..scope import Scope, constant, known_dim, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_small
 from .complex_numbers import view_as_real
 from .fourier import inverse_matrices
 
@@ -96,6 +97,7 @@ def _frames_transformed(
 ) -> list[Value]:
     """Both parts [B, F, T] of the transforms of the frames of x [B, 1, L]: a convolution with cosines and sines."""
     rows = n_fft if onesided is False else n_fft // 2 + 1
+    require_small(rows * n_fft, "the matrix of the transform")
     turns = np.outer(np.arange(rows), np.arange(n_fft)) % n_fft
     angles = 2 * np.pi * turns / n_fft
     scale = n_fft**-0.5 if normalized else 1.0

@@ -11,6 +11,7 @@ from ..scalars import Int
 from ..scope import Scope, known_dim, known_dims, known_int
 from ..tensors import Tensor, Unsupported
 from ..viewing import part, selected, sliced
+from ..work import require_few
 from . import views
 
 TABLE = Table()
@@ -25,6 +26,7 @@ def split(self: Tensor, split_size: Int, dim: int = 0) -> list[Tensor]:
     count = ceil_div(whole, size)
     if isinstance(count, SymInt):
         raise Unsupported(f"into how many parts of {size} axis {axis} of {self.type} is cut depends on its size")
+    require_few(count, "its parts")
     return _parts(self, axis, (*(size,) * (count - 1), whole - size * (count - 1)))
 
 
@@ -62,6 +64,7 @@ def chunk(self: Tensor, chunks: int, dim: int = 0) -> list[Tensor]:
     # An axis of symbolic size is taken to be so long that every part has elements.
     needed = ceil_div(whole, size) if whole != 0 else chunks
     count = needed if isinstance(needed, int) else chunks
+    require_few(count, "its parts")
     return _parts(self, axis, (*(size,) * (count - 1), whole - size * (count - 1)))
 
 
@@ -92,6 +95,7 @@ def _sections(x: Tensor, count: int, axis: int) -> list[Tensor]:
     whole = x.shape[axis]
     if count < 1:
         raise Unsupported(f"it asks for {count} parts")
+    require_few(count, "its parts")
     if isinstance(whole, SymInt):
         quotient = divides(count, whole)
         if quotient is None:
@@ -146,6 +150,7 @@ def unbind(self: Tensor, dim: int = 0) -> list[Tensor]:
     count = self.shape[axis]
     if isinstance(count, SymInt):
         raise Unsupported(f"into how many parts {self.type} falls is only known by symbol; fix it with --input")
+    require_few(count, "its parts")
     return [selected(self, axis, i) for i in range(count)]
 
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 
-from ..registry import Importer, Table
+from ..registry import Importer, Table, describe
 from ..scalars import Int
 from ..scope import known_int
+from ..tensors import Unsupported
+from ..work import MAX_TEXT
 from .lists import sliced
 
 TABLE = Table()
@@ -95,6 +97,8 @@ def format_(self: str, *args: object) -> str:
 def percent_format(self: str, *args: object) -> str:
     if len(args) == 1 and isinstance(args[0], tuple):
         args = args[0]
+    if re.search(r"%[^A-Za-z%]*(\*|[0-9]{4})", self):
+        raise Unsupported("it pads to over a thousand characters")
     return self % tuple(a if isinstance(a, int | float | str) else text(a) for a in args)
 
 
@@ -104,8 +108,24 @@ def str_(elem: object) -> str:
 
 
 def text(value: object) -> str:
-    """How a program prints a value; what is not known yet prints as what stands for it."""
-    return value if isinstance(value, str) else str(value)
+    """How a program prints a value; what is not known yet prints as what it is."""
+    return value if isinstance(value, str) else _element_text(value)
+
+
+def _element_text(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_element_text, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_element_text, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_element_text(k)}: {_element_text(v)}' for k, v in value.items())}}}"
+    return repr(value) if isinstance(value, str) else describe(value)
+
+
+def _require_modest(length: int) -> None:
+    """Raises Unsupported when a text would become too long to be made."""
+    if length > MAX_TEXT:
+        raise Unsupported(f"it gives a text of more than {MAX_TEXT} characters")
 
 
 @TABLE.imports("__getitem__", "prim::StringIndex")
@@ -125,6 +145,7 @@ def contains(a: str, b: str) -> bool:
 
 @TABLE.imports("join")
 def join(self: str, values: Sequence[str]) -> str:
+    _require_modest(len(self) * len(values))
     return self.join(values)
 
 
@@ -155,6 +176,7 @@ def rpartition(self: str, separator: str) -> tuple[str, str, str]:
 
 @TABLE.imports("replace")
 def replace(self: str, old: str, new: str, max: int = -1) -> str:
+    _require_modest(self.count(old) * len(new))
     return self.replace(old, new, max)
 
 
@@ -175,26 +197,31 @@ def rstrip(self: str, chars: str = _SPACES) -> str:
 
 @TABLE.imports("center")
 def center(self: str, width: int, fillchar: str = " ") -> str:
+    _require_modest(width)
     return self.center(width, fillchar)
 
 
 @TABLE.imports("ljust")
 def ljust(self: str, width: int, fillchar: str = " ") -> str:
+    _require_modest(width)
     return self.ljust(width, fillchar)
 
 
 @TABLE.imports("rjust")
 def rjust(self: str, width: int, fillchar: str = " ") -> str:
+    _require_modest(width)
     return self.rjust(width, fillchar)
 
 
 @TABLE.imports("zfill")
 def zfill(self: str, width: int) -> str:
+    _require_modest(width)
     return self.zfill(width)
 
 
 @TABLE.imports("expandtabs")
 def expandtabs(self: str, tabsize: int = 8) -> str:
+    _require_modest(self.count("\t") * tabsize)
     return self.expandtabs(tabsize)
 
 

@@ -16,6 +16,7 @@ from ..registry import Table
 from ..scalars import Int, Number
 from ..scope import Scope, constant, known_dim, known_dims, known_int, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_small
 
 TABLE = Table()
 
@@ -137,6 +138,7 @@ def fill_diagonal(scope: Scope, self: Tensor, fill_value: Number, wrap: bool = F
     if len(sizes) < self.rank:
         raise Unsupported(f"the diagonal of {self.type} has axes of symbolic size")
     step = sum(prod(sizes[i + 1 :]) for i in range(self.rank))
+    require_small(prod(sizes), "the mask")
     mask = np.zeros(prod(sizes), np.bool_)
     # Without wrap only tensors of equal sizes come here, in which the steps end with the last element.
     mask[::step] = True

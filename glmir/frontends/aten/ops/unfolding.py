@@ -13,6 +13,7 @@ from ..registry import Table
 from ..scalars import Int
 from ..scope import constant, known_dims, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_small
 from .windows import axis_in_windows, batched, for_axes, ints_for_axes
 
 TABLE = Table()
@@ -89,6 +90,7 @@ def col2im(
 def _added_up(x: Value, windows: Windows, kernel: tuple[int, int], sizes: Sequence[Dim]) -> Value:
     """A transposed convolution that puts every tap, a channel of ``x``, at its own place."""
     taps = kernel[0] * kernel[1]
+    require_small(taps * taps, "the kernel")
     weight = np.eye(taps, dtype=x.type.dtype.numpy).reshape(taps, 1, *kernel)
     missing = [
         size + low + high - extent - (count - 1) * stride

@@ -15,6 +15,7 @@ from ..registry import Table
 from ..scalars import Int
 from ..scope import Scope, cast, constant, expand, known_dim, known_int, reshape
 from ..tensors import Tensor, Unsupported
+from ..work import require_small
 
 TABLE = Table()
 
@@ -192,6 +193,7 @@ def _samples(
     length = math.Sub(end, start).result
     if not aligned:
         length = math.Clamp(length, 1.0).result
+    require_small(bins * per_bin, "the samples")
     steps = (np.arange(bins * per_bin) + 0.5) / (bins * per_bin)
     places = constant(steps.astype(low.type.dtype.numpy)[None])
     at = math.Add(start, math.Mul(length, places).result).result

@@ -11,6 +11,7 @@ from ....ops import tensor
 from ..scalars import Int
 from ..scope import constant, known_dims, known_ints, reshape
 from ..tensors import Unsupported
+from ..work import require_few, require_small
 
 NumberT = TypeVar("NumberT")
 
@@ -45,7 +46,9 @@ def batched(x: Value, spatial_rank: int, layer: Callable[[Value], Value]) -> Val
 def axis_in_windows(x: Value, axis: int, kernel: int, stride: int, dilation: int, count: Dim) -> Value:
     """``x`` with the axis replaced by two, [kernel, count]: every tap of every window, as views overlapping or not."""
     starts = range(0, kernel * dilation, dilation)
+    require_few(kernel, "the elements of a window")
     if isinstance(count, int):
+        require_small(kernel * count, "the elements of all windows")
         places = np.array(starts)[:, None] + np.arange(count) * stride
         return tensor.Gather(x, constant(places.astype(np.int64)), axis).result
     taps = [_strided(x, axis, start, stride, count) for start in starts]

@@ -14,6 +14,11 @@ def _adaptive_largest(ops: Operations, x: Any) -> Any:
     return ops.adaptive_max_pool2d(x, [3, 2])[0]
 
 
+def _whole(ops: Operations, x: Any) -> Any:
+    sizes = [ops.size(x, 2), ops.size(x, 3)]
+    return ops.avg_pool2d(x, sizes), ops.max_pool2d(x, sizes, [2, 2])
+
+
 CASES = [
     Case("max_pool1d", T(2, 3, 8), 3),
     Case("max_pool1d", T(3, 8), [3], [2], [1], [2], True),
@@ -41,6 +46,8 @@ CASES = [
     Case("avg_pool2d", T("n=2", 3, "h=8", "w=7"), 3, 2, 1, False, False, 2),
     Case("avg_pool2d", T(3, 8, 7), 2, divisor_override=3),
     Case("avg_pool3d", T(1, 2, 4, 5, 6), 2, [1, 2, 2], [1, 1, 1]),
+    program("pools over the whole", _whole, T("n=2", 3, "h=8", "w=7")),
+    program("pools over the whole of one map", _whole, T(2, 3, "h=8", "w=7")),
     Case("adaptive_avg_pool1d", T(2, 3, 7), [3]),
     Case("adaptive_avg_pool1d", T(3, 7), [5]),
     Case("adaptive_avg_pool2d", T(2, 3, 8, 7), [1, 1]),

@@ -162,6 +162,16 @@ def _fp16_lstm(ops: Operations, x: Any, h: Any, weights: Any) -> Any:
     return ops.quantized_lstm(x, [h, h], [cell], True, 1, 0.0, False, False, False, dtype=DType.F16, use_dynamic=True)
 
 
+def _cells(ops: Operations, x: Any, h: Any, weight: Any, bias: Any, unused: Any) -> Any:
+    # Of zeros and ones, which rounding to eight bits leaves alone.
+    pack = ops["quantized::linear_prepack"]
+    packed = pack(ops.quantize_per_tensor(weight, 0.05, 0, QINT8), bias)
+    return [
+        ops[f"quantized::quantized_{kind}_cell_dynamic"](x, h, packed, packed, unused, unused)
+        for kind in ("rnn_tanh", "rnn_relu")
+    ]
+
+
 def _pair(ops: Operations, x: Any) -> Any:
     q = ops["quantized_decomposed::quantize_per_tensor"](x, 0.05, -3, -127, 127, DType.I8)
     return q, ops["quantized_decomposed::dequantize_per_tensor"](q, 0.05, -3, -127, 127, DType.I8)
@@ -187,6 +197,7 @@ CASES = [
     program("arithmetic", _arithmetic, T(3, 4), T(3, 4)),
     program("activations", _activations, T(3, 4)),
     program("normalizations", _normalizations, T(2, 4, 3, 2), T(4), T(4), T(4, low=0.5)),
+    program("cells", _cells, A([[0, 1, 1]], "f32"), A([[1, 0, 1]], "f32"), T(3, 3), T(3), T(3)).within("f32"),
     *(
         Case("fake_quantize_per_tensor_affine", T("n=3", 4, dtype=d), 0.04, zero, *limits)
         for d, zero, limits in (

@@ -61,6 +61,11 @@ def _angles(ops: Operations, x: Any, y: Any) -> Any:
     return ops.angle(ops.complex(x, y)), ops.angle(x)
 
 
+def _converted(ops: Operations, x: Any) -> Any:
+    y = ops._to_copy(x, dtype=9)
+    return _real(ops, y), _real(ops, ops.to(y, 10, False, True)), _real(ops, ops.mul(ops.to(x, 9), y))
+
+
 def _written(ops: Operations, x: Any, y: Any) -> Any:
     a = ops.view_as_complex(x)
     ops.mul_(a, ops.view_as_complex(y))
@@ -122,11 +127,44 @@ _COMPLEX = (
     ("_fft_c2c", [0, 1], 2, False),
     ("_fft_c2r", [1], 2, 8),
     ("_fft_c2r", [0, 1], 0, 9),
+    ("fft_fftshift", None),
+    ("fft_ifftshift", [1]),
 )
+
+
+def _complex_created(ops: Operations, x: Any) -> Any:
+    z = ops.complex(x, ops.neg(x))
+    made = [
+        ops.zeros([2, 3], dtype=9), ops.ones([2], dtype=10), ops.full([2], 1 - 2j, dtype=9), ops.full([3], 2j),
+        ops.zeros_like(x, dtype=9), ops.ones_like(z), ops.new_zeros(z, [2]), ops.new_zeros(x, [2], dtype=9),
+    ]  # fmt: skip
+    written = ops.zeros([3, 4], dtype=9)
+    ops.copy_(ops.narrow(written, 1, 1, 2), ops.narrow(z, 1, 0, 2))
+    return [_real(ops, y) for y in (*made, written)]
+
+
+def _with_real_values(ops: Operations, x: Any) -> Any:
+    z, mask = ops.complex(x, ops.square(x)), ops.gt(x, 0)
+    chosen = [ops.where(mask, z, x), ops.where(mask, x, z)]
+    results = [ops.masked_fill(z, mask, 3), *chosen, ops.pad(z, [1, 0], "constant", 2.0)]
+    ops.copy_(ops.select(z, 0, 0), ops.select(x, 0, 1))
+    ops.index_put_(z, [ops.arange(2)], ops.select(results[1], 0, 2))
+    return [_real(ops, y) for y in (*results, z)]
+
+
+def _with_complex_numbers(ops: Operations, x: Any) -> Any:
+    z = ops.complex(x, ops.square(x))
+    results = [ops.mul(z, 1 - 2j), ops.mul(x, 1j), ops.add(z, 2j, alpha=3), ops.sub(x, 1 + 1j), ops.div(z, 3 - 4j)]
+    return [_real(ops, y) for y in results]
+
 
 CASES = [
     program("rotary", _rotary, T(2, 3, 4, 6), T(3, 3)),
     program("arithmetic", _arithmetic, T(3, 4, 2), T(3, 4, 2), T(3, 4)),
+    program("real and complex", _converted, T(3, 4)),
+    program("created", _complex_created, T(3, 4)),
+    program("real values", _with_real_values, T(3, 4)),
+    program("complex numbers", _with_complex_numbers, T("n=3", 4)).within("f32"),
     program("arithmetic, symbolic", _arithmetic, T("n=3", 4, 2), T("n=3", 4, 2), T("n=3", 4)),
     program("angles", _angles, T(9, low=-1.5, high=1.5), T(9)),
     program("written", _written, T(3, 2), T(3, 2)),

@@ -209,12 +209,26 @@ def test_mutations_that_the_signature_tells() -> None:
     assert [s.input for s in module.states] == ["h"]
 
 
+def test_two_names_of_one_memory_are_one_state() -> None:
+    # As caches are exported: as buffers, and once more as constants, which the program writes.
+    inputs = {"b_h": meta([3]), "b_lifted": meta([3]), "x": meta([3])}
+    nodes = [node("add_", "new", tensor("b_lifted"), tensor("x")), node("relu", "y", tensor("b_h"))]
+    content = program(inputs, nodes, [tensor("y")], [buffer("h"), buffer("lifted", "tensor_constant"), user("x")])
+    module = imported(content, h=payload("weight_0", H), lifted=payload("weight_0", H), weight_0=H)
+    assert [(s.input, s.output) for s in module.states] == [("h", "h_out")]
+    result = run(module, {"x": H})
+    np.testing.assert_array_equal(result["output0"], 2 * H)
+    np.testing.assert_array_equal(result["h_out"], 2 * H)
+
+
 def test_a_state_whose_memory_another_tensor_shares() -> None:
     content = counting()
     inner = content["graph_module"]
     inner["graph"]["inputs"].append(tensor("b_other"))  # type: ignore[index]
     inner["signature"]["input_specs"].append(buffer("other"))  # type: ignore[index]
-    shared: dict[str, Json] = {"h": payload("weight_0", H), "other": payload("weight_0", H)}
+    part = payload("weight_0", H)
+    part["tensor_meta"] |= {"sizes": [{"as_int": 1}], "strides": [{"as_int": 1}]}  # type: ignore[operator,index]
+    shared: dict[str, Json] = {"h": payload("weight_0", H), "other": part}
     (reason,) = reasons(content, weight_0=H, **shared)
     assert reason == "the buffer h is written and shares its memory with other: copy it first"
 
@@ -314,6 +328,21 @@ def test_assertions_leave_nothing_behind() -> None:
     ]
     module = imported(program({"x": meta([2]), "k": meta([], INT64)}, nodes, [tensor("y")]))
     assert len(module.main.ops) == 1
+
+
+def test_operations_with_effects_hand_on_a_token() -> None:
+    def effect(name: str, before: str, target: str, result: Json, *arguments: Json) -> Json:
+        given = ({"as_tensor": {"name": before}}, {"as_operator": f"torch.ops.aten.{target}.default"}, *arguments)
+        outputs = [{"as_tensor": {"name": name}}, result]
+        return node("torch.ops.higher_order.with_effects", outputs, *given)
+
+    nodes = [
+        effect("t1", "t", "_linalg_check_errors", {"as_none": True}, tensor("k"), {"as_string": "linalg.inv"}),
+        effect("t2", "t1", "relu", tensor("y"), tensor("x")),
+    ]
+    content = program({"t": meta([0]), "x": meta([2]), "k": meta([], INT64)}, nodes, [tensor("y")])
+    module = imported(content)
+    assert [type(op).__name__ for op in module.main.ops] == ["Relu"]
 
 
 def test_dtypes_have_the_numbers_of_the_schema() -> None:

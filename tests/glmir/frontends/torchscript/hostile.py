@@ -1,3 +1,4 @@
+# ruff: noqa: E501, for programs are easier to read in one piece
 """Programs made to run something, to run for ever, to grow without end, or to confuse; each a few hundred bytes.
 
 ``x`` is ``f32[2, 3]``. Every program must be refused with a sentence, but for those in ``HARMLESS``.
@@ -90,7 +91,10 @@ _GROWING = {
     "laughing late": "a = [x]\nl = [a, a]\nfor i in range(14):\n  l = [l, l]\nfor i in range(100000):\n"
     "  _ = torch.append(a, x)\nif bool(torch.sum(x)):\n  m = l\nelse:\n  m = a\nreturn m",
     "laughing type": "l = [1]\nfor i in range(100):\n  l = [l, l]\nb = isinstance(l, "
-    + "List[" * 100 + "int" + "]" * 100 + ")",
+    + "List[" * 100
+    + "int"
+    + "]" * 100
+    + ")",
     "flat of huge": "l = torch.mul([1], 100000)\nfor i in range(10000):\n  y = torch.tensor(l)",
     "many copies": "l = torch.mul([1], 100000)\nd = {0: l}\nfor i in range(10000):\n"
     "  torch._set_item(d, i, torch.list(l))",
@@ -171,7 +175,7 @@ _CONFUSED = {
     "dict of self": 'y = getattr(self, "__dict__")\nreturn y',
     "class of self": "y = self.__class__.__init__\nreturn y",
     "globals": "y = self.forward.__globals__\nreturn y",
-    "import": "y = __torch__.__import__(\"os\")\nreturn y",
+    "import": 'y = __torch__.__import__("os")\nreturn y',
     "import statement": "import os\nreturn x",
     "import from": "from os import system\nreturn x",
     "eval": f"y = eval(\"open('{MARKER}', 'w')\")\nreturn x",
@@ -252,7 +256,7 @@ _CONFUSED = {
     "new object": "y = __torch__.Net.__new__(__torch__.Net)\nreturn torch.relu(y.weight)",
     "new of none": "y = __torch__.Nix.__new__(__torch__.Nix)\nreturn y",
     "class outside": "return __torch__.os.system(x)",
-    "class in a path": 'return __torch__.__up__.__up__.etc.passwd(x)',
+    "class in a path": "return __torch__.__up__.__up__.etc.passwd(x)",
     "function as a number": "for i in range(self.forward):\n  pass\nreturn x",
     "key of a dict": "d = {[1]: x}\nreturn d",
     "unhashable": "d = {1: x}\nreturn torch.__getitem__(d, [1])",
@@ -270,7 +274,7 @@ _CONFUSED = {
     "loop that changes kinds": "y = 5\nwhile bool(torch.sum(x)):\n  y = [x]\nreturn y",
     "loop that grows": "l = [x]\nwhile bool(torch.sum(x)):\n  _ = torch.append(l, x)\nreturn l[0]",
     "loop that returns": "while bool(torch.sum(x)):\n  return x\nreturn x",
-    "loop that raises": "while bool(torch.sum(x)):\n  ops.prim.RaiseException(\"a\")\nreturn x",
+    "loop that raises": 'while bool(torch.sum(x)):\n  ops.prim.RaiseException("a")\nreturn x',
     "loop that never settles": "y = torch.select(x, 0, 0)\nwhile bool(torch.sum(x)):\n  y = torch.unsqueeze(y, 0)\nreturn y",
     "reshaped in a loop": "while bool(torch.sum(x)):\n  _ = torch.unsqueeze_(x, 0)\nreturn x",
     "loop in a condition": "while bool(torch.sum(torch.what(x))):\n  pass\nreturn x",
@@ -283,7 +287,7 @@ _CONFUSED = {
     "in place on a constant": "y = torch.tensor(5)\nreturn torch.copy_(y, torch.zeros([3, 3]))",
     "not in place": "return torch.cat_([x, x])",
     "dunder operation": "return torch.__class__(x)",
-    "dunder subclass": 'return torch.__subclasshook__(x)',
+    "dunder subclass": "return torch.__subclasshook__(x)",
     "table of the table": "return torch.overloads(x)",
     "getattr of data": 'return getattr(x, "value")',
     "getattr by a variable": 'n = "weight"\nreturn getattr(self, n)',
@@ -322,14 +326,25 @@ _DEEP = {
         [" " * i + "if bool(torch.sum(x)):" for i in range(30)]
         + [" " * 30 + "x = torch.neg(x)"]
         + [
-            " " * i + "else:\n" + " " * (i + 1) + ("if bool(torch.sum(x)):\n" if i % 2 else "if bool(torch.sum(x)):\n")
-            + " " * (i + 2) + "pass\n" + " " * (i + 1) + "else:\n" + " " * (i + 2) + 'ops.prim.RaiseException("a")'
+            " " * i
+            + "else:\n"
+            + " " * (i + 1)
+            + "if bool(torch.sum(x)):\n"
+            + " " * (i + 2)
+            + "pass\n"
+            + " " * (i + 1)
+            + "else:\n"
+            + " " * (i + 2)
+            + 'ops.prim.RaiseException("a")'
             for i in reversed(range(30))
         ]
     ),
     "loops and branches": "\n".join(
         " " * i + ("while bool(torch.sum(x)):" if i % 2 else "if bool(torch.sum(x)):") for i in range(40)
-    ) + "\n" + " " * 40 + "x = torch.sub(x, 1)",
+    )
+    + "\n"
+    + " " * 40
+    + "x = torch.sub(x, 1)",
 }
 
 _PROGRAMS = {
@@ -342,7 +357,9 @@ _PROGRAMS = {
     "no self": "class Net(Module):\n  def forward():\n    return 5",
     "star self": "class Net(Module):\n  def forward(*args, **kwargs):\n    return args",
     "async": "class Net(Module):\n  async def forward(self, x):\n    return x",
-    "many parameters": "class Net(Module):\n  def forward(self, " + ", ".join(f"p{i}" for i in range(5000)) + "):\n    return p0",
+    "many parameters": "class Net(Module):\n  def forward(self, "
+    + ", ".join(f"p{i}" for i in range(5000))
+    + "):\n    return p0",
     "default that runs": f"class Net(Module):\n  def forward(self, x, y=open('{MARKER}', 'w')):\n    return x",
     "default without end": "class Net(Module):\n  def forward(self, x, y=torch.mul([1], 10000000000)):\n    return x",
     "decorated": f"@open('{MARKER}', 'w')\nclass Net(Module):\n  @eval\n  def forward(self, x):\n    return torch.what(x)",
@@ -356,7 +373,9 @@ _PROGRAMS = {
     "two recursions": "class Net(Module):\n  def forward(self, x):\n    return torch.add((self).f(x), (self).f(x))\n"
     "  def f(self, x):\n    return torch.add((self).forward(x), (self).forward(x))",
     "recursion in an argument": "class Net(Module):\n  def forward(self, x):\n    return "
-    + "torch.add(" * 60 + "(self).forward(x)" + ", 1)" * 60,
+    + "torch.add(" * 60
+    + "(self).forward(x)"
+    + ", 1)" * 60,
     "recursion in a branch": "class Net(Module):\n  def forward(self, x):\n    if bool(torch.sum(x)):\n"
     "      y = (self).forward(x)\n    else:\n      y = (self).forward(x)\n    return y",
     "recursion in a loop": "class Net(Module):\n  def forward(self, x):\n    while bool(torch.sum(x)):\n"
@@ -410,3 +429,13 @@ FAMILIES: dict[str, dict[str, str]] = {
     "programs": _PROGRAMS,
 }
 """Programs by family and name."""
+
+ATTRIBUTES: dict[str, object] = {"n": 1}
+"""What the module holds, beside ``weight``."""
+
+HARMLESS = frozenset((
+    "annotation", "blocks", "branches on data", "branches that raise", "calls that parse", "decorator", "folded",
+    "forward as a constant", "long statement", "many axes", "matrix power", "method as attribute", "new attributes",
+    "power", "states that count", "tensor as a key", "torch renamed",
+))  # fmt: skip
+"""Programs that may be imported: odd, but they compute something."""

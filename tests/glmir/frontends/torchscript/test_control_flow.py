@@ -71,6 +71,37 @@ def test_branches_nest_and_use_values_of_all_that_enclose_them() -> None:
         np.testing.assert_allclose(net(x=x)[0], expected, rtol=1e-5)
 
 
+def test_a_loop_is_left_early_with_what_one_side_of_a_branch_alone_gives() -> None:
+    # As TorchScript writes a return inside a loop.
+    body = """
+    _0 = uninitialized(Tensor)
+    _4 = False
+    _5 = _0
+    y = x
+    _6 = 0
+    _7 = True
+    while _7:
+      _8 = bool(torch.gt(torch.max(y), 3))
+      if _8:
+        _9, _10, _11, _12 = False, True, torch.sub(y, 1), _0
+      else:
+        _9, _10, _11, _12 = True, False, _0, torch.mul(y, 2)
+      _13 = torch.add(_6, 1)
+      _14 = torch.__and__(torch.lt(_13, 3), _9)
+      _7, _4, _5, y, _6 = _14, _10, _11, _12, _13
+    if _4:
+      _15 = _5
+    else:
+      _15 = y
+    return _15
+    """
+    net = load(archive(forward(body)), x="f32[2, 3]")
+    one = X / X.max()
+    np.testing.assert_allclose(net(x=one * 5)[0], one * 5 - 1, rtol=1e-6)
+    np.testing.assert_allclose(net(x=one * 2)[0], one * 4 - 1, rtol=1e-6)
+    np.testing.assert_allclose(net(x=one * 0.1)[0], one * 0.8, rtol=1e-6)
+
+
 def test_a_loop_on_data_becomes_control_while() -> None:
     body = """
     y = x
@@ -119,6 +150,46 @@ def test_a_list_that_grows_in_a_loop_on_data_is_refused() -> None:
     data = archive(forward(body, "x: Tensor, n: int"))
     with pytest.raises(CompileError, match="a list grows in a loop whose number of rounds depends on the data"):
         glmir.load(data, inputs=["f32[2, 3]", "i64[]"])
+
+
+GROWING = """
+    y = torch.zeros([1, 3])
+    z = torch.zeros([2, 0])
+    for i in range(n):
+      row = torch.unsqueeze(torch.select(x, 0, torch.remainder(i, 2)), 0)
+      y = torch.cat([y, row, torch.add(row, i)], 0)
+      z = torch.cat([z, torch.slice(x, 1, 0, 1)], 1)
+      {more}
+    return (y, z)
+    """
+
+
+def growing(more: str = "pass") -> bytes:
+    body = GROWING.format(more=more)
+    return archive(forward(body, "x: Tensor, n: int", "Tuple[Tensor, Tensor]"))
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 5])
+def test_tensors_that_grow_by_as_much_in_every_round_are_written_part_by_part(rounds: int) -> None:
+    net = load(growing(), x="f32[2, 3]", n="i64[]")
+    y, z = net(x=X, n=np.array(rounds))
+    parts = [np.zeros((1, 3)), *(r for i in range(rounds) for r in (X[i % 2][None], X[i % 2][None] + i))]
+    np.testing.assert_allclose(y, np.concatenate(parts), rtol=1e-6)
+    np.testing.assert_array_equal(z, np.repeat(X[:, :1], rounds, 1))
+
+
+USES = {
+    "x = torch.add(x, torch.size(y, 0))": "used for more than appending",
+    "x = torch.add(x, torch.select(y, 0, 0))": "used for more than appending",
+    "y = torch.cat([y, y])": "grows in a loop on data",
+    "y = torch.neg(y)": "at first and .* after a round",
+}
+
+
+@pytest.mark.parametrize("more", USES)
+def test_a_tensor_that_grows_and_is_used_in_other_ways_is_refused(more: str) -> None:
+    with pytest.raises(CompileError, match=USES[more]):
+        load(growing(more), x="f32[2, 3]", n="i64[]")
 
 
 def test_buffers_numbers_and_lists_that_forward_changes_are_states() -> None:
