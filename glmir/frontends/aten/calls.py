@@ -19,7 +19,7 @@ class Failed:
 
 FAILED = Failed()
 
-_MALFORMED = (ValueError, IndexError, TypeError, KeyError, ArithmeticError, AssertionError, AttributeError)
+_MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, AssertionError, AttributeError, StopIteration)
 """What an importer raises on arguments that PyTorch would have refused."""
 
 _MAX_REASONS = 200

@@ -2,8 +2,8 @@
 
 The table is a tuple ``("FORMAT_WITH_STRING_TABLE", strings, entries)``; an entry ``(offset, range, tag)`` says that the
 code from a byte offset on came from ``range = ((text, file, line), start, end)``: text and file as indices of strings,
-``line`` the number of the text's first line, start and end as offsets in the text. What was traced has no file, and as
-text the stack of Python's calls
+``line`` the number of the text's first line, start and end as offsets in the text. What was traced has as
+text the stack of Python's calls, one a line, innermost first
 (torch/csrc/jit/serialization/source_range_serialization.cpp).
 """
 
@@ -53,10 +53,15 @@ class SourceLines:
             case ((list() | tuple() as pieces, int(file), int(first)), int(start), int(_)):
                 if not pieces or not 0 <= file < len(self._strings):
                     return ""
-                if not self._strings[file]:
-                    return _line_of_stack([self._strings[p] for p in pieces[:_MAX_FRAMES] if self._is_string(p)])
+                path = self._strings[file]
+                if not path or _is_torch(path):
+                    frames = [self._strings[p] for p in pieces[:_MAX_FRAMES] if self._is_string(p)]
+                    if line := _line_of_stack(frames):
+                        return line
+                if not path:
+                    return ""
                 text = self._texts.get(id(pieces)) or self._texts.setdefault(id(pieces), _Text(pieces, self._strings))
-                return f"{PurePath(self._strings[file]).name}:{first + text.newlines_before(start)}"
+                return f"{PurePath(path).name}:{first + text.newlines_before(start)}"
             case _:
                 return ""
 
@@ -67,8 +72,12 @@ class SourceLines:
 def _line_of_stack(frames: Sequence[str]) -> str:
     """Of the frames of a traced operation's stack (``…/model.py(12): forward``) the innermost outside PyTorch."""
     found = [match for frame in frames if (match := _FRAME.fullmatch(frame[:_MAX_FRAME]))]
-    outside = [match for match in found if "/torch/" not in match["path"].replace("\\", "/")]
+    outside = [match for match in found if not _is_torch(match["path"])]
     return f"{PurePath(outside[0]['path']).name}:{outside[0]['line']}" if outside else ""
+
+
+def _is_torch(path: str) -> bool:
+    return "/torch/" in path.replace("\\", "/")
 
 
 class _Text:

@@ -1,6 +1,7 @@
 """The code of a TorchScript archive: classes and functions by qualified name, parsed when they are first asked for."""
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,7 +56,8 @@ class CodeFile:
         self._archive = archive
         self._source = source
         try:
-            tree = ast.parse(source.decode("utf-8"))
+            with warnings.catch_warnings(action="ignore"):
+                tree = ast.parse(source.decode("utf-8"))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise InputError(f"{member} is no TorchScript code ({error})") from None
         self.definitions = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
