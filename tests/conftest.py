@@ -9,6 +9,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite what the *.glir golden files expect to what comes out now; read the diff before you commit it",
     )
+    parser.addoption(
+        "--all-cases",
+        action="store_true",
+        help="run every case of large collections on every target; without it each target runs a part of its own",
+    )
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """The test cases that the onnx package ships for every operator: each is computed right, or refused with a reason.
 
 Each case is run twice: as it stands, and with all inputs but the first as initializers, as models of exporters have
-axes, shapes and scales.
+axes, shapes and scales. Each target runs a part of the cases, and with --all-cases all of them.
 """
 
 import copy
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -53,24 +53,36 @@ def _interpreted(model: onnx.ModelProto, inputs: dict[str, Array]) -> dict[str, 
     return interpreter.run(import_model(model), inputs)
 
 
+PARTS = len(TARGETS)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "part" in metafunc.fixturenames:
+        has_all = metafunc.config.getoption("--all-cases")
+        rows = [(t, part) for own, t in enumerate(TARGETS) for part in (range(PARTS) if has_all else (own,))]
+        metafunc.parametrize(("name", "part"), rows)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_interpreter_is_right_or_refuses() -> None:
-    _check(_interpreted, DIFFERENT)
+    _check(_cases(), _interpreted, DIFFERENT)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", TARGETS)
-def test_every_target_is_right_or_refuses(name: str) -> None:
+def test_every_target_is_right_or_refuses(name: str, part: int) -> None:
     def compute(model: onnx.ModelProto, inputs: dict[str, Array]) -> dict[str, Array]:
         return run_artifact(glmir.compile(model, target=name, precision="fp32"), inputs)
 
-    _check(compute, {**DIFFERENT, **DIFFERENT_ON_TARGET.get(name, {})}, load_target(name))
+    different = {**DIFFERENT, **DIFFERENT_ON_TARGET.get(name, {})}
+    _check(_cases()[part::PARTS], compute, different, load_target(name))
 
 
-def _check(compute: Compute, different: Mapping[str, str], target: Target | None = None) -> None:
+def _check(
+    cases: Sequence[TestCase], compute: Compute, different: Mapping[str, str], target: Target | None = None
+) -> None:
     wrong: list[str] = []
     total = refused = 0
-    for case in _cases():
+    for case in cases:
         for model, inputs, expected in _variants(case):
             total += 1
             try:

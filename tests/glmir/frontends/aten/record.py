@@ -12,7 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import torch
-import torch.ao.quantization.fx._decomposed  # noqa: F401  it registers its operations
+import torch.ao.quantization.fx._decomposed
 
 from glmir.types import DType
 from tests.glmir.frontends.aten.cases import A, Array, Case, T, cases_of, families, leaves, save, tensors_replaced

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 import glmir
 from glmir.errors import GlmirError
 from glmir.frontends.aten import work
+from tests.glmir.frontends.torch_archives.building import Entry, zip_of
 from tests.glmir.frontends.torchscript.building import archive, floats
 from tests.glmir.frontends.torchscript.hostile import ATTRIBUTES, FAMILIES, HARMLESS, MARKER
+from tests.models.torch.archives import TINY, archives_in
 
 INPUTS = {"x": "f32[2, 3]"}
 EXAMPLES = int(os.environ.get("GLMIR_FUZZ_EXAMPLES", "300"))
@@ -60,6 +63,27 @@ def test_mutated_programs() -> None:
             outcome(code)
         except Exception as error:
             pytest.fail(f"{type(error).__name__}: {error} for\n{code}")
+
+
+def test_mutated_code_of_archives() -> None:
+    """As above, with the code of what PyTorch has written."""
+    generator = random.Random(12)
+    archives = [archive for archive in archives_in(TINY) if archive.path.suffix == ".pt"]
+    for _ in range(EXAMPLES // 3):
+        chosen = generator.choice(archives)
+        with zipfile.ZipFile(chosen.path) as file:
+            members = {name: file.read(name) for name in file.namelist()}
+        codes = sorted(name for name, content in members.items() if name.endswith(".py") and content)
+        tokens = sorted({token for name in codes for token in re.findall(r"\w+|\S|\n *", members[name].decode())})
+        member = generator.choice(codes)
+        code = _mutated(generator, members[member].decode(), tokens)
+        data = zip_of([Entry(name, code.encode() if name == member else members[name]) for name in members])
+        try:
+            glmir.load(data, inputs=chosen.given)
+        except GlmirError:
+            pass
+        except Exception as error:
+            pytest.fail(f"{type(error).__name__}: {error} for {chosen} with {member}\n{code}")
 
 
 def _mutated(generator: random.Random, code: str, tokens: list[str]) -> str:
