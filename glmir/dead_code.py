@@ -15,10 +15,10 @@ def _shows_needed_symbol(op: Op) -> bool:
     if not shown or op.function is None:
         return False
     shown -= set(op.function.symbols)
-    return bool(shown) and any(shown & _mentioned_symbols(other) for other in op.function.ops if other is not op)
+    return bool(shown) and any(shown & mentioned_symbols(other) for other in op.function.ops if other is not op)
 
 
-def _mentioned_symbols(op: Op) -> set[str]:
+def mentioned_symbols(op: Op) -> set[str]:
     """The symbols in the op's attributes and in its results' types."""
     found = {s for r in op.results for s in r.type.symbols}
     for attribute in op.definition.attributes_of(op).values():

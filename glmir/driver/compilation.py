@@ -120,7 +120,7 @@ def compile(
     *,
     target: str = "tflite",
     opt_level: int | str = 2,
-    inputs: Mapping[str, object] | Sequence[object] = (),
+    inputs: Mapping[str, object] | Sequence[object] | None = None,
     dims: Mapping[str, int | str] | None = None,
     io_layout: str | Sequence[str] = "nchw",
     precision: str | None = None,
@@ -139,7 +139,7 @@ def compile(
     classes in order.
     Raises InputError for unreadable or contradicting input, CompileError listing every reason otherwise.
     """
-    specs = parse_input_specs(inputs, dims or {})
+    specs = parse_input_specs(() if inputs is None else inputs, dims or {})
     options = Options(
         opt_level=_opt_level(opt_level),
         specs=specs,

@@ -12,8 +12,9 @@ from .target_options import COREML_TARGETS, PRECISIONS
 
 EPILOG = """examples:
   glmc model.onnx                                   writes model.tflite here
-  glmc model.onnx -o out.tflite --verify            and compares it with onnxruntime
+  glmc model.onnx -o out.tflite --verify            and compares it with the source
   glmc model.onnx --input "x=f32[1, 3, 224, 224]"   fixes dims that the model leaves open
+  glmc traced.pt --input "x=f32[n, 3, 224, 224]"    a model of PyTorch; sizes may be symbolic
   glmc model.onnx --io-layout nhwc                  takes and gives images channels-last
 
 exit codes:
@@ -45,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", type=Path, help="an ONNX model, or IR text (.glir)")
+    parser.add_argument(
+        "model", type=Path, help="an ONNX model, an archive of torch.jit.save or torch.export.save, or IR text (.glir)"
+    )
     parser.add_argument(
         "-O",
         dest="opt_level",
@@ -74,7 +77,11 @@ def _parser() -> argparse.ArgumentParser:
         "several times",
     )
     _add_target_arguments(parser)
-    parser.add_argument("--verify", action="store_true", help="compare with onnxruntime on seeded inputs")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare on seeded inputs with the source: ONNX in onnxruntime, others in glmc's interpreter",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     add_debug_argument(parser)
     parser.add_argument("--version", action="version", version=f"glmc {__version__}")

@@ -109,8 +109,8 @@ def _array_of(name: str, spec: InputSpec) -> Array:
 
 def _check_dims(given: Sequence[str], symbols: set[str]) -> None:
     if unknown := sorted(set(given) - symbols):
-        known = ", ".join(sorted(symbols)) or "none"
-        raise InputError(f"there is no dim {', '.join(unknown)}; the symbolic dims are {known}")
+        known = f"the symbolic dims are {', '.join(sorted(symbols))}" if symbols else "all sizes are fixed"
+        raise InputError(f"there is no dim {', '.join(unknown)}; {known}")
 
 
 def _symbols(type_: InputSpec) -> Sequence[str]:

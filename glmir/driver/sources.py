@@ -107,7 +107,8 @@ def _kind_of_torch_file(source: "str | os.PathLike[str] | bytes") -> "Kind | Non
         return None
     from ..frontends.torch_archives.recognition import recognize
 
-    return recognize(source)
+    with naming(source_name(source)):
+        return recognize(source)
 
 
 def _may_be_torch(source: "str | os.PathLike[str] | bytes") -> bool:

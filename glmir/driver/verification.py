@@ -91,8 +91,10 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
         raise VerificationError(f"{artifact} has the outputs {', '.join(actual)}, not {', '.join(expected)}")
     errors = []
     for name, reference in expected.items():
-        border = target.border(DType.of(reference.dtype))
-        errors.append(compare_output(name, actual[name], reference.astype(border.numpy), target.tolerance))
+        dtype = DType.of(reference.dtype)
+        # What the source rounds to half precision is off, also where the artifact keeps more of it.
+        tolerance = max(target.tolerance, TOLERANCES.get(dtype, 0.0))
+        errors.append(compare_output(name, actual[name], reference.astype(target.border(dtype).numpy), tolerance))
     if not all(e.is_accepted for e in errors):
         failed = "".join(f"\n  {e}" for e in errors if not e.is_accepted)
         advice = HALF_PRECISION_ADVICE if target.precision is Precision.FP16 else ""
@@ -181,12 +183,13 @@ def _run_both(
         _, expected = run_on_samples(types, run, sizes)
     except InputError:
         raise
-    except GlmirError as error:
-        raise VerificationError(str(error)) from error
     except Exception as error:
+        if refused and isinstance(error, GlmirError):
+            raise VerificationError(str(error)) from error
         if refused:
             raise VerificationError(f"the artifact cannot be run: {refused[0]}") from None
-        # onnxruntime has an exception class per status; any of them may say that a size does not suit the model.
+        # onnxruntime has an exception class per status, and the interpreter fails where numpy does; any of them may say
+        # that a size does not suit the model.
         reason = str(error).strip().split("\n")[0]
         advice = "fix dims with --dim, or an input with --input"
         raise VerificationError(f"{source} cannot be run on seeded inputs; {advice} ({reason})") from None

@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_opt(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, help="IR text (.glir) or an ONNX model")
+    parser.add_argument("model", type=Path, help="IR text (.glir), an ONNX model or an archive of PyTorch")
     parser.add_argument("--passes", help="the passes to run; default: those in the first line of a reproducer, or none")
     parser.add_argument("--list-passes", action=_ListPasses, nargs=0, help="print all passes with their options")
     parser.add_argument(
@@ -63,7 +63,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         type=Path,
-        help="IR text (.glir) or an ONNX model, for the interpreter, or an artifact (.tflite, .mlpackage, .mnn)",
+        help="IR text (.glir), an ONNX model or an archive of PyTorch, for the interpreter, "
+        "or an artifact (.tflite, .mlpackage, .mnn)",
     )
     parser.add_argument(
         "--data", type=Path, metavar="FILE", help="an .npz file with an array per input; default: seeded random arrays"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..dims import SymInt, free_symbols
-from ..ir import Function, Op, Value
+from ..dead_code import mentioned_symbols
+from ..ir import Function, Value
 from ..opdef import replace
 from ..ops import tensor
 
@@ -57,8 +57,8 @@ def _replace_inside(function: Function, old: Value, new: Value) -> None:
 
 def _unshown_symbols(functions: Sequence[Function], captured: Iterable[Value]) -> list[str]:
     shown = {str(d) for v in (*captured, *(i for f in functions for i in f.inputs)) for d in v.type.shape}
-    mentioned = {s for f in functions for v in f.values() for s in v.type.symbols}
-    mentioned |= {s for f in functions for op in f.ops for s in _symbols_of_attributes(op)}
+    mentioned = {s for f in functions for s in f.symbols}
+    mentioned |= {s for f in functions for op in f.ops for s in mentioned_symbols(op)}
     return sorted(mentioned - shown)
 
 
@@ -69,10 +69,3 @@ def _showing(symbols: Sequence[str], visible: Iterable[Value]) -> Iterable[Value
         found = next((v for v in values if any(str(d) == symbol for d in v.type.shape)), None)
         if found is not None:
             yield found
-
-
-def _symbols_of_attributes(op: Op) -> Iterable[str]:
-    for attribute in op.definition.attributes_of(op).values():
-        for dim in attribute if isinstance(attribute, tuple) else (attribute,):
-            if isinstance(dim, SymInt):
-                yield from free_symbols(dim)

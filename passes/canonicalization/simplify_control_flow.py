@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from ...attributes import FunctionRef
 from ...call_graph import fresh_function_name
 from ...cloning import clone_function
+from ...dead_code import mentioned_symbols
 from ...dim_terms import linear_symbol
-from ...dims import SymInt, free_symbols
 from ...ir import Function, Module, Op, Value
 from ...opdef import replace
 from ...ops import control, math, tensor
@@ -201,7 +201,7 @@ def _needed_inputs(branches: Sequence[Function]) -> list[int]:
     needed = {i for i, same in enumerate(inputs) if any(v.is_used for v in same)}
     for branch in branches:
         shown = {s for i in needed for s in _shown_symbols(branch.inputs[i])}
-        mentioned = _mentioned_symbols(branch)
+        mentioned = {s for op in branch.ops for s in mentioned_symbols(op)}
         for place, value in enumerate(branch.inputs):
             if new := mentioned.intersection(_shown_symbols(value)) - shown:
                 needed.add(place)
@@ -212,15 +212,6 @@ def _needed_inputs(branches: Sequence[Function]) -> list[int]:
 def _shown_symbols(value: Value) -> set[str]:
     """The symbols whose numbers can be read off the shape."""
     return {linear[0] for dim in value.type.shape if (linear := linear_symbol(dim)) is not None}
-
-
-def _mentioned_symbols(branch: Function) -> set[str]:
-    found = {s for op in branch.ops for r in op.results for s in r.type.symbols}
-    for op in branch.ops:
-        for attribute in op.definition.attributes_of(op).values():
-            dims = attribute if isinstance(attribute, tuple) else (attribute,)
-            found |= {s for d in dims if isinstance(d, SymInt) for s in free_symbols(d)}
-    return found
 
 
 def _take_in_constant(branch: Function, given: Value, operand: Value) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...opdef import ConstraintError
-from .registry import Table
+from .registry import Table, unsupported
 from .scope import Scope
 from .tensors import Unsupported
 from .work import CALL, require_modest
 
 
 class Failed:
-    """Stands for what could not be computed; operations on it fail silently, for the reason is told."""
+    """Stands for what could not be computed; operations that are supported fail on it silently."""
 
     def __repr__(self) -> str:
         return "<failed>"
@@ -40,6 +40,9 @@ class Caller:
         work = self.scope.work
         work.spend(CALL)
         if any(work.holds(a, Failed) for a in (*args, *kwargs.values())):
+            # Why it fails is told already; but whoever mends that wants to know what comes next.
+            if name not in self.table:
+                self.fail(f"{name}, {where()}: {unsupported(name)}")
             return FAILED
         try:
             result = self.table.call(self.scope, name, args, kwargs)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...dims import SymInt
+from ...dead_code import mentioned_symbols
 from ...ir import Array, Op, Value
 
 
@@ -62,7 +62,5 @@ def evaluated(op: Op, arrays: Mapping[Value, Array]) -> tuple[Array, ...]:
 
 
 def has_symbols(op: Op) -> bool:
-    """Whether an attribute of the op is a size that is not known."""
-    attributes = op.definition.attributes_of(op).values()
-    dims = (d for a in attributes for d in (a if isinstance(a, tuple) else (a,)))
-    return any(isinstance(d, SymInt) for d in dims)
+    """Whether a size that is not known is an attribute of the op, or one of its results'."""
+    return bool(mentioned_symbols(op))

@@ -37,6 +37,15 @@ Result: TypeAlias = object
 Importer: TypeAlias = Callable[..., Result]
 ImporterT = TypeVar("ImporterT", bound=Importer)
 
+_NAMESPACES = ("", "aten", "prim", "prims", "quantized", "quantized_decomposed", "sparse", "torchvision")
+
+
+def unsupported(name: str) -> str:
+    """Why an operation that no importer is registered for is refused."""
+    namespace = name.rpartition("::")[0]
+    advice = "" if namespace in _NAMESPACES else "; it is none of PyTorch's own, and must be written with those"
+    return f"it is not supported{advice}"
+
 
 class Mismatch(Exception):
     """An argument is not of the parameter's type."""
@@ -74,7 +83,7 @@ class Table:
         if name in self.overloads and (base not in self.overloads or self._binds(name, args, kwargs)):
             return _wrapped(scope, self._called(scope, name, args, kwargs))
         if base not in self.overloads:
-            raise Unsupported("it is not supported")
+            raise Unsupported(unsupported(name))
         target = args[0] if args else kwargs.get("self")
         if isinstance(target, Writable):
             return target.written(self._called(scope, base, args, kwargs))

@@ -1,12 +1,13 @@
 """What is being built while a program is imported: the function that ops go to, names, constants, locations."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
 import numpy as np
 
-from ...dims import Dim, SymInt, symbol
+from ...dims import Dim, SymInt, free_symbols, symbol
 from ...ir import Array, Function, Location, Value
 from ...ops import math, tensor
 from ...rewriter import insert_new_ops
@@ -50,7 +51,7 @@ class Scope:
         return self._functions[-1]
 
     def is_visible(self, function: Function) -> bool:
-        return function in self._functions
+        return any(f is function for f in self._functions)
 
     @contextmanager
     def inside(self, function: Function) -> Iterator[None]:
@@ -176,6 +177,18 @@ def known_float(number: Number, what: str) -> float:
     if isinstance(number, Scalar | SymInt | SymFloat):
         raise Unsupported(f"{what} must be known, but it depends on the shapes or the data")
     return float(number)
+
+
+def require_fixed(x: Value, axis: int, wanted: Dim, order: str) -> None:
+    """Raises Unsupported where an open size of an input stands for one that weights fix: axes may be mixed up."""
+    size = x.type.shape[axis]
+    is_open = isinstance(size, SymInt) and str(size) in free_symbols(size)
+    # What only running the model shows (u0, u1, …) may well be that size.
+    if is_open and not re.fullmatch(r"u\d+", str(size)):
+        raise Unsupported(
+            f"axis {axis % x.type.rank} of its input {x.type} has the open size {size}, and its weight takes {wanted}: "
+            f"fix that size; axes stand in the order {order}"
+        )
 
 
 def constant(array: Array) -> Value:

@@ -63,16 +63,27 @@ class Inserter(Protocol):
 
 @dataclass(eq=False)
 class Storage:
-    """What tensors share: the value that was written last. ``writes`` counts how often it was."""
+    """What tensors share: the value that was written last. ``writes`` counts how often it was.
+
+    Only running the model may show which memory a tensor has (``y = a if x.sum() > 0 else b``). Such a storage lies
+    in several blocks, and once it is written, the others in them are lost: what they hold is not known.
+    """
 
     value: Value
     scope: Inserter
     writes: int = 0
+    is_lost: bool = False
+    _blocks: list[list["Storage"]] = field(default_factory=list, repr=False)
     _shown: dict[tuple[View, ...], tuple[Function, Value]] = field(default_factory=dict, repr=False)
     _shown_of: Value | None = field(default=None, repr=False)
 
     def along(self, path: tuple[View, ...]) -> list[Value]:
-        """The value, and what each view along the path shows; nothing is computed twice."""
+        """The value, and what each view along the path shows; nothing is computed twice.
+
+        Raises Unsupported when the storage is lost.
+        """
+        if self.is_lost:
+            raise Unsupported("a tensor is read that may share memory with another, which was changed in place")
         if self._shown_of is not self.value:
             self._shown, self._shown_of = {}, self.value
         values = [self.value]
@@ -87,6 +98,19 @@ class Storage:
     def write(self, value: Value) -> None:
         self.scope.journal.change(self, "value", value)
         self.scope.journal.change(self, "writes", self.writes + 1)
+        for block in self._blocks:
+            for other in block:
+                if other is not self and not other.is_lost:
+                    self.scope.journal.change(other, "is_lost", True)
+
+    def may_share(self, other: "Storage") -> None:
+        """Says that this may be the memory of ``other``, or a part of it."""
+        if not other._blocks:
+            other._blocks.append([other])
+        for block in other._blocks:
+            if self not in block:
+                block.append(self)
+                self._blocks.append(block)
 
 
 @dataclass(eq=False)
@@ -102,7 +126,7 @@ class Tensor:
 
     @property
     def value(self) -> Value:
-        return self.storage.along(self.path)[-1] if self.path else self.storage.value
+        return self.storage.along(self.path)[-1]
 
     @property
     def type(self) -> TensorType:

@@ -15,7 +15,7 @@ from .memory import contiguous_memory
 from .scalars import Int, Scalar
 from .scope import Scope, constant
 from .tensors import Tensor, Unsupported
-from .views import Expanded, Permuted, Picked, Reshaped, RunTimeSliced, Selected, Sliced, index_of
+from .views import Expanded, Permuted, Picked, Reshaped, RunTimeReshaped, RunTimeSliced, Selected, Sliced, index_of
 from .work import require_few, require_small
 
 _LARGEST_GATHER = 1 << 24
@@ -56,8 +56,11 @@ def with_sizes(scope: Scope, x: Tensor, sizes: Sequence[Int]) -> Tensor:
         return reshaped(x, inferred([s for s in sizes if not isinstance(s, Scalar)], x.elements))
     shape, dims = scope.dims(sizes)
     shape = tuple(scope.fresh_symbol() if d == -1 else d for d in shape)
-    # A tensor of its own: writes to it do not reach x.
-    return scope.tensor(tensor.Reshape(x.value, dims, shape).result)
+    assert dims is not None
+    viewed = x.view(RunTimeReshaped(scope.insert(dims), shape))
+    # The value tells where the symbols' numbers come from: it must stand before what uses them.
+    scope.insert(viewed.value)
+    return viewed
 
 
 def expanded(x: Tensor, sizes: Sequence[Dim]) -> Tensor:

@@ -170,6 +170,26 @@ class Picked:
 
 
 @dataclass(frozen=True, eq=False)
+class RunTimeReshaped:
+    """The same elements in a shape that only running the model shows.
+
+    ``sizes`` is i64[rank]; ``shape`` has symbols for the sizes that are not known.
+    """
+
+    sizes: Value
+    shape: Shape
+
+    def memory(self, base: Memory, shape: Shape) -> Memory | None:
+        return contiguous_memory(self.shape) if base.offset == 0 and is_contiguous(base, shape) else None
+
+    def apply(self, base: Value) -> Value:
+        return tensor.Reshape(base, self.sizes, self.shape).result
+
+    def write(self, base: Value, new: Value) -> Value:
+        return tensor.Reshape(new, None, base.type.shape).result
+
+
+@dataclass(frozen=True, eq=False)
 class RunTimeSliced:
     """Consecutive elements of an axis whose first and last only running the model shows; ``size`` may be a symbol.
 

@@ -174,7 +174,13 @@ class _Program:
             new = types.get(name)
             if type_ is None or new is None:
                 continue
-            for old, dim in zip(type_.shape, new.shape, strict=False):
+            for axis, (old, dim) in enumerate(zip(type_.shape, new.shape, strict=False)):
+                if isinstance(old, int) and isinstance(dim, SymInt):
+                    # The program may have taken the size for a number wherever it likes.
+                    raise InputError(
+                        f"axis {axis} of input {name} is {old} in the exported program and cannot become {dim}: "
+                        f"export it with a dynamic size there (dynamic_shapes)"
+                    )
                 if isinstance(old, SymInt) and old == symbol(free_symbols(old)[0]):
                     fixed[str(old)] = dim
         for name, size in fixed.items():

@@ -163,7 +163,11 @@ def _begins_like_onnx(buffer: Buffer) -> bool:
 
 def _not_onnx(buffer: Buffer, name: str, reason: str) -> str:
     other = _other_format(buffer[:_SNIFFED_BYTES])
-    return f"{name}: {reason}." if other is None else f"{name}: the file is not an ONNX model; it looks like {other}."
+    return (
+        f"{name}: {reason}."
+        if other is None
+        else f"{name}: the file is no model that glmc reads; it looks like {other}."
+    )
 
 
 def _other_format(head: bytes) -> str | None:

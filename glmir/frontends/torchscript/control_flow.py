@@ -7,7 +7,7 @@ values of all that it changes, which a first run finds out, and becomes a ``cont
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,16 @@ import numpy as np
 
 from ...dims import SymInt
 from ...ir import Function, Value
-from ...ops import tensor
-from ...types import DType, TensorType
+from ...types import DType
 from ..aten.branches import branch, discard, loop
 from ..aten.calls import FAILED
 from ..aten.journal import AttributePlace, Place
 from ..aten.scalars import Scalar, SymFloat
-from ..aten.scope import Scope, cast, constant
-from ..aten.tensors import Storage, Tensor, Unsupported
-from ..torch_archives.objects import ScriptObject
+from ..aten.scope import cast, constant
+from ..aten.tensors import Storage, Unsupported
+from .carried import KINDS, Carried, content_of, kind_of, number_dtype, zeros_of
 from .growing import Growing
-from .structures import Conflicting, Leaf, Slot, filled, frozen, leaves_of
+from .structures import Conflicting, Leaf, Slot, filled, frozen, leaves_of, sources_of
 from .values import UNINITIALIZED, Conflict, Environment, Raised, Returned
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ class ControlFlow:
         for name, joined in variables.items():
             environment[name] = filled(joined, results, self._scope)
         for key, place in places.items():
-            self._scope.journal.set(place, _content(place, contents[key], results, self._scope))
+            self._scope.journal.set(place, content_of(place, contents[key], results, self._scope))
 
     def counted_loop(
         self, name: str, count: Scalar | SymInt, body: Sequence[ast.stmt], environment: Environment
@@ -175,7 +174,7 @@ class ControlFlow:
         counter: str = "",
     ) -> None:
         known = self._interpreter.mutable_ids(environment)
-        carried = _Carried({}, {}, {})
+        carried = Carried({}, {}, {})
         for _ in range(MAX_ROUNDS):
             body, results, found = self._round(carried, run, environment, known)
             if not found and not growing.found(carried.types, results):
@@ -190,11 +189,13 @@ class ControlFlow:
             environment[name] = filled(template, values, self._scope)
         for key, template in carried.contents.items():
             place = carried.places[key]
-            self._scope.journal.set(place, _content(place, template, values, self._scope))
+            self._scope.journal.set(place, content_of(place, template, values, self._scope))
+        for place in carried.lost.values():
+            self._scope.journal.set(place, True)
 
     def _round(
         self,
-        carried: "_Carried",
+        carried: "Carried",
         run: Callable[[Environment], None],
         environment: Environment,
         known: set[int],
@@ -213,10 +214,14 @@ class ControlFlow:
             places = [
                 (place, frozen(place.get()))
                 for place in changes.places()
-                if place.key not in carried.contents and _owner(place) in known and _matters(place)
+                if place.key not in carried.contents and _owner(place) in known and _holds_content(place)
             ]
-            found = bool(variables or places)
-            results = [] if found else [self._scope.insert(v) for v in carried.after(inner, self._scope)]
+            found = bool(variables or places) | carried.lose(p for p in changes.places() if _owner(p) in known)
+            results = []
+            if not found:
+                left = carried.left(inner)
+                found = carried.note_shared(left, known)
+                results = [self._scope.insert(v) for v in carried.after(left, self._scope)]
         # Outside the body, for there what variables and places held before is to be read.
         for name, after in variables.items():
             carried.add_variable(name, environment[name], after)
@@ -227,7 +232,7 @@ class ControlFlow:
         return function, results, found
 
     def _condition(
-        self, carried: "_Carried", test: Callable[[Environment], object], environment: Environment
+        self, carried: "Carried", test: Callable[[Environment], object], environment: Environment
     ) -> tuple[Function, list[Value]]:
         function = self._scope.new_function("condition", carried.inputs())
         inner = self._copy(environment)
@@ -257,7 +262,7 @@ class _Join:
             return Conflict(f"{name} {error}")
 
     def content(self, place: Place, a: object, b: object) -> object:
-        if isinstance(place, AttributePlace) and place.name == "writes":
+        if not _holds_content(place):
             assert isinstance(a, int) and isinstance(b, int)
             return max(a, b)
         try:
@@ -279,7 +284,7 @@ class _Join:
             return {key: self._joined(a[key], b[key]) for key in a}
         if a == b and type(a) is type(b):
             return a
-        raise Conflicting(f"is {_kind(a)} if its condition holds and {_kind(b)} if not")
+        raise Conflicting(f"is {kind_of(a)} if its condition holds and {kind_of(b)} if not")
 
     def _half(self, a: object, b: object) -> object:
         """One side leaves nothing: nothing is read then, so zeros will do."""
@@ -303,13 +308,13 @@ class _Join:
                 return a
             if x.type.dtype is not y.type.dtype or x.type.rank != y.type.rank:
                 raise Conflicting(f"is {x.type} if its condition holds and {y.type} if not")
-            return self._slot(x, y, is_scalar=False)
+            return self._slot(x, y, is_scalar=False, sources=sources_of(a, b))
         if isinstance(b, Leaf) or not isinstance(b, Scalar | int | float | SymInt | SymFloat):
-            raise Conflicting(f"is {_kind(a)} if its condition holds and {_kind(b)} if not")
+            raise Conflicting(f"is {kind_of(a)} if its condition holds and {kind_of(b)} if not")
         if not isinstance(a, Leaf | Scalar) and type(a) is type(b) and a == b:
             return a
         assert not isinstance(a, Leaf) and isinstance(a, Scalar | int | float | SymInt | SymFloat)
-        dtype = max(number_dtype(a), number_dtype(b), key=_KINDS.index)
+        dtype = max(number_dtype(a), number_dtype(b), key=KINDS.index)
         x, y = (self._number(side, n, dtype) for side, n in enumerate((a, b)))
         return self._slot(x, y, is_scalar=True)
 
@@ -317,127 +322,10 @@ class _Join:
         with self._scope.inside(self._functions[side]):
             return self._scope.insert(self._scope.scalar(number, dtype))
 
-    def _slot(self, x: Value, y: Value, is_scalar: bool) -> Slot:
+    def _slot(self, x: Value, y: Value, is_scalar: bool, sources: Sequence[Storage] = ()) -> Slot:
         self.left.append(x)
         self.right.append(y)
-        return Slot(len(self.left) - 1, is_scalar)
-
-
-@dataclass
-class _Carried:
-    """What a loop changes: templates with slots by variable and by place, and what each slot holds at first."""
-
-    variables: dict[str, object]
-    contents: dict[object, object]
-    places: dict[object, Place]
-
-    def __post_init__(self) -> None:
-        self._initial: list[object] = []
-        self.types: list[TensorType] = []
-
-    def add_variable(self, name: str, before: object, after: object) -> None:
-        self.variables[name] = self._template(f"the variable {name}", frozen(before), frozen(after))
-
-    def add_place(self, place: Place, before: object, after: object) -> None:
-        if isinstance(place, AttributePlace) and place.name == "path":
-            raise Unsupported("a loop on data changes the shape of a tensor in place")
-        self.contents[place.key] = self._template("what it changes", frozen(before), frozen(after))
-        self.places[place.key] = place
-
-    def _template(self, what: str, before: object, after: object) -> object:
-        if isinstance(before, list | tuple) and type(before) is type(after):
-            if len(before) != len(after):
-                raise Unsupported("a list grows in a loop whose number of rounds depends on the data")
-            parts = [self._template(what, x, y) for x, y in zip(before, after, strict=True)]
-            return parts if isinstance(before, list) else tuple(parts)
-        if before is UNINITIALIZED and isinstance(after, Leaf):
-            return self._new_slot(UNINITIALIZED, after.value.type, is_scalar=False)
-        if isinstance(before, Leaf):
-            return self._new_slot(before, before.value.type, is_scalar=False)
-        number = after if before is UNINITIALIZED else before
-        if isinstance(number, Scalar | int | float | SymInt | SymFloat):
-            dtype = number_dtype(number)
-            if isinstance(after, Scalar | int | float | SymInt | SymFloat):
-                dtype = max(dtype, number_dtype(after), key=_KINDS.index)
-            return self._new_slot(before, TensorType(dtype, ()), is_scalar=True)
-        if before == after and type(before) is type(after):
-            return before
-        raise Unsupported(f"{what} in a loop on data is {_kind(before)} at first and {_kind(after)} after a round")
-
-    def _new_slot(self, before: object, type_: TensorType, is_scalar: bool) -> Slot:
-        self._initial.append(before)
-        self.types.append(type_)
-        return Slot(len(self.types) - 1, is_scalar)
-
-    def inputs(self) -> list[Value]:
-        return [Value(type_) for type_ in self.types]
-
-    def initial(self, scope: Scope) -> Iterable[Value]:
-        return [_as_value(before, type_, scope) for before, type_ in zip(self._initial, self.types, strict=True)]
-
-    def bind(self, environment: Environment, inputs: Sequence[Value], scope: Scope) -> None:
-        """Gives variables and places the symbolic values."""
-        for name, template in self.variables.items():
-            environment[name] = filled(template, inputs, scope)
-        for key, template in self.contents.items():
-            scope.journal.set(self.places[key], _content(self.places[key], template, inputs, scope))
-
-    def after(self, environment: Mapping[str, object], scope: Scope) -> list[Value]:
-        """What a round leaves in the slots."""
-        found: dict[int, object] = {}
-        for name, template in self.variables.items():
-            _match(template, frozen(environment[name]), found)
-        for key, template in self.contents.items():
-            _match(template, frozen(self.places[key].get()), found)
-        return [_as_value(found[i], type_, scope) for i, type_ in enumerate(self.types)]
-
-
-def _content(place: Place, template: object, results: Sequence[Value], scope: Scope) -> object:
-    """What a place holds: a storage holds the value itself."""
-    content = filled(template, results, scope)
-    is_storage = isinstance(place, AttributePlace) and isinstance(place.owner, Storage)
-    return content.value if is_storage and isinstance(content, Tensor) else content
-
-
-def _match(template: object, content: object, found: dict[int, object]) -> None:
-    """Reads off what stands in the template's slots."""
-    if isinstance(template, Slot):
-        found[template.index] = content
-    elif isinstance(template, list | tuple):
-        if not isinstance(content, list | tuple) or len(content) != len(template):
-            raise Unsupported("a list grows in a loop whose number of rounds depends on the data")
-        for part, element in zip(template, content, strict=True):
-            _match(part, element, found)
-    elif template != content:
-        raise Unsupported(f"a loop on data changes {_kind(template)} to {_kind(content)}")
-
-
-def _as_value(content: object, type_: TensorType, scope: Scope) -> Value:
-    if content is UNINITIALIZED:
-        return zeros_of(type_)
-    if isinstance(content, Leaf):
-        return content.value
-    if isinstance(content, Scalar | int | float | SymInt | SymFloat):
-        return scope.scalar(content, type_.dtype)
-    raise Unsupported(f"a number in a loop on data becomes {_kind(content)}")
-
-
-def zeros_of(type_: TensorType) -> Value:
-    """Zeros of a type."""
-    zero = constant(np.zeros((), type_.dtype.numpy))
-    return tensor.Expand(zero, None, type_.shape).result if type_.rank else zero
-
-
-_KINDS = (DType.BOOL, DType.I64, DType.F32)
-
-
-def number_dtype(number: "Scalar | SymFloat | SymInt | float") -> DType:
-    """The dtype in which a number is carried through branches and loops."""
-    if isinstance(number, Scalar):
-        return DType.BOOL if number.dtype is DType.BOOL else DType.F32 if number.dtype.is_float else DType.I64
-    if isinstance(number, bool):
-        return DType.BOOL
-    return DType.I64 if isinstance(number, int | SymInt) else DType.F32
+        return Slot(len(self.left) - 1, is_scalar, list(sources))
 
 
 def _has_leaves(a: object, b: object) -> bool:
@@ -447,7 +335,7 @@ def _has_leaves(a: object, b: object) -> bool:
 def _slotted(content: object, numbers: Iterable[int]) -> object:
     numbers = iter(numbers)
     if isinstance(content, Leaf):
-        return Slot(next(numbers), is_scalar=False)
+        return Slot(next(numbers), is_scalar=False, sources=list(sources_of(content)))
     if isinstance(content, Scalar):
         return Slot(next(numbers), is_scalar=True)
     if isinstance(content, list | tuple):
@@ -466,13 +354,6 @@ def _owner(place: Place) -> int:
     return id(place.owner)  # type: ignore[attr-defined]
 
 
-def _matters(place: Place) -> bool:
-    return not (isinstance(place, AttributePlace) and place.name == "writes")
-
-
-def _kind(content: object) -> str:
-    if isinstance(content, Leaf):
-        return f"a tensor {content.value.type}"
-    if isinstance(content, ScriptObject):
-        return "an object"
-    return "a number" if isinstance(content, Scalar) else f"{content!r}"[:60]
+def _holds_content(place: Place) -> bool:
+    """Whether a place holds what the program computes; the others say what happened to a storage."""
+    return not (isinstance(place, AttributePlace) and place.name in ("writes", "is_lost"))

@@ -125,7 +125,8 @@ class ArgumentBuilder:
         if missing:
             flags = " ".join(_flag(p) for p in missing[:_MAX_SHOWN]) + (" …" if len(missing) > _MAX_SHOWN else "")
             raise InputError(
-                f"a TorchScript file does not say what forward({self.signature()}) is called with; add {flags}"
+                f"a TorchScript file does not say what forward({self.signature()}) is called with; "
+                f"add its types and values, such as {flags}"
             )
         if unknown := sorted(set(self._given) - self._used):
             names = ", ".join(p.name for p in self.parameters) or "none"
@@ -182,6 +183,8 @@ class ArgumentBuilder:
         if kind == "Tensor":
             return scope.tensor(scope.weight(Weight(_as_float32(given), parameter.name)))
         if kind in _NUMBERS and given.size == 1:
+            if kind == "int" and given.item() != int(given.item()):
+                raise InputError(f"input {parameter.name} is int and cannot be {given.item()}")
             return _NUMBERS[kind](given.item())
         if kind.startswith(("List[", "Tuple[")):
             elements = given.tolist()
@@ -198,7 +201,13 @@ class ArgumentBuilder:
         if kind in _NUMBERS and type_.rank == 0:
             inputs.append(value)
             return Scalar(value)
-        raise InputError(f"input {parameter.name} is {parameter.type_text}; give a value for it, not the type {type_}")
+        if kind in _NUMBERS:
+            wanted = f"give a value, or a type without axes such as {_SCALAR_TYPES[kind]}[]"
+        elif "Tensor" in kind:
+            wanted = f"give its tensors: {_flag(parameter)}"
+        else:
+            wanted = "give a value for it"
+        raise InputError(f"input {parameter.name} is {parameter.type_text} and cannot be {type_}; {wanted}")
 
     def _from_traced(self, name: str, traced: object, scope: Scope, inputs: list[Value]) -> object:
         """An argument of the types that the module was traced with."""
@@ -217,6 +226,7 @@ class ArgumentBuilder:
 
 
 _NUMBERS: dict[str, type[int | float | bool]] = {"int": int, "float": float, "bool": bool, "number": float}
+_SCALAR_TYPES = {"int": "i64", "float": "f32", "bool": "bool", "number": "f32"}
 
 
 def _as_float32(array: Array) -> Array:
@@ -225,6 +235,7 @@ def _as_float32(array: Array) -> Array:
 
 
 def _flag(parameter: Parameter) -> str:
+    """How a parameter may be given; of a list or a dict the first element is shown."""
     kind = parameter.type_text
     if kind == "int":
         return f"--input {parameter.name}=1"
@@ -234,9 +245,16 @@ def _flag(parameter: Parameter) -> str:
         return f"--input {parameter.name}=false"
     if kind == "str":
         return f"--input '{parameter.name}=\"text\"'"
-    if kind.startswith(("List[", "Tuple[", "Dict[")):
-        key = "key" if kind.startswith("Dict[") else "0"
-        return f'--input "{parameter.name}_{key}=f32[1, 3, 224, 224]"'
+    match parameter.annotation:
+        case ast.Subscript(value=ast.Name(id="Tuple"), slice=ast.Tuple(elts=[_, *_] as parts)):
+            named = [Parameter(f"{parameter.name}_{i}", part, None) for i, part in enumerate(parts[:_MAX_SHOWN])]
+            return " ".join(map(_flag, named))
+        case ast.Subscript(value=ast.Name(id="List"), slice=element):
+            return _flag(Parameter(f"{parameter.name}_0", element, None))
+        case ast.Subscript(value=ast.Name(id="Dict"), slice=ast.Tuple(elts=[_, element])):
+            return _flag(Parameter(f"{parameter.name}_key", element, None))
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=element):
+            return _flag(Parameter(parameter.name, element, None))
     return f'--input "{parameter.name}=f32[1, 3, 224, 224]"'
 
 

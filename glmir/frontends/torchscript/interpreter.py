@@ -308,11 +308,11 @@ class Interpreter:
             return FAILED
         if isinstance(owner, dict):
             if not isinstance(index, str | int | float) or index not in owner:
-                raise Raised(f"a dict has no key {describe(index)}")
+                raise self._raised(f"a dict has no key {describe(index)}")
             return owner[index]
         if isinstance(owner, list | tuple | str) and isinstance(index, int):
             if not -len(owner) <= index < len(owner):
-                raise Raised(f"index {index} is outside a list of {len(owner)}")
+                raise self._raised(f"index {index} is outside a list of {len(owner)}")
             return owner[index]
         if isinstance(owner, list | tuple):
             raise Unsupported("which element of a list is used depends on the data")
@@ -385,7 +385,7 @@ class Interpreter:
 
     def _call_operation(self, name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         if name == "prim::RaiseException":
-            raise Raised(next((a for a in args if isinstance(a, str)), "") or "an error without a message")
+            raise self._raised(next((a for a in args if isinstance(a, str)), "") or "an error without a message")
         if name in _IDENTITIES and args:
             return args[0]
         if name in _NOTHING:
@@ -395,6 +395,10 @@ class Interpreter:
         name, args, kwargs = upgrades.upgraded(name, args, kwargs, self.program.version)
         self.scope.location = self.frames.location()
         return self.caller.call(name, args, kwargs, self.frames.where)
+
+    def _raised(self, message: str) -> Raised:
+        """What the program raises here, on the inputs that it is given."""
+        return Raised(f"{self.frames.where()}: {message}")
 
     def mutable_ids(self, environment: Environment) -> set[int]:
         """The ids of all that can change and that the module or the variables lead to."""
@@ -411,7 +415,7 @@ class Interpreter:
             if not self.caller.reasons:
                 self.caller.fail("what the program computes depends on a variable that is never set")
         except Raised as error:
-            self.caller.fail(f"the program raises an error: {error}")
+            self.caller.fail(f"the program raises an error on these inputs, {error}")
         except Unsupported as error:
             self.caller.fail(str(error))
         if self.caller.reasons:

@@ -24,6 +24,8 @@ class Instances:
         self._program = program
         self._names = names
         self._made: dict[int, tuple[object, object]] = {}
+        self._in_memory: dict[str, list[tuple[StoredTensor, Tensor]]] = {}
+        """The tensors of each member of the archive."""
 
     def of(self, stored: object) -> object:
         """What a value of the archive is in this run."""
@@ -71,7 +73,40 @@ class Instances:
         if stored.array.dtype.kind == "c":
             parts = (Weight(stored.array.real, f"{name}.real"), Weight(stored.array.imag, f"{name}.imag"))
             return ComplexTensor(*(self._scope.tensor(self._scope.weight(part)) for part in parts))
-        return self._scope.tensor(self._scope.weight(Weight(stored.array, name)))
+        return self._in_shared_memory(stored, name)
+
+    def _in_shared_memory(self, stored: StoredTensor, name: str) -> Tensor:
+        """A tensor; one that shows the same memory as another is another name of it."""
+        beside = self._in_memory.setdefault(stored.storage, [])
+        self._scope.work.spend(len(beside) // 4)
+        overlapping = [(other, made) for other, made in beside if _overlap(stored, other)]
+        for other, made in overlapping:
+            if _layout(stored) == _layout(other):
+                return Tensor(made.storage)
+        made = self._scope.tensor(self._scope.weight(Weight(stored.array, name)))
+        for _, other_made in overlapping:
+            made.storage.may_share(other_made.storage)
+        beside.append((stored, made))
+        return made
+
+
+def _layout(stored: StoredTensor) -> object:
+    return (stored.offset, stored.strides, stored.array.shape, stored.array.dtype)
+
+
+def _overlap(a: StoredTensor, b: StoredTensor) -> bool:
+    """Whether the bytes from the first to the last element of each meet; both are of one member."""
+    (first, end), (other_first, other_end) = _extent(a), _extent(b)
+    return first < other_end and other_first < end
+
+
+def _extent(stored: StoredTensor) -> tuple[int, int]:
+    """The first byte of the tensor in its storage, and the one behind the last."""
+    shape = stored.array.shape
+    if 0 in shape:
+        return 0, 0
+    last = stored.offset + sum((d - 1) * s for d, s in zip(shape, stored.strides, strict=True))
+    return stored.offset * stored.array.itemsize, (last + 1) * stored.array.itemsize
 
 
 def module_paths(root: ScriptObject) -> dict[int, str]:
@@ -146,6 +181,9 @@ def owners(values: Iterable[object]) -> set[int]:
         value = pending.pop()
         if isinstance(value, Tensor):
             found |= {id(value), id(value.storage)}
+            continue
+        if isinstance(value, ComplexTensor):
+            pending += (value.real, value.imag)
             continue
         owner = value.attributes if isinstance(value, ScriptObject) else value
         if not isinstance(owner, list | tuple | dict) or id(owner) in found:

@@ -68,7 +68,11 @@ class CodeFile:
 
     def source_line(self, node: ast.AST) -> str:
         """The user's file and line (``model.py:12``) that a node came from; empty when the archive does not say."""
-        return self._lines.find(getattr(node, "lineno", 1), getattr(node, "col_offset", 0))
+        line = self._lines.find(getattr(node, "lineno", 1), getattr(node, "col_offset", 0))
+        if not line and isinstance(node, ast.Call):
+            # The name of a function comes from nowhere; the bracket behind it comes from where it is called.
+            line = self._lines.find(node.func.end_lineno or 1, node.func.end_col_offset or 0)
+        return line
 
 
 class Program:

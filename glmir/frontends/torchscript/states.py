@@ -20,13 +20,14 @@ from ...ops import control
 from ...ops.tensor import Constant
 from ...types import DType, TensorType
 from ...weights import Weight
+from ..aten.complex_tensors import ComplexTensor
 from ..aten.journal import AttributePlace, Changes, ElementPlace, ListPlace, Place
 from ..aten.known import KnownArrays
 from ..aten.scalars import Scalar, SymFloat
 from ..aten.scope import Scope, constant
-from ..aten.tensors import Storage, Tensor
+from ..aten.tensors import Storage, Tensor, Unsupported
 from ..torch_archives.objects import ScriptObject
-from .control_flow import number_dtype
+from .carried import number_dtype
 from .numbering import equal_functions
 from .structures import Leaf, frozen
 from .values import NamedTuple
@@ -108,9 +109,9 @@ class Places:
             path, value = pending.pop()
             owner = value.attributes if isinstance(value, ScriptObject) else value
             owner = value.storage if isinstance(value, Tensor) else owner
-            if not isinstance(owner, dict | list | tuple | Storage) or id(owner) in self._paths:
+            if not isinstance(owner, dict | list | tuple | Storage | ComplexTensor) or id(owner) in self._paths:
                 continue
-            if not isinstance(owner, tuple):
+            if not isinstance(owner, tuple | ComplexTensor):
                 self._paths[id(owner)] = path
                 self._owners[path] = owner
             pending.extend(reversed(list(_parts(path, owner))))
@@ -120,6 +121,8 @@ class Places:
         if not isinstance(place, ListPlace | ElementPlace | AttributePlace):
             return None
         owner = self._paths.get(id(place.owner))
+        if owner is not None and isinstance(place, AttributePlace) and place.name == "is_lost":
+            raise Unsupported(f"forward changes in place what may share memory with {owner}; that is no state")
         if owner is None or (isinstance(place, AttributePlace) and place.name != "value"):
             return None
         text = _joined(owner, str(place.name)) if isinstance(place, ElementPlace) else owner
@@ -140,7 +143,9 @@ class Places:
 
 
 def _parts(path: str, owner: object) -> Iterator[tuple[str, object]]:
-    if isinstance(owner, dict):
+    if isinstance(owner, ComplexTensor):
+        yield from ((_joined(path, "real"), owner.real), (_joined(path, "imag"), owner.imag))
+    elif isinstance(owner, dict):
         yield from ((_joined(path, str(key)), part) for key, part in owner.items())
     elif isinstance(owner, list | tuple):
         yield from ((_joined(path, str(i)), part) for i, part in enumerate(owner))

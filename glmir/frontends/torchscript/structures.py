@@ -1,12 +1,12 @@
 """Values of a program with their tensors taken out: what a branch, a loop or a call leaves, to compare and to join."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...ir import Value
 from ..aten.scalars import Scalar
 from ..aten.scope import Scope
-from ..aten.tensors import Tensor
+from ..aten.tensors import Storage, Tensor
 from .values import NamedTuple
 
 
@@ -28,6 +28,8 @@ class Slot:
 
     index: int
     is_scalar: bool
+    sources: list[Storage] = field(default_factory=list)
+    """Where the tensor's memory may be, on one path or another."""
 
 
 def frozen(content: object) -> object:
@@ -54,7 +56,12 @@ def filled(template: object, results: Sequence[Value], scope: Scope) -> object:
     """The content with new tensors and numbers for the slots, and the old tensors for leaves."""
     if isinstance(template, Slot):
         result = results[template.index]
-        return scope.number(result) if template.is_scalar else scope.tensor(result)
+        if template.is_scalar:
+            return scope.number(result)
+        made = scope.tensor(result)
+        for source in template.sources:
+            made.storage.may_share(source)
+        return made
     if isinstance(template, Leaf):
         return template.tensor or template.value
     if isinstance(template, NamedTuple):
@@ -66,6 +73,11 @@ def filled(template: object, results: Sequence[Value], scope: Scope) -> object:
     if isinstance(template, dict):
         return {key: filled(t, results, scope) for key, t in template.items()}
     return template
+
+
+def sources_of(*contents: object) -> tuple[Storage, ...]:
+    """The memory of those of the contents that are tensors."""
+    return tuple(c.tensor.storage for c in contents if isinstance(c, Leaf) and c.tensor is not None)
 
 
 def leaves_of(content: object) -> list["Leaf | Scalar"]:

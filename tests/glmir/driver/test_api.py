@@ -94,7 +94,9 @@ def test_a_pinned_input_may_say_which_axes() -> None:
 
 
 def test_options_of_the_command_line() -> None:
-    artifact = glmir.compile(conv_model(), dims={"n": 1, "h": 4}, io_layout=["features=nhwc"], opt_level="s")
+    artifact = glmir.compile(
+        conv_model(), inputs=None, dims={"n": 1, "h": 4}, io_layout=["features=nhwc"], opt_level="s"
+    )
     image = np.ones((1, 3, 4, 5), np.float32)
     assert artifact.run({"image": image})["features"].shape == (1, 4, 5, 4)
 

@@ -89,6 +89,7 @@ def test_files_that_are_no_models(content: bytes, sentence: str, suffix: str) ->
     path.write_bytes(content)
     text = refused(path)
     assert sentence in text and one_sentence(text)
+    assert refused(path, "--verify") == text and path.name in text
 
 
 def test_short_names_are_told_too() -> None:
@@ -372,11 +373,14 @@ def test_a_failure_inside_the_block_leaves_the_old_file() -> None:
 
 
 HANGING = """
-import sys, time
+import signal, sys, time
 from glmir.backends.target import load_target
 from glmir.driver import compile_command
 from glmir.driver.glmc import main
 from dataclasses import replace
+
+# A shell that runs the tests in the background has its children ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def hang(module, path):
     path.write_bytes(b"half")

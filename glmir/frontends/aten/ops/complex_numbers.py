@@ -13,7 +13,7 @@ from ..promotion import as_float, promoted
 from ..registry import Overload, Table
 from ..scalars import Number
 from ..scope import Scope, cast, constant, reshape
-from ..tensors import Tensor, Unsupported
+from ..tensors import Storage, Tensor, Unsupported
 from ..views import Reshaped, Sliced
 
 TABLE = Table()
@@ -68,8 +68,18 @@ def view_as_complex(self: Tensor) -> ComplexTensor:
     return ComplexTensor(real, imag)
 
 
-@TABLE.imports("view_as_real", "view_as_real_copy")
-def view_as_real(self: ComplexTensor) -> Value:
+@TABLE.imports("view_as_real")
+def view_as_real(self: ComplexTensor) -> Tensor:
+    scope = self.real.scope
+    view = Tensor(Storage(scope.insert(view_as_real_copy(self)), scope))
+    # A tensor of its own: who writes to one may not read the other.
+    view.storage.may_share(self.real.storage)
+    view.storage.may_share(self.imag.storage)
+    return view
+
+
+@TABLE.imports("view_as_real_copy")
+def view_as_real_copy(self: ComplexTensor) -> Value:
     parts = [reshape(p, (*p.type.shape, 1)) for p in self.parts]
     return joined(parts, self.rank)
 

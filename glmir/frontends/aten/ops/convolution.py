@@ -7,7 +7,7 @@ from ....ir import Value
 from ....ops import nn, tensor
 from ..registry import Table
 from ..scalars import Int
-from ..scope import known_int, known_ints
+from ..scope import known_int, known_ints, require_fixed
 from ..tensors import Tensor, Unsupported
 from .windows import batched, dims_for_axes, ints_for_axes
 
@@ -42,6 +42,8 @@ def convolved(
     else:
         amounts = dims_for_axes(padding, rank, "the padding") * 2
     count = known_int(groups, "the number of groups")
+    if x.rank > rank:
+        require_fixed(x.value, -rank - 1, weight.shape[1] * count, "batch, channels, height, width")
     return batched(
         x.value,
         rank,

@@ -29,6 +29,8 @@ def embedding(
     scale_grad_by_freq: object = False,
     sparse: object = False,
 ) -> Value:
+    if not indices.dtype.is_integer:
+        raise Unsupported(f"its indices are {indices.dtype.value}, not i32 or i64")
     return tensor.Gather(weight.value, as_indices(indices.value), 0).result
 
 

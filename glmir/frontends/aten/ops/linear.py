@@ -13,7 +13,7 @@ from ....types import DType
 from ..promotion import promoted
 from ..registry import Table
 from ..scalars import Number
-from ..scope import Scope, cast, constant, expand, reshape
+from ..scope import Scope, cast, constant, expand, require_fixed, reshape
 from ..tensors import Tensor, Unsupported, values_of
 from ..work import require_small
 from .windows import check_axis
@@ -34,6 +34,8 @@ def linear_layer(x: Value, weight: Value, bias: Value | None = None) -> Value:
 
 @TABLE.imports("linear", "mkldnn_linear")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
+    if input.rank:
+        require_fixed(input.value, -1, weight.shape[-1], "batch, features")
     return linear_layer(input.value, weight.value, None if bias is None else bias.value)
 
 

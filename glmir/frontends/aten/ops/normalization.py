@@ -17,6 +17,7 @@ from .windows import check_axis
 TABLE = Table()
 
 _TRAINING = "it is in training mode; call model.eval() before the model is saved"
+_DROPS = f"it drops elements at random, for {_TRAINING}; F.dropout also needs training=self.training"
 
 
 def _parameter(parameter: Tensor | None, x: Value, default: float) -> Value:
@@ -337,12 +338,12 @@ def weight_norm_interface(v: Tensor, g: Tensor, dim: int = 0) -> tuple[Value, Va
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """At inference it does nothing."""
     if train and p > 0:
-        raise Unsupported(f"it drops elements at random, for {_TRAINING}")
+        raise Unsupported(_DROPS)
     return input
 
 
 @TABLE.imports("native_dropout")
 def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Value, Value]:
     if train is not False and p > 0:
-        raise Unsupported(f"it drops elements at random, for {_TRAINING}")
+        raise Unsupported(_DROPS)
     return input.value, expand(constant(np.array(True)), input.shape)

@@ -9,7 +9,7 @@ from ....ops.enums import Direction, RecurrentActivation
 from ....types import DType
 from ...layers import scalar
 from ..registry import Table
-from ..scope import Scope, cast, reshape
+from ..scope import Scope, cast, require_fixed, reshape
 from ..tensors import Tensor, Unsupported, values_of
 from .packed_sequences import Padding, pack, padding_of
 
@@ -235,6 +235,8 @@ def refuse_dropout(train: bool, dropout: float) -> None:
 
 def run_padded(stack: Stack, input: Tensor, initial: Sequence[Tensor], batch_first: bool) -> tuple[Value, ...]:
     x = input.value
+    order = "batch, time, features" if batch_first else "time, batch, features"
+    require_fixed(x, -1, stack.weights[0].input.type.shape[1], order)
     x = tensor.Transpose(x, (1, 0, 2)).result if batch_first else x
     y, *states = stack(x, None, values_of(initial))
     return tensor.Transpose(y, (1, 0, 2)).result if batch_first else y, *states

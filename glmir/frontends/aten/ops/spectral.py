@@ -14,7 +14,7 @@ from ..scalars import Int
 from ..scope import Scope, constant, known_dim, reshape
 from ..tensors import Tensor, Unsupported
 from ..work import require_small
-from .complex_numbers import view_as_real
+from .complex_numbers import view_as_real_copy
 from .fourier import inverse_matrices
 
 TABLE = Table()
@@ -44,7 +44,7 @@ def stft(
     if x.type.rank == 1:
         parts = [reshape(p, p.type.shape[1:]) for p in parts]
     spectrum = complex_of(scope, *parts)
-    return spectrum if return_complex else view_as_real(spectrum)
+    return spectrum if return_complex else view_as_real_copy(spectrum)
 
 
 @TABLE.imports("stft")

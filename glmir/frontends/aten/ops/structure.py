@@ -9,9 +9,10 @@ from ....dims import Dim, SymInt, is_nonnegative, is_positive, product
 from ....ir import Value
 from ....ops import math, tensor
 from ....ops.enums import ChannelOrder
+from ....types import DType
 from .. import viewing
 from ..axes import axes_of, axis_of
-from ..building import diagonal_mask, flat, joined, sliced, transposed
+from ..building import along, diagonal_mask, flat, joined, positions, sliced, transposed
 from ..registry import Table
 from ..scalars import Int, Number
 from ..scope import Scope, constant, known_dim, known_dims, known_int, reshape
@@ -83,13 +84,27 @@ def rot90(self: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Value:
 
 
 @TABLE.imports("tril")
-def tril(self: Tensor, diagonal: Int = 0) -> Value:
-    return tensor.Trilu(self.value, known_int(diagonal, "its diagonal"), upper=False).result
+def tril(scope: Scope, self: Tensor, diagonal: Int = 0) -> Value:
+    return _triangle(scope, self.value, diagonal, upper=False)
 
 
 @TABLE.imports("triu")
-def triu(self: Tensor, diagonal: Int = 0) -> Value:
-    return tensor.Trilu(self.value, known_int(diagonal, "its diagonal"), upper=True).result
+def triu(scope: Scope, self: Tensor, diagonal: Int = 0) -> Value:
+    return _triangle(scope, self.value, diagonal, upper=True)
+
+
+def _triangle(scope: Scope, x: Value, diagonal: Int, *, upper: bool) -> Value:
+    """The elements on and above the diagonal (``upper``), or on and below it; zeros elsewhere.
+
+    A diagonal that is a symbolic size, as in the causal mask of a decoder with a cache, is compared with positions.
+    """
+    if isinstance(diagonal, int) or x.type.rank < 2:
+        return tensor.Trilu(x, known_int(diagonal, "its diagonal"), upper=upper).result
+    rows, columns = x.type.shape[-2:]
+    down, across = along(positions(scope, rows), 0, 2), along(positions(scope, columns), 1, 2)
+    limit = math.Add(down, scope.scalar(diagonal, DType.I64)).result
+    compared = math.GreaterEqual(across, limit) if upper else math.LessEqual(across, limit)
+    return math.Select(compared.result, x, scope.scalar(0, x.type.dtype)).result
 
 
 @TABLE.imports("diag")

@@ -14,6 +14,11 @@ def _pads_of_size(ops: Operations, x: Any, y: Any) -> Any:
     return ops.pad(x, [0, ops.size(y, 0)])
 
 
+def _triangles_of_size(ops: Operations, x: Any) -> Any:
+    past = ops.sub(ops.size(x, 1), ops.size(x, 0))
+    return [ops.tril(x, past), ops.triu(x, past), ops.triu(ops.gt(x, 0), ops.neg(past))]
+
+
 CASES = [
     Case("cat", [X, T(2, 2, 4)], 1),
     Case("cat", [X, X]),
@@ -57,6 +62,7 @@ CASES = [
     Case("tril", T(2, 3, 3, dtype="bool")),
     Case("triu", T("n=3", 3, dtype="i64"), 1),
     *(Case("diag", T(3), d) for d in (-1, 0, 2)),
+    program("triangles of sizes", _triangles_of_size, T("n=3", "m=5")),
     Case("diag", T("n=3")),
     *(Case("diag", T(3, 4), d) for d in (-1, 0, 2)),
     *(Case("diag_embed", T(2, 3), *a) for a in ((), (1,), (-1,), (0, 0, 2), (1, 2, 0))),

@@ -75,6 +75,8 @@ def test_a_dim_and_a_type_specialise() -> None:
     assert signature(imported(content, parse_input_specs({"x": "f32[n, 3]"}, {})))[0] == {"x": "f32[n, 3]"}
     with pytest.raises(InputError, match="cannot become"):
         imported(content, parse_input_specs({"x": "f32[n, 4]"}, {}))
+    with pytest.raises(InputError, match="axis 1 of input x is 3 in the exported program and cannot become m: export"):
+        imported(content, parse_input_specs({"x": "f32[n, m]"}, {}))
 
 
 def test_sizes_out_of_the_programs_range_are_refused() -> None:
@@ -265,7 +267,8 @@ def test_all_unsupported_operations_are_told_with_their_place() -> None:
     ]
     assert reasons(program({"x": meta([2])}, nodes, [tensor("y")])) == [
         "no_such_op, in blocks.0 (net.py:12): it is not supported",
-        "mine::special, in the module itself: it is not supported",
+        "mine::special, in the module itself: it is not supported; it is none of PyTorch's own, and must be written "
+        "with those",
     ]
 
 

@@ -17,7 +17,13 @@ from tests.glmir.frontends.torch_archives.building import Entry, zip_of
 
 Array = NDArray[Any]
 
-_STORAGES = {"float32": "FloatStorage", "int64": "LongStorage", "bool": "BoolStorage", "float16": "HalfStorage"}
+_STORAGES = {
+    "float32": "FloatStorage",
+    "int64": "LongStorage",
+    "bool": "BoolStorage",
+    "float16": "HalfStorage",
+    "complex64": "ComplexFloatStorage",
+}
 
 
 @dataclass
@@ -28,11 +34,22 @@ class Instance:
     attributes: dict[str, object] = field(default_factory=dict)
 
 
+@dataclass
+class Shown:
+    """A tensor that shows elements of a storage, which others may show too."""
+
+    storage: Array
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
 class _Pickler:
     """Writes the protocol 2 pickles of archives."""
 
     def __init__(self) -> None:
         self.storages: list[bytes] = []
+        self._keys: dict[int, str] = {}
 
     def pickled(self, value: object) -> bytes:
         return b"\x80\x02" + self._value(value) + b"."
@@ -58,17 +75,21 @@ class _Pickler:
             case Instance():
                 return f"c__torch__\n{value.name}\n".encode() + b")\x81" + self._value(value.attributes) + b"b"
             case np.ndarray():
+                strides = tuple(s // value.itemsize for s in value.copy(order="C").strides)
+                return self._tensor(Shown(np.ascontiguousarray(value), 0, value.shape, strides))
+            case Shown():
                 return self._tensor(value)
             case _:
                 raise TypeError(f"{value!r} cannot be stored")
 
-    def _tensor(self, array: Array) -> bytes:
-        key = str(len(self.storages))
-        self.storages.append(np.ascontiguousarray(array).tobytes())
+    def _tensor(self, shown: Shown) -> bytes:
+        array = shown.storage
+        key = self._keys.setdefault(id(array), str(len(self.storages)))
+        if key == str(len(self.storages)):
+            self.storages.append(array.tobytes())
         storage = f"ctorch\n{_STORAGES[str(array.dtype)]}\n".encode()
         persistent = b"(" + self._value("storage") + storage + b"".join(map(self._value, (key, "cpu", array.size)))
-        strides = tuple(s // array.itemsize for s in array.copy(order="C").strides)
-        rest = b"".join(map(self._value, (0, array.shape, strides, False)))
+        rest = b"".join(map(self._value, (shown.offset, shown.shape, shown.strides, False)))
         hooks = b"ccollections\nOrderedDict\n)R"
         return b"ctorch._utils\n_rebuild_tensor_v2\n(" + persistent + b"tQ" + rest + hooks + b"tR"
 

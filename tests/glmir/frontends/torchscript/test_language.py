@@ -33,7 +33,7 @@ def test_a_branch_on_a_shape_is_resolved() -> None:
     """
     data = archive(forward(body))
     np.testing.assert_array_equal(load(data, x="f32[2, 3]")(x=X)[0], -X)
-    with pytest.raises(CompileError, match="the program raises an error: only three channels"):
+    with pytest.raises(CompileError, match=r"the program raises an error on these inputs, .*: only three channels"):
         glmir.load(data, inputs=["f32[2, 4]"])
 
 
@@ -176,7 +176,7 @@ def test_all_that_is_not_supported_is_listed_at_once_with_its_module() -> None:
     inner = self.inner
     a = (inner).forward(x, )
     b = torch.transmogrify(x, 2)
-    return torch.add(a, b)
+    return torch.discombobulate(torch.relu(torch.add(a, b)))
     """
     data = archive(forward(body, more=more), {"inner": Instance("Inner")})
     with pytest.raises(CompileError) as raised:
@@ -184,7 +184,22 @@ def test_all_that_is_not_supported_is_listed_at_once_with_its_module() -> None:
     assert [r.partition(":")[0] for r in raised.value.reasons] == [
         "frobnicate, in inner",
         "transmogrify, in the module itself",
+        "discombobulate, in the module itself",
     ]
+
+
+@pytest.mark.parametrize(
+    ("call", "types", "message"),
+    [
+        ("torch.conv2d(x, y)", ["f32[1, h, w, 3]", "f32[8, 3, 2, 2]"], "the open size h, and its weight takes 3: fix"),
+        ("torch.linear(x, y)", ["f32[2, t]", "f32[8, 3]"], "the open size t, and its weight takes 3: fix"),
+        ("torch.embedding(y, x)", ["f32[1, 2]", "f32[8, 3]"], "its indices are f32"),
+    ],
+)
+def test_inputs_that_the_weights_cannot_go_with_are_refused(call: str, types: list[str], message: str) -> None:
+    data = archive(forward(f"return {call}", "x: Tensor, y: Tensor"))
+    with pytest.raises(CompileError, match=message):
+        glmir.load(data, inputs=types)
 
 
 def test_old_archives_divide_integers_as_they_did() -> None:
@@ -197,8 +212,10 @@ def test_old_archives_divide_integers_as_they_did() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], r'forward\(x: Tensor, rate: int\) is called with; add --input "x=f32\[1, 3, 224, 224\]" --input rate=1'),
-        (["f32[2, 3]"], r"add --input rate=1"),
+        ([], r'forward\(x: Tensor, rate: int\) is called with; .* --input "x=f32\[1, 3, 224, 224\]" --input rate=1'),
+        (["f32[2, 3]"], r"add its types and values, such as --input rate=1"),
+        ({"x": "f32[2, 3]", "rate": 2.5}, "input rate is int and cannot be 2.5"),
+        ({"x": "f32[2, 3]", "rate": "i64[1]"}, r"input rate is int and cannot be i64\[1\]; give .* i64\[\]"),
         ({"x": "f32[2, 3]", "rate": 2, "y": 3}, "there is no input y; the inputs are x, rate"),
         ({"x": "f32[2, 3]", "rate": "'fast'"}, "input rate is int and cannot be 'fast'"),
         (["f32[2, 3]", 2, 3], "3 inputs are given by position"),
