@@ -81,7 +81,9 @@ class Table:
         base = _out_of_place(name)
         # Some in-place operations have importers for lists only.
         if name in self.overloads and (base not in self.overloads or self._binds(name, args, kwargs)):
-            return _wrapped(scope, self._called(scope, name, args, kwargs))
+            made = _wrapped(scope, self._called(scope, name, args, kwargs))
+            _note_order(args, made)
+            return made
         if base not in self.overloads:
             raise Unsupported(unsupported(name))
         target = args[0] if args else kwargs.get("self")
@@ -229,6 +231,15 @@ def _wrapped(scope: Scope, result: Result) -> object:
     if isinstance(result, Scalar):
         scope.insert(result.value)
     return result
+
+
+def _note_order(args: Sequence[object], made: object) -> None:
+    """Elementwise operations on tensors whose axes are permuted in memory give tensors that are."""
+    if not isinstance(made, Tensor) or made.path or made.rank < 2:
+        return
+    alike = [a for a in args if isinstance(a, Tensor) and a.storage is not made.storage and a.shape == made.shape]
+    if any(a.storage.may_be_permuted or not a.is_contiguous for a in alike):
+        made.storage.may_be_permuted = True
 
 
 def _wrapped_list(scope: Scope, results: list[object]) -> list[object]:

@@ -73,6 +73,9 @@ class Storage:
     scope: Inserter
     writes: int = 0
     is_lost: bool = False
+    may_be_permuted: bool = False
+    """Whether PyTorch may keep the elements in another order than that of the axes: elementwise operations on permuted
+    tensors do. Whether ``reshape`` then copies is not known."""
     _blocks: list[list["Storage"]] = field(default_factory=list, repr=False)
     _shown: dict[tuple[View, ...], tuple[Function, Value]] = field(default_factory=dict, repr=False)
     _shown_of: Value | None = field(default=None, repr=False)
@@ -178,6 +181,11 @@ class Tensor:
         for view, base in zip(reversed(self.path), reversed(self.storage.along(self.path)[:-1]), strict=True):
             new = view.write(base, new)
         self.storage.write(self.scope.insert(new))
+
+    def maybe_copied(self, other: "Tensor") -> "Tensor":
+        """``other``, which holds a copy of this one's elements, where PyTorch may give a view."""
+        other.storage.may_share(self.storage)
+        return other
 
     def become(self, other: "Tensor") -> None:
         """Makes this name another view of its storage (``x.unsqueeze_(0)``)."""

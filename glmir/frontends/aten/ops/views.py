@@ -58,6 +58,8 @@ def view(scope: Scope, self: Tensor, size: Sequence[Int], stride: object = None)
 @TABLE.imports("reshape")
 def reshape(scope: Scope, self: Tensor, shape: Sequence[Int]) -> Tensor | Value:
     viewed = viewing.with_sizes(scope, self, shape)
+    if self.storage.may_be_permuted and viewed.shape != self.shape:
+        return self.maybe_copied(scope.tensor(viewed.value))
     memory = self.memory if self.path else None
     if not self.path or (memory and strides_of_view(self.shape, memory.strides, viewed.shape) is not None):
         return viewed
@@ -79,7 +81,9 @@ def shape_as_tensor(scope: Scope, self: Tensor) -> Value:
 
 
 @TABLE.imports("contiguous")
-def contiguous(self: Tensor, *, memory_format: object = None) -> Tensor | Value:
+def contiguous(scope: Scope, self: Tensor, *, memory_format: object = None) -> Tensor | Value:
+    if self.storage.may_be_permuted:
+        return self.maybe_copied(scope.tensor(self.value))
     return self if self.is_contiguous else self.value
 
 

@@ -162,3 +162,17 @@ def test_what_shows_a_complex_tensor_as_real_numbers_is_not_written(written: str
     """
     with pytest.raises(CompileError, match="may share memory"):
         load(archive(forward(body)), x="f32[2, 3]")
+
+
+def test_what_an_elementwise_operation_makes_of_a_permuted_tensor_may_be_copied_by_reshape() -> None:
+    body = """
+    y = torch.add(torch.t(x), 1)
+    z = torch.reshape(y, [-1])
+    _0 = torch.add_(z, 5)
+    return {}
+    """
+    x = floats(2, 3)
+    written = load(archive(forward(body.format("z"))), x="f32[2, 3]")(x=x)[0]
+    np.testing.assert_allclose(written, (x.T + 1).reshape(-1) + 5, rtol=1e-6)
+    with pytest.raises(CompileError, match="may share memory"):
+        load(archive(forward(body.format("y"))), x="f32[2, 3]")
