@@ -20,6 +20,16 @@ Condition = Callable[[OpT], bool]
 Any op of the class may be asked, also one that breaks other conditions of the emitter."""
 
 
+def is_quantized(op: Op) -> bool:
+    """Whether an operand or a result is stored as integers."""
+    return any(v.type.quantization is not None for v in (*op.operands, *op.results))
+
+
+def is_not_quantized(op: Op) -> bool:
+    """numbers that are not quantized"""
+    return not is_quantized(op)
+
+
 @dataclass(frozen=True)
 class Emitter(Generic[BuilderT]):
     """One way to write one op class."""
@@ -29,14 +39,19 @@ class Emitter(Generic[BuilderT]):
     emit: Callable[[Op, BuilderT], None]
     since: int = 0
     """The first version of the target that has it."""
+    stored: Condition[Op] | None = None
+    """What must hold of an op some of whose operands or results are quantized; None: there must be none such."""
 
     def takes(self, op: Op) -> bool:
         """Whether all conditions hold."""
-        return all(c(op) for c in self.conditions)
+        return all(c(op) for c in self._conditions_for(op))
 
     def broken_conditions(self, op: Op) -> list[Condition[Op]]:
         """The conditions that do not hold."""
-        return [c for c in self.conditions if not c(op)]
+        return [c for c in self._conditions_for(op) if not c(op)]
+
+    def _conditions_for(self, op: Op) -> tuple[Condition[Op], ...]:
+        return (*self.conditions, self.stored or is_not_quantized) if is_quantized(op) else self.conditions
 
 
 class EmitterTable(Generic[BuilderT]):
@@ -63,14 +78,18 @@ class EmitterTable(Generic[BuilderT]):
         return self._version_text.format(version)
 
     def emits(
-        self, *op_classes: type[OpT], when: Sequence[Condition[OpT]] = (), since: int = 0
+        self,
+        *op_classes: type[OpT],
+        when: Sequence[Condition[OpT]] = (),
+        since: int = 0,
+        stored: Condition[OpT] | None = None,
     ) -> Callable[[Callable[[OpT, BuilderT], None]], Callable[[OpT, BuilderT], None]]:
         """Registers an emitter for op classes, or families of them, under conditions that must all hold, for the
-        target's version ``since`` and later.
+        target's version ``since`` and later. It takes ops on quantized values only when ``stored`` holds of them.
 
         Raises TypeError for a condition whose docstring is none, or ends in a full stop: it is a part of a sentence.
         """
-        for condition in when:
+        for condition in (*when, *((stored,) if stored is not None else ())):
             if not condition.__doc__:
                 raise TypeError(f"condition {condition.__name__} needs a docstring")
             if condition.__doc__.endswith("."):
@@ -79,7 +98,8 @@ class EmitterTable(Generic[BuilderT]):
         def register(function: Callable[[OpT, BuilderT], None]) -> Callable[[OpT, BuilderT], None]:
             for op_class in op_classes:
                 emit = cast(Callable[[Op, BuilderT], None], function)
-                self.emitters.append(Emitter(op_class, cast(tuple[Condition[Op], ...], tuple(when)), emit, since))
+                conditions = cast(tuple[Condition[Op], ...], tuple(when))
+                self.emitters.append(Emitter(op_class, conditions, emit, since, cast("Condition[Op] | None", stored)))
             self._by_class.clear()
             return function
 

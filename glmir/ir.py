@@ -79,6 +79,9 @@ class Op:
     definition: ClassVar["OpDefinition"]
     has_effect: ClassVar[bool] = False
     """Whether the op does more than compute its results; only ops that do not are folded, merged and removed."""
+    is_compressed: ClassVar[bool] = False
+    """Whether operands that are constant take less room than the result: then the op is not folded, but kept for a
+    target that stores weights so."""
     __match_args__: ClassVar[tuple[str, ...]] = ()
 
     results: tuple[Value, ...]

@@ -9,6 +9,11 @@ from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
 from .canonicalization.infer_types import infer_types
 from .canonicalization.reassociate import reassociate
 from .canonicalization.simplify_control_flow import simplify_control_flow
+from .compression.palettize_weights import palettize_weights
+from .compression.prune_channels import prune_channels
+from .compression.prune_weights import prune_weights
+from .compression.quantize_weights import quantize_weights
+from .compression.store_sparse import store_sparse
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
@@ -18,6 +23,7 @@ from .fusion.fuse_padding import fuse_padding
 from .fusion.recognize_activations import recognize_activations
 from .layout.assign_layouts import assign_layouts
 from .layout.change_io_layout import change_io_layout
+from .lowering.dissolve_compression import dissolve_compression
 from .lowering.expand_quantization import expand_quantization
 from .precision.lower_precision import lower_precision
 from .precision.narrow_types import narrow_types
@@ -40,6 +46,12 @@ PASSES: tuple[Pass, ...] = (
     fuse_activations,
     change_io_layout,
     assign_layouts,
+    prune_channels,
+    prune_weights,
+    quantize_weights,
+    palettize_weights,
+    store_sparse,
+    dissolve_compression,
     expand_quantization,
     narrow_types,
     lower_precision,

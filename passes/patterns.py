@@ -9,6 +9,7 @@ from ..dims import Dim
 from ..ir import Array, Op, Value
 from ..ops import tensor
 from ..ops.math import Binary
+from ..quantized import dequantize
 from ..types import DType
 from ..weights import Weight
 
@@ -16,17 +17,32 @@ Number = bool | int | float
 
 
 def constant_array(value: Value | None) -> Array | None:
-    """The elements of a constant; None for anything else."""
-    if value is not None and isinstance(value.owner, tensor.Constant):
+    """The elements of a constant; None for anything else, and for a compressed or quantized one."""
+    if value is not None and isinstance(value.owner, tensor.Constant) and value.type.quantization is None:
         return value.owner.value.array
     return None
 
 
+def is_compressed(value: Value) -> bool:
+    """Whether the value is known, and kept in a form that takes less room: quantized, as a palette, sparse."""
+    owner = value.owner
+    return owner is not None and owner.is_compressed and all(is_known(operand) for operand in owner.operands)
+
+
+def is_known(value: Value) -> bool:
+    """Whether the elements are known, in whatever form the module keeps them."""
+    return is_constant(value) or is_compressed(value)
+
+
 def elements_of(value: Value) -> Array:
-    """The elements of what a condition has made sure is a constant."""
-    array = constant_array(value)
-    assert array is not None
-    return array
+    """The elements of what a condition has made sure is known, as the numbers that they mean."""
+    owner = value.owner
+    assert owner is not None
+    if isinstance(owner, tensor.Constant):
+        stored = owner.value.array
+        return stored if value.type.quantization is None else dequantize(stored, value.type)
+    fields = (getattr(owner, f.name) for f in owner.definition.operand_fields)
+    return np.asarray(owner.evaluate(*(None if v is None else elements_of(v) for v in fields)))
 
 
 def is_constant(value: Value) -> bool:

@@ -37,6 +37,10 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "two-steps": Tolerance(
         4e-2, 1e-6, "two steps of the outputs' 8-bit scale: sums in another order round to the other side of a half"
     ),
+    "int8-weights": Tolerance(2e-2, 1e-6, "weights of 8 bits are off by up to half a 127th of their channel's largest"),
+    "int4-weights": Tolerance(
+        2.5e-1, 1e-6, "weights of 3 or 4 bits are off by up to half a seventh of their block's range"
+    ),
     "dynamic-lstm": Tolerance(
         2e-2,
         1e-6,

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...ops.enums import Layout
 from ...pass_manager import Pipeline
+from ...passes.lowering.dissolve_compression import dissolve_compression
 from ...passes.lowering.expand_quantization import expand_quantization
 from ...passes.precision.lower_precision import lower_precision
 from ...passes.precision.narrow_types import encode_types, narrow_types
@@ -75,6 +76,7 @@ def _pipeline(options: TargetOptions, precision: Precision, version: int) -> Pip
         # Pixels are f32 whatever the model computes in.
         take_images.with_options(images=encode_images(options.image_inputs)),
         # While the stored integers still are of few bits.
+        dissolve_compression.with_options(),
         expand_quantization.with_options(),
         narrow_types.with_options(types=encode_types(REPRESENTED)),
         *halves,

@@ -3,6 +3,7 @@
 from ...ir import Module
 from ...pass_manager import Pipeline, module_pass
 from ...passes.lowering import shared, updates
+from ...passes.lowering.dissolve_compression import dissolve_compression
 from ...passes.lowering.expand_quantization import expand_quantization
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
@@ -56,6 +57,7 @@ REPRESENTED = encode_types(
 
 LEGALIZE: Pipeline = (
     # While the stored integers still are of few bits.
+    dissolve_compression.with_options(),
     expand_quantization.with_options(),
     narrow_types.with_options(types=REPRESENTED),
     legalize_mnn.with_options(),

@@ -6,6 +6,7 @@ from ...ir import Module
 from ...pass_manager import module_pass
 from ...passes.lowering import (
     activations,
+    dissolve_compression,
     elementwise,
     expand_quantization,
     indexing,
@@ -40,6 +41,7 @@ def rules_for(opset: int) -> RuleSet:
         elementwise.RULES,
         materialize_shapes.RULES,
         indexing.RULES,
+        dissolve_compression.RULES,
         expand_quantization.RULES,
         resize_at_run_time.RULES,
         spatial.RULES,

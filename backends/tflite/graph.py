@@ -8,11 +8,12 @@ import numpy as np
 from ...dims import SymInt
 from ...ir import Array, Function, Value
 from ...ops import tensor
-from ...types import DType, TensorType
+from ...types import DType, QuantizedType, TensorType
 from ..emission import EmitterTable
 from ..flatbuffer import Table
 from .op_versions import op_version
-from .schema import BUILTIN_OPTIONS, Buffer, Operator, OperatorCode, SubGraph, Tensor, operator_code
+from .quantization import BLOCK_SCALES, blockwise_parameters, packed, parameters
+from .schema import BUILTIN_OPTIONS, Buffer, Operator, OperatorCode, QuantizationParameters, SubGraph, Tensor, operator_code
 from .schema_enums import BuiltinOperator
 from .schema_enums import TensorType as TfliteType
 
@@ -41,8 +42,17 @@ class Slot:
     index: int
 
 
-Operand = Value | Slot | Array | None
-"""What an operator takes: a value of the function, a tensor made before, constant elements, or nothing (-1)."""
+@dataclass(frozen=True)
+class StoredArray:
+    """Constant integers and the numbers that they mean."""
+
+    array: Array
+    type: TensorType
+
+
+Operand = Value | Slot | Array | StoredArray | None
+"""What an operator takes: a value of the function, a tensor made before, constant elements (mere numbers, or integers
+that mean others), or nothing (-1)."""
 
 
 @dataclass
@@ -94,12 +104,14 @@ class Graph:
             return operand
         if isinstance(operand, np.ndarray):
             return self.constant(operand)
+        if isinstance(operand, StoredArray):
+            return self.constant(operand.array, "", operand.type.quantization)
         assert isinstance(operand, Value)
         found = self._slots.get(operand)
         if found is None:
             owner = operand.owner
             if isinstance(owner, tensor.Constant):
-                found = self.constant(owner.value.array, operand.name)
+                found = self.constant(owner.value.array, operand.name, operand.type.quantization)
             else:
                 found = self._append(operand.type, operand.name, 0)
             self._slots[operand] = found
@@ -109,31 +121,47 @@ class Graph:
         """A tensor between two operators of one op."""
         return self._append(type_, "", 0)
 
-    def constant(self, array: Array, name: str = "") -> Slot:
-        """A tensor with these elements. Equal small ones share a tensor, and so do equal views of one large one."""
+    def constant(self, array: Array, name: str = "", quantization: QuantizedType | None = None) -> Slot:
+        """A tensor with these elements, as they are stored when a quantization says what they mean.
+
+        Equal small ones share a tensor, and so do equal views of one large one.
+        """
         # Each use of a convolution's weight makes a transposed view of its own.
         address = array.__array_interface__["data"][0]
         key: tuple[object, ...] = (address, array.dtype.str, array.shape, array.strides)
         if array.size <= 1024:
             key = (array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
-        found = self._constants.get(key)
+        tensor_key = (*key, quantization)
+        found = self._constants.get(tensor_key)
         if found is None:
             buffer = self._buffer_indices.setdefault(key, len(self.buffers))
             if buffer == len(self.buffers):
-                self.buffers.append(Buffer(data=array))
-            found = self._append(TensorType(DType.of(array.dtype), array.shape), name, buffer)
-            self._constants[key] = found
+                self.buffers.append(Buffer(data=packed(array)))
+            dtype = DType.of(array.dtype) if quantization is None else DType.F32
+            found = self._append(TensorType(dtype, array.shape, quantization), name, buffer)
+            self._constants[tensor_key] = found
         return found
+
+    def _quantization(self, type_: TensorType) -> QuantizationParameters | None:
+        quantization = type_.quantization
+        if quantization is None or quantization.block is None:
+            return None if quantization is None else parameters(quantization)
+        scales = np.array(quantization.scales, BLOCK_SCALES).reshape(
+            [d for d in quantization.parameters_shape(type_.shape) if isinstance(d, int)]
+        )
+        return blockwise_parameters(quantization, self.constant(scales).index)
 
     def _append(self, type_: TensorType, name: str, buffer: int) -> Slot:
         is_dynamic = not type_.is_static
+        quantization = self._quantization(type_)
         self.tensors.append(
             Tensor(
                 shape=[1 if isinstance(d, SymInt) else d for d in type_.shape],
                 shape_signature=[-1 if isinstance(d, SymInt) else d for d in type_.shape] if is_dynamic else None,
-                type=TFLITE_TYPES[type_.dtype],
+                type=TFLITE_TYPES[type_.stored],
                 buffer=buffer,
                 name=self._unique(name or f"t{len(self.tensors)}"),
+                quantization=quantization,
                 has_rank=True,
             )
         )

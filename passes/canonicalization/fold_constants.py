@@ -25,7 +25,8 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
 
     Results of more than ``max_elements`` elements stay ops, and so do large results that are larger than what they are
     computed from (expand, tile, one-hot): the artifact would grow. Views (transpose, reshape, slice, split) cost
-    nothing and are always folded, without a copy.
+    nothing and are always folded, without a copy. Compressed weights (dequantize, depalettize, densify) stay as they
+    are: pass dissolve-compression makes constants of them where a target cannot store them.
     """
     rules = RuleSet()
 
@@ -38,7 +39,7 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
 
 
 def _fold(op: Op, max_elements: int) -> list[Value] | None:
-    if not op.operands or not op.results or op.has_effect or op.calls or not _is_static(op):
+    if not op.operands or not op.results or op.has_effect or op.calls or op.is_compressed or not _is_static(op):
         return None
     if all(0 in r.type.static_shape for r in op.results):
         return [constant(_empty(r)) for r in op.results]

@@ -8,7 +8,7 @@ from ...ops.quant.pairs import computing_dtype
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
-from ..patterns import constant
+from ..patterns import constant, is_compressed
 from .building import folded, folded_reshape
 
 RULES = RuleSet()
@@ -31,7 +31,7 @@ def quantize_as_arithmetic(op: quant.Quantize) -> Op | None:
 def dequantize_as_arithmetic(op: quant.Dequantize) -> Value | None:
     """dequantize(x) -> (x - zero_point) * scale"""
     dtype = computing_dtype(op.scale.type.dtype)
-    if not _is_expressible(op):
+    if not _is_expressible(op) or is_compressed(op.result):
         return None
     y = _as(op.x, dtype)
     if op.zero_point is not None:

@@ -3,6 +3,7 @@
 from ...rewriter import RuleSet
 from . import (
     activations,
+    dissolve_compression,
     elementwise,
     expand_quantization,
     indexing,
@@ -23,6 +24,7 @@ RULES = RuleSet(
     activations.RULES,
     elementwise.RULES,
     indexing.RULES,
+    dissolve_compression.RULES,
     expand_quantization.RULES,
     materialize_shapes.RULES,
     # Only what a kernel cannot do although it is given the sizes.

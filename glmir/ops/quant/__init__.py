@@ -1,5 +1,7 @@
-"""``quant.*``: numbers to small integers and back, by scales and zero points."""
+"""``quant.*``: numbers to small integers and back, by scales and zero points; weights in compressed forms."""
 
+from .compressed import Densify, Depalettize
+from .conversion import Convert
 from .pairs import Dequantize, Quantize, Scaled
 
-__all__ = ["Dequantize", "Quantize", "Scaled"]
+__all__ = ["Convert", "Densify", "Depalettize", "Dequantize", "Quantize", "Scaled"]

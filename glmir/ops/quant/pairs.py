@@ -127,6 +127,8 @@ class Dequantize(Scaled):
     ```
     """
 
+    is_compressed = True
+
     @constraint
     def stored_is_integer(self) -> bool:
         """x is i4, u4, i8, u8, i16, u16 or i32"""

@@ -9,7 +9,7 @@ import pytest
 from glmir.interpreter import run
 from glmir.ir import Module, Op, Value
 from glmir.opdef import ConstraintError
-from glmir.ops import DEFINITIONS, control, math, nn, tensor
+from glmir.ops import DEFINITIONS, control, math, nn, quant, tensor
 from glmir.passes.layout import assign_layouts as the_pass
 from glmir.passes.layout.channels_last import _FORMS, Form, channels_last_form
 from glmir.types import DType, TensorType
@@ -28,6 +28,9 @@ WITHOUT_FORM = {
     nn.Lstm,
     nn.RmsNorm,
     nn.Rnn,
+    quant.Convert,
+    quant.Densify,
+    quant.Depalettize,
     tensor.Constant,
     tensor.Dims,
     tensor.DynamicSlice,

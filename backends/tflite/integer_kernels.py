@@ -1,0 +1,160 @@
+"""What the runtime's integer kernels ask of scales and zero points: conditions of emitters on quantized values.
+
+Where they ask less, XNNPACK may still leave an op to the runtime's own kernels; the results are the same but for the last
+place.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from ...ir import Op, Value
+from ...ops import math, nn, tensor
+from ...types import DType, QuantizedType
+from ..emission import is_quantized
+
+StoredCondition = Callable[[Op], bool]
+
+I8, I16 = DType.I8, DType.I16
+UNIT_I8 = QuantizedType(I8, (1 / 256,), (-128,))
+"""From 0 to 1: what LOGISTIC and SOFTMAX give."""
+
+UNIT_I16 = QuantizedType(I16, (1 / 32768,))
+SIGNED_UNIT_I8 = QuantizedType(I8, (1 / 128,))
+"""From -1 to 1: what TANH gives."""
+
+LOG_UNIT_I8 = QuantizedType(I8, (16 / 256,), (127,))
+"""From -16 to 0: what LOG_SOFTMAX gives."""
+
+_BIAS_TOLERANCE = 1e-5
+"""By how much a bias's scale may differ from the product of the scales of input and weight: what rounding to f32 costs."""
+
+_LARGEST_RATIOS = {I8: 2.0**19, I16: 2.0**14}
+"""How much coarser than its sum a summand may be: ADD, SUB and SQUARED_DIFFERENCE stop the process beyond."""
+
+
+def with_one_scale_each(*storages: DType) -> StoredCondition:
+    """A condition: all numbers are stored in the same integers, each tensor with one scale."""
+
+    def condition(op: Op) -> bool:
+        return _storage(_numbers(op), storages) is not None
+
+    condition.__doc__ = f"all numbers as {_names(storages)}, with one scale a tensor"
+    return condition
+
+
+def with_one_scale(*storages: DType) -> StoredCondition:
+    """A condition: all numbers are stored in the same integers, with the same scale and zero point."""
+
+    def condition(op: Op) -> bool:
+        numbers = list(_numbers(op))
+        return _storage(numbers, storages) is not None and len({v.type.quantization for v in numbers}) == 1
+
+    condition.__doc__ = f"all numbers as {_names(storages)}, with one scale and zero point for all of them"
+    return condition
+
+
+def giving(*results: QuantizedType) -> StoredCondition:
+    """A condition: one scale a tensor, that of the result fixed."""
+    storages = [q.storage for q in results]
+
+    def condition(op: Op) -> bool:
+        return _storage(_numbers(op), storages) is not None and op.results[0].type.quantization in results
+
+    texts = [f"{q.storage.value} of scale 1/{round(1 / q.scales[0])} about {(*q.zero_points, 0)[0]}" for q in results]
+    condition.__doc__ = f"results as {' or '.join(texts)}"
+    return condition
+
+
+def and_gentle_scales(condition: StoredCondition) -> StoredCondition:
+    """The condition, and that no operand is very much coarser than the result."""
+
+    def both(op: Op) -> bool:
+        if not condition(op):
+            return False
+        (result,) = _parameters(op.results)
+        largest = _LARGEST_RATIOS[result.storage]
+        return all(q.scales[0] < largest * result.scales[0] for q in _parameters(op.operands))
+
+    both.__doc__ = f"{condition.__doc__}, of scales that are not too different"
+    return both
+
+
+def is_integer_layer(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> bool:
+    """i8 (or i16) activations with one scale, i8 weights without zero points, and a bias in the unit of the products"""
+    storage = _storage([op.x, op.result], (I8, I16))
+    if storage is None or not is_symmetric_weight(op.weight, output_axis(op), I8):
+        return False
+    return op.bias is None or _is_product_bias(op, op.bias, DType.I32 if storage is I8 else DType.I64)
+
+
+def is_layer_of_stored_weights(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> bool:
+    """float activations, and weights that are stored"""
+    others = [v for v in (op.x, op.bias, op.result) if v is not None]
+    return not any(v.type.quantization for v in others) and isinstance(op.weight.owner, tensor.Constant)
+
+
+def output_axis(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> int:
+    """The axis of the weight that counts output channels."""
+    return 1 if isinstance(op, nn.ConvTranspose) else 0
+
+
+def is_symmetric_weight(weight: Value, axis: int, *storages: DType) -> bool:
+    """Whether a constant is stored in such integers about 0, with one scale or one for each index of ``axis``."""
+    quantization = weight.type.quantization
+    return (
+        isinstance(weight.owner, tensor.Constant)
+        and quantization is not None
+        and quantization.storage in storages
+        and not quantization.zero_points
+        and quantization.block is None
+        and quantization.axis in (None, axis)
+    )
+
+
+def _is_product_bias(op: nn.Conv | nn.ConvTranspose | nn.Linear, bias: Value, storage: DType) -> bool:
+    found, x, weight = (v.type.quantization for v in (bias, op.x, op.weight))
+    if not isinstance(bias.owner, tensor.Constant) or found is None or x is None or weight is None:
+        return False
+    if found.storage is not storage or found.zero_points or len(found.scales) not in (1, *bias.type.shape):
+        return False
+    products = np.multiply(x.scales[0], weight.scales)
+    return bool(np.allclose(found.scales, products, rtol=_BIAS_TOLERANCE, atol=0.0))
+
+
+def is_integer_product(op: math.MatMul) -> bool:
+    """i8 or i16 operands and results, with one scale a tensor"""
+    return _storage(_numbers(op), (I8, I16)) is not None
+
+
+def _numbers(op: Op) -> Iterator[Value]:
+    """Operands and results that are numbers, not positions or truths."""
+    return (v for v in (*op.operands, *op.results) if v.type.dtype.is_float)
+
+
+def _storage(values: Iterator[Value] | list[Value], storages: tuple[DType, ...] | list[DType]) -> DType | None:
+    """The integers in which all values are stored, each with one scale; those of 16 bits about 0."""
+    found: set[DType] = set()
+    for value in values:
+        quantization = value.type.quantization
+        if quantization is None or quantization.axis is not None or quantization.storage not in storages:
+            return None
+        if quantization.storage is I16 and quantization.zero_points:
+            return None
+        found.add(quantization.storage)
+    return found.pop() if len(found) == 1 else None
+
+
+def _parameters(values: tuple[Value, ...]) -> list[QuantizedType]:
+    return [v.type.quantization for v in values if v.type.quantization is not None]
+
+
+def _names(storages: tuple[DType, ...]) -> str:
+    return " or ".join(s.value for s in storages)
+
+
+__all__ = [
+    "I16", "I8", "LOG_UNIT_I8", "SIGNED_UNIT_I8", "UNIT_I16", "UNIT_I8", "Mapping", "and_gentle_scales", "giving",
+    "is_integer_layer", "is_integer_product", "is_layer_of_stored_weights", "is_quantized", "is_symmetric_weight",
+    "output_axis", "with_one_scale", "with_one_scale_each",
+]  # fmt: skip

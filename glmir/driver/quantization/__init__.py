@@ -1,0 +1,1 @@
+"""Quantization and compression: the recipe, the data, what is measured on them, and what is done with it."""

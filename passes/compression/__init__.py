@@ -1,0 +1,1 @@
+"""Compression: weights in fewer bits, in tables, or without their zeros."""

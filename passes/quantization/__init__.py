@@ -1,0 +1,1 @@
+"""Quantization: from ranges of values and weights to integers, scales and zero points."""
