@@ -68,6 +68,8 @@ class TargetOptions:
     image_inputs: tuple[ImageInput, ...] = ()
     class_labels: tuple[str, ...] | tuple[int, ...] = ()
     sizes: Mapping[str, Sizes] = field(default_factory=dict)
+    is_dynamic: bool = False
+    """Whether layers with quantized weights shall quantize at run time what they take, where the target has that."""
 
 
 def _same(dtype: DType) -> DType:

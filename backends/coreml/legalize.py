@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from ...ir import Module
+from ...ir import Module, Op
 from ...pass_manager import module_pass
 from ...passes.lowering import shared
 from ...passes.lowering.rank import rank_rules
@@ -13,6 +13,7 @@ from . import (
     legalize_bits,
     legalize_elementwise,
     legalize_neural,
+    legalize_quantization,
     legalize_recurrent,
     legalize_spatial,
     legalize_structure,
@@ -22,9 +23,17 @@ from .opsets import DEFAULT_VERSION, MAX_RANK
 
 
 @cache
-def rules_for(version: int) -> RuleSet:
-    """The rules, tried in this order, and only on ops that no emitter of the version takes."""
+def rules_for(version: int, may_be_newer: bool = False) -> RuleSet:
+    """The rules, tried in this order, and only on ops that no emitter of the version takes.
+
+    With ``may_be_newer`` quantization is left alone that the version has not.
+    """
     table = TABLE.at(version)
+
+    def is_to_be_rewritten(op: Op) -> bool:
+        is_for_newer = may_be_newer and isinstance(op, legalize_quantization.QUANTIZING)
+        return not is_for_newer and not table.is_legal(op)
+
     return RuleSet(
         rank_rules(MAX_RANK),
         legalize_structure.RULES,
@@ -35,22 +44,28 @@ def rules_for(version: int) -> RuleSet:
         legalize_elementwise.dtype_rules(table.is_legal),
         legalize_bits.RULES,
         shared.RULES,
-        only=lambda op: not table.is_legal(op),
+        legalize_quantization.RULES,
+        only=is_to_be_rewritten,
     )
 
 
 @module_pass()
-def legalize_coreml(module: Module, *, version: int = DEFAULT_VERSION) -> bool:
-    """Rewrites the ops that Core ML of an iOS release lacks into those that it has."""
+def legalize_coreml(module: Module, *, version: int = DEFAULT_VERSION, may_be_newer: bool = False) -> bool:
+    """Rewrites the ops that Core ML of an iOS release lacks into those that it has.
+
+    With ``may_be_newer`` quantization that only a later release has is left as it is.
+    """
     changed = False
     # What makes an op legal may stand some ops before it, and be rewritten later on.
-    while _legalize_once(module, version):
+    while _legalize_once(module, version, may_be_newer):
         changed = True
     return changed
 
 
-def _legalize_once(module: Module, version: int) -> bool:
-    if apply_rules(module, rules_for(version)):
+def _legalize_once(module: Module, version: int, may_be_newer: bool) -> bool:
+    if apply_rules(module, rules_for(version, may_be_newer)):
+        return True
+    if legalize_quantization.dissolve_misplaced(module):
         return True
     # Sizes that rules compute at run time are i64, as all targets read them.
     if narrow_types(module, types="i64:i32"):

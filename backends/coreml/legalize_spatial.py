@@ -14,7 +14,7 @@ from ...passes.lowering.layouts import channels_first
 from ...passes.lowering.resampling import convention
 from ...passes.lowering.resize import resize_of_nothing, resized_axes
 from ...passes.lowering.spatial import floor_padding
-from ...passes.patterns import constant_array
+from ...passes.patterns import constant_array, is_known
 from ...rewriter import RuleSet
 
 RULES = RuleSet()
@@ -138,7 +138,7 @@ def aligned_resize_without_scales(op: nn.Resize) -> Op | None:
 @RULES.on(nn.Conv)
 def dilated_conv_of_computed_weight(op: nn.Conv) -> Op | None:
     """conv(x, w, dilation=d) -> conv(x, w with d - 1 zeros between its elements), w not constant"""
-    if all(d == 1 for d in op.dilations) or not op.weight.type.is_static or constant_array(op.weight) is not None:
+    if all(d == 1 for d in op.dilations) or not op.weight.type.is_static or is_known(op.weight):
         return None
     weight = op.weight
     for axis, dilation in enumerate(op.dilations, 2):

@@ -7,11 +7,12 @@ import numpy as np
 
 from ...ir import Array, Function, Module, Op, Value
 from ...ops import tensor
-from ...types import TensorType
+from ...types import DType, TensorType
 from ..emission import EmitterTable
 from . import schema
 from .names import Names
-from .values import immediate, in_file, is_for_file, value_type
+from .packing import Packed, packed_nibbles
+from .values import LEAST_IN_FILE, immediate, in_file, is_for_file, packed_immediate, packed_in_file, value_type
 from .weights import WeightFile
 
 Constant = bool | int | str | Sequence[int] | Sequence[bool] | Array | np.generic
@@ -28,7 +29,21 @@ class Immediate:
 Parameter = Value | Sequence[Value] | Constant | Immediate
 """What a parameter of an operation is: a value, several, or a constant."""
 
+
+@dataclass(frozen=True)
+class Named:
+    """What an operation that decompresses constants gives to another."""
+
+    name: str
+
+
+Stored = Array | Packed | Value | Named
+"""What such an operation takes: elements, or what another one gives."""
+
 _ALWAYS_COMPARED = 1024
+
+_CONSTEXPR_INPUTS = 18
+"""The release since which what decompresses constants takes inputs, of any type; before it has attributes."""
 
 
 class Program:
@@ -93,6 +108,43 @@ class Program:
         self._operations.append(
             schema.Operation(type=operator, inputs=inputs, outputs=outputs, blocks=blocks, attributes=attributes)
         )
+
+    def add_constexpr(self, operator: str, outputs: Sequence[schema.NamedValueType], /, **parameters: Stored) -> None:
+        """Appends an operation that decompresses constants when the model is loaded, outside all blocks."""
+        attributes = {"name": immediate(np.asarray(outputs[0].name))}
+        inputs: dict[str, schema.Argument] = {}
+        if self.version < _CONSTEXPR_INPUTS:
+            attributes |= {p: self._stored(v) for p, v in parameters.items()}
+        else:
+            inputs = {p: schema.Argument(arguments=[self._stored_binding(v)]) for p, v in parameters.items()}
+        self._outermost.append(schema.Operation(type=operator, inputs=inputs, outputs=outputs, attributes=attributes))
+
+    def declared(self, value: Value, operator: str) -> schema.NamedValueType:
+        """The name and the type of what ``add_constexpr`` is to compute."""
+        return self._declared(value, operator)
+
+    def _stored_binding(self, parameter: Stored) -> schema.Binding:
+        if isinstance(parameter, Value) and not isinstance(parameter.owner, tensor.Constant):
+            parameter = Named(self.name_of(parameter))
+        if isinstance(parameter, Named):
+            return schema.Binding(name=parameter.name)
+        return schema.Binding(value=self._stored(parameter))
+
+    def _stored(self, parameter: Stored) -> schema.Value:
+        """Elements as a value, in the weight file unless they are few."""
+        if isinstance(parameter, Value):
+            assert isinstance(parameter.owner, tensor.Constant)
+            parameter = parameter.owner.value.array
+        assert not isinstance(parameter, Named)
+        if not isinstance(parameter, Packed) and DType.of(parameter.dtype) in (DType.I4, DType.U4):
+            parameter = packed_nibbles(parameter)
+        if isinstance(parameter, Packed):
+            is_small = parameter.count < LEAST_IN_FILE
+            offset = 0 if is_small else self.weights.packed_offset(parameter)
+            return packed_immediate(parameter) if is_small else packed_in_file(parameter, offset)
+        if is_for_file(parameter, self.version):
+            return in_file(parameter, self.weights.offset(parameter))
+        return immediate(parameter)
 
     def temporary(self, type_: TensorType) -> Value:
         """A value between two operations of one op."""

@@ -7,8 +7,6 @@ from pathlib import Path
 from ...errors import InputError
 from ...ops.enums import Layout
 from ...pass_manager import Pipeline
-from ...passes.lowering.dissolve_compression import dissolve_compression
-from ...passes.lowering.expand_quantization import expand_quantization
 from ...passes.precision.lower_precision import lower_precision
 from ...passes.precision.narrow_types import encode_types, narrow_types
 from ...types import DType
@@ -17,6 +15,7 @@ from . import runtime
 from .border import adapt_coreml_border, border_dtype, encode_images, image_of_input, take_images
 from .emitters import TABLE
 from .legalize import legalize_coreml, rules_for
+from .legalize_quantization import fit_coreml_quantization
 from .opsets import DEFAULT_VERSION, OPSETS, version_flag
 from .serializer import serialize
 
@@ -41,12 +40,13 @@ def make_target(options: TargetOptions) -> Target:
 
 def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
     precision = options.precision or Precision.FP16
+    may_be_newer = may_be_newer and version + 1 in OPSETS
     newer = partial(_target, options, version + 1, may_be_newer=True)
     return Target(
         name="coreml",
         suffix=".mlpackage",
         spatial_layout=Layout.NCHW,
-        legalize=_pipeline(options, precision, version),
+        legalize=_pipeline(options, precision, version, may_be_newer),
         rules=rules_for(version),
         table=TABLE.at(version),
         serialize=partial(serialize, version=version, options=options),
@@ -58,7 +58,7 @@ def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
         precision=precision,
         tolerance=TOLERANCES[precision],
         is_folder=True,
-        newer=newer if may_be_newer and version + 1 in OPSETS else None,
+        newer=newer if may_be_newer else None,
     )
 
 
@@ -70,16 +70,15 @@ def problems(artifact: Path) -> Sequence[str]:
     return validation.problems(artifact)
 
 
-def _pipeline(options: TargetOptions, precision: Precision, version: int) -> Pipeline:
+def _pipeline(options: TargetOptions, precision: Precision, version: int, may_be_newer: bool) -> Pipeline:
     halves = (lower_precision.with_options(dtype=DType.F16),) if precision is Precision.FP16 else ()
     return (
         # Pixels are f32 whatever the model computes in.
         take_images.with_options(images=encode_images(options.image_inputs)),
         # While the stored integers still are of few bits.
-        dissolve_compression.with_options(),
-        expand_quantization.with_options(),
-        narrow_types.with_options(types=encode_types(REPRESENTED)),
+        fit_coreml_quantization.with_options(version=version, may_be_newer=may_be_newer),
+        narrow_types.with_options(types=encode_types(REPRESENTED), keep_quantization=True),
         *halves,
         adapt_coreml_border.with_options(version=version),
-        legalize_coreml.with_options(version=version),
+        legalize_coreml.with_options(version=version, may_be_newer=may_be_newer),
     )

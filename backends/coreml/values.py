@@ -1,10 +1,13 @@
 """Types and constants of the IR as MIL's messages."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...ir import Array
 from ...types import DType, TensorType
 from . import schema
+from .packing import Packed
 from .schema import DataType
 
 DATA_TYPES: dict[DType, DataType] = {
@@ -23,22 +26,24 @@ _STRING = np.dtype(str).kind
 _FILE = "@model_path/weights/weight.bin"
 _FILE_DTYPES = frozenset(map(np.dtype, ("float16", "float32", "int8", "uint8")))
 _NEWER_FILE_DTYPES = frozenset(map(np.dtype, ("int16", "uint16", "int32", "uint32")))
-_LEAST_IN_FILE = 10
+LEAST_IN_FILE = 10
+"""Constants of fewer elements stand in the program."""
 
 
 def value_type(type_: TensorType) -> schema.ValueType:
     """The type of a tensor; its symbolic dims are unknown ones."""
     sizes = [d if isinstance(d, int) else None for d in type_.shape]
-    return _tensor_type(DATA_TYPES[type_.dtype], sizes)
+    return tensor_type(DATA_TYPES[type_.dtype], sizes)
 
 
 def array_type(array: Array) -> schema.ValueType:
     """The type of a constant; ``array`` may hold text."""
     data_type = DataType.STRING if array.dtype.kind == _STRING else DATA_TYPES[DType.of(array.dtype)]
-    return _tensor_type(data_type, list(array.shape))
+    return tensor_type(data_type, array.shape)
 
 
-def _tensor_type(data_type: DataType, sizes: list[int | None]) -> schema.ValueType:
+def tensor_type(data_type: DataType, sizes: Sequence[int | None]) -> schema.ValueType:
+    """The type of a tensor of these sizes; those that are None are known at run time only."""
     dimensions = [
         schema.Dimension(unknown=schema.UnknownDimension())
         if size is None
@@ -91,15 +96,32 @@ def _long(number: int) -> schema.Value:
 
 
 def scalar_type(data_type: DataType) -> schema.ValueType:
-    return _tensor_type(data_type, [])
+    return tensor_type(data_type, [])
 
 
 def is_for_file(array: Array, version: int) -> bool:
     """Whether a constant is kept in ``weight.bin``, as Apple's own exporter decides."""
     dtypes = _FILE_DTYPES | _NEWER_FILE_DTYPES if version >= 18 else _FILE_DTYPES
-    return array.size >= _LEAST_IN_FILE and array.dtype in dtypes
+    return array.size >= LEAST_IN_FILE and array.dtype in dtypes
 
 
 def in_file(array: Array, offset: int) -> schema.Value:
     """A constant whose elements are in ``weight.bin``; ``offset`` is that of their metadata."""
-    return schema.Value(type=array_type(array), blob_file_value=schema.BlobFileValue(file_name=_FILE, offset=offset))
+    return _of_blob(array_type(array), offset)
+
+
+def packed_in_file(tensor: Packed, offset: int) -> schema.Value:
+    """The same for elements of fewer than eight bits."""
+    return _of_blob(tensor_type(tensor.data_type, tensor.shape), offset)
+
+
+def _of_blob(type_: schema.ValueType, offset: int) -> schema.Value:
+    return schema.Value(type=type_, blob_file_value=schema.BlobFileValue(file_name=_FILE, offset=offset))
+
+
+def packed_immediate(tensor: Packed) -> schema.Value:
+    """A constant of fewer than eight bits an element that stands in the program."""
+    content = schema.TensorValue(bytes=schema.RepeatedBytes(values=tensor.data.tobytes()))
+    return schema.Value(
+        type=tensor_type(tensor.data_type, tensor.shape), immediate_value=schema.ImmediateValue(tensor=content)
+    )

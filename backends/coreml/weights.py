@@ -7,6 +7,7 @@ data      the elements, row-major                                               
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from ...ir import Array
 from ...types import DType
 from ..array_bytes import write_array
+from .packing import Packed
+from .schema import DataType
 
 ALIGNMENT = 64
 VERSION = 2
@@ -34,16 +37,35 @@ BLOB_TYPES: dict[DType, int] = {
     DType.U32: 15,
 }
 
+PACKED_TYPES: dict[DataType, int] = {
+    DataType.INT4: 8,
+    DataType.UINT1: 9,
+    DataType.UINT2: 10,
+    DataType.UINT4: 11,
+    DataType.UINT3: 12,
+    DataType.UINT6: 13,
+}
+
+
+@dataclass(frozen=True)
+class _Blob:
+    """Where an array will stand; the bytes of a packed one have a type of their own, and may end in empty bits."""
+
+    array: Array
+    offset: int
+    type: int
+    padding_bits: int
+
 
 class WeightFile:
     """The arrays of a ``weight.bin``, by where they will stand. Equal ones stand there once; none is copied."""
 
     def __init__(self) -> None:
-        self._arrays: list[tuple[Array, int]] = []
+        self._blobs: list[_Blob] = []
         self._end = _HEADER.size
         # With the arrays themselves: as long as they live, no other can be at their address.
         self._by_address: dict[tuple[object, ...], tuple[int, Array]] = {}
-        self._by_sample: dict[tuple[object, ...], list[tuple[Array, int]]] = {}
+        self._by_sample: dict[tuple[object, ...], list[_Blob]] = {}
 
     def offset(self, array: Array) -> int:
         """Where the metadata of an array of these elements stands; adds it at the end if there is none yet."""
@@ -51,34 +73,35 @@ class WeightFile:
         address = array.__array_interface__["data"][0]
         key = (address, array.dtype.str, array.shape, array.strides)
         if key not in self._by_address:
-            self._by_address[key] = self._find(array) or self._append(array), array
+            self._by_address[key] = self._find_or_append(array, BLOB_TYPES[DType.of(array.dtype)], 0), array
         return self._by_address[key][0]
 
-    def _find(self, array: Array) -> int | None:
-        """The offset of equal elements. Only arrays of one dtype, size, beginning and end are compared."""
-        for other, offset in self._by_sample.get(_sample(array), ()):
-            if _equal_bytes(array, other):
-                return offset
-        return None
+    def packed_offset(self, tensor: Packed) -> int:
+        """The same for elements of fewer than eight bits."""
+        return self._find_or_append(tensor.data, PACKED_TYPES[tensor.data_type], tensor.padding_bits)
 
-    def _append(self, array: Array) -> int:
-        offset = self._end
-        self._arrays.append((array, offset))
-        self._by_sample.setdefault(_sample(array), []).append((array, offset))
-        self._end = _aligned(offset + _METADATA.size + array.nbytes)
-        return offset
+    def _find_or_append(self, array: Array, blob_type: int, padding_bits: int) -> int:
+        """The offset of equal elements. Only arrays of one type, size, beginning and end are compared."""
+        alike = self._by_sample.setdefault((blob_type, padding_bits, *_sample(array)), [])
+        for other in alike:
+            if _equal_bytes(array, other.array):
+                return other.offset
+        blob = _Blob(array, self._end, blob_type, padding_bits)
+        self._blobs.append(blob)
+        alike.append(blob)
+        self._end = _aligned(blob.offset + _METADATA.size + array.nbytes)
+        return blob.offset
 
     def write(self, stream: BinaryIO) -> None:
         """Writes the file to a stream at its start."""
-        stream.write(_HEADER.pack(len(self._arrays), VERSION))
+        stream.write(_HEADER.pack(len(self._blobs), VERSION))
         position = _HEADER.size
-        for array, offset in self._arrays:
-            stream.write(bytes(offset - position))
-            data = offset + _METADATA.size
-            blob_type = BLOB_TYPES[DType.of(array.dtype)]
-            stream.write(_METADATA.pack(_SENTINEL, blob_type, array.nbytes, data, 0))
-            write_array(array, stream)
-            position = data + array.nbytes
+        for blob in self._blobs:
+            stream.write(bytes(blob.offset - position))
+            data, size = blob.offset + _METADATA.size, blob.array.nbytes
+            stream.write(_METADATA.pack(_SENTINEL, blob.type, size, data, blob.padding_bits))
+            write_array(blob.array, stream)
+            position = data + size
 
 
 def _aligned(position: int) -> int:

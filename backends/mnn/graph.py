@@ -13,6 +13,7 @@ from ..emission import EmitterTable
 from ..flatbuffer import Table
 from . import schema
 from .formats import Format, assign_formats
+from .quantized import describe_tensor
 from .schema_enums import DataFormat, DataType, OpType
 from .schema_parameters import Blob, Input, TensorConvertInfo
 
@@ -53,6 +54,8 @@ class Graph:
     prefix: str = ""
     ops: list[schema.Op] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    descriptions: list[schema.TensorDescribe] = field(default_factory=list)
+    """Of the tensors that hold bytes."""
     _format: Format = Format.PLAIN
     _formats: Mapping[Value, Format] = field(default_factory=dict)
     _slots: dict[tuple[Value, Format], Slot] = field(default_factory=dict)
@@ -93,9 +96,11 @@ class Graph:
         assert value is not None
         return self.slot(value) if isinstance(value.owner, tensor.Constant) else self._in_format(value, Format.PLAIN)
 
-    def temporary(self) -> Slot:
-        """A tensor between two MNN ops that stand for one op."""
-        return self._tensor("")
+    def temporary(self, like: Value | None = None) -> Slot:
+        """A tensor between two MNN ops that stand for one op; described as one that holds the bytes of ``like``."""
+        made = self._tensor("")
+        self._describe(made, like)
+        return made
 
     def constant(self, array: Array, name: str = "") -> Slot:
         """A tensor with these elements. Equal small ones share a tensor, and so do equal views of one large one."""
@@ -144,6 +149,7 @@ class Graph:
             outputs=outputs,
             tensors=self.names,
             nodes=self.ops,
+            extra_tensor_describe=self.descriptions or None,
         )
 
     def _output(self, value: Value, name: str) -> int:
@@ -169,9 +175,14 @@ class Graph:
     def _new_tensor(self, value: Value, format_: Format) -> Slot:
         """A tensor of the value's name, if it is the first; outputs have their names in the plain format."""
         output_name = self._output_names.get(value)
-        if output_name is not None and format_ is Format.PLAIN:
-            return self._named(output_name)
-        return self._tensor(value.name)
+        is_output = output_name is not None and format_ is Format.PLAIN
+        made = self._named(output_name or "") if is_output else self._tensor(value.name)
+        self._describe(made, value)
+        return made
+
+    def _describe(self, slot: Slot, value: Value | None) -> None:
+        if value is not None and value.type.quantization is not None:
+            self.descriptions.append(schema.TensorDescribe(index=slot.index, quant_info=describe_tensor(value)))
 
     def _append(
         self, operator: OpType, inputs: Sequence[Slot], outputs: Sequence[Slot], parameter: Table | None

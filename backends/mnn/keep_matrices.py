@@ -16,8 +16,9 @@ from ...passes.lowering.building import folded_reshape
 from ...passes.patterns import constant_array
 from ...rewriter import RuleSet, apply_rules
 from ...types import Shape, TensorType
+from ..emission import is_not_quantized
 
-RULES = RuleSet()
+RULES = RuleSet(only=is_not_quantized)
 
 _GIVING_PIXELS = (nn.AveragePool, nn.MaxPool, nn.Conv, math.ReduceMean)
 """What may leave one pixel of an image in the packed format."""

@@ -22,6 +22,7 @@ from . import (
 from .emitters import TABLE
 from .emitters.operands import MAX_RANK
 from .keep_matrices import keep_matrices
+from .legalize_quantization import legalize_mnn_quantization
 
 RULES = RuleSet(
     rank_rules(MAX_RANK),
@@ -57,6 +58,7 @@ REPRESENTED = encode_types(
 
 LEGALIZE: Pipeline = (
     # While the stored integers still are of few bits.
+    legalize_mnn_quantization.with_options(),
     dissolve_compression.with_options(),
     expand_quantization.with_options(),
     narrow_types.with_options(types=REPRESENTED),

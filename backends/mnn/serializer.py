@@ -49,6 +49,7 @@ def build(module: Module) -> Net:
     graph = Graph(_emit, module.functions)
     graph.write(module.main)
     return Net(
+        extra_tensor_describe=graph.descriptions or None,
         extra_info=ExtraInfo(version=VERSION),
         oplists=graph.ops,
         output_name=list(module.main.output_names),

@@ -16,6 +16,7 @@ from .quantization import BLOCK_SCALES, blockwise_parameters, packed, parameters
 from .schema import BUILTIN_OPTIONS, Buffer, Operator, OperatorCode, QuantizationParameters, SubGraph, Tensor, operator_code
 from .schema_enums import BuiltinOperator
 from .schema_enums import TensorType as TfliteType
+from .sparsity import sparse
 
 TFLITE_TYPES: dict[DType, TfliteType] = {
     DType.BOOL: TfliteType.BOOL,
@@ -141,6 +142,14 @@ class Graph:
             found = self._append(TensorType(dtype, array.shape, quantization), name, buffer)
             self._constants[tensor_key] = found
         return found
+
+    def sparse_constant(self, dense: Array) -> Slot:
+        """A tensor with these elements, of which those that are zero are not stored."""
+        values, sparsity = sparse(dense)
+        slot = self._append(TensorType(DType.of(dense.dtype), dense.shape), "", len(self.buffers))
+        self.buffers.append(Buffer(data=values))
+        self.tensors[slot.index].sparsity = sparsity
+        return slot
 
     def _quantization(self, type_: TensorType) -> QuantizationParameters | None:
         quantization = type_.quantization

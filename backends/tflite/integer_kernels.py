@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from ...ir import Op, Value
-from ...ops import math, nn, tensor
+from ...ops import math, nn, quant, tensor
 from ...types import DType, QuantizedType
 from ..emission import is_quantized
 
@@ -127,6 +127,13 @@ def is_integer_product(op: math.MatMul) -> bool:
     return _storage(_numbers(op), (I8, I16)) is not None
 
 
+def is_convertible(op: quant.Convert) -> bool:
+    """f32, and i8 or i16 with one scale a tensor"""
+    return op.x.type.dtype is DType.F32 and all(
+        v.type.quantization is None or _storage([v], (I8, I16)) is not None for v in (op.x, op.result)
+    )
+
+
 def _numbers(op: Op) -> Iterator[Value]:
     """Operands and results that are numbers, not positions or truths."""
     return (v for v in (*op.operands, *op.results) if v.type.dtype.is_float)
@@ -154,7 +161,7 @@ def _names(storages: tuple[DType, ...]) -> str:
 
 
 __all__ = [
-    "I16", "I8", "LOG_UNIT_I8", "SIGNED_UNIT_I8", "UNIT_I16", "UNIT_I8", "Mapping", "and_gentle_scales", "giving",
+    "I16", "I8", "LOG_UNIT_I8", "SIGNED_UNIT_I8", "UNIT_I16", "UNIT_I8", "Mapping", "and_gentle_scales", "giving", "is_convertible",
     "is_integer_layer", "is_integer_product", "is_layer_of_stored_weights", "is_quantized", "is_symmetric_weight",
     "output_axis", "with_one_scale", "with_one_scale_each",
 ]  # fmt: skip

@@ -1,12 +1,21 @@
 """Rewrites what TFLite cannot express into what it can."""
 
-from ...ir import Module
+from ...ir import Module, Op
+from ...ops import quant
 from ...pass_manager import module_pass
 from ...passes.lowering import shared
+from ...passes.lowering.fold_quantization import fold_quantization
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...rewriter import RuleSet, apply_rules
-from . import legalize_dtypes, legalize_integers, legalize_neural, legalize_resize, legalize_spatial
+from . import (
+    legalize_dtypes,
+    legalize_integers,
+    legalize_neural,
+    legalize_quantization,
+    legalize_resize,
+    legalize_spatial,
+)
 from .emitters import TABLE
 from .emitters.neural import MAX_XNNPACK_RANK
 from .legalize_loops import separate_results
@@ -24,10 +33,18 @@ RULES = RuleSet(
 """Tried in this order, and only on ops that no emitter takes."""
 
 
+def _is_rewritten_before_folding(op: Op) -> bool:
+    return not isinstance(op, quant.Scaled | quant.Depalettize | quant.Densify) and not TABLE.is_legal(op)
+
+
+STRUCTURAL_RULES = RuleSet(RULES, only=_is_rewritten_before_folding)
+"""The same for all but the pairs and the compressed weights, which folding is to find."""
+
+
 @module_pass()
 def legalize_tflite(module: Module) -> bool:
     """Rewrites the ops that TFLite lacks into those that it has."""
-    changed = False
+    changed = _fold_pairs(module)
     # What makes an op legal may stand some ops before it (indices that cannot be negative), and be rewritten later on.
     # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
     while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
@@ -36,3 +53,12 @@ def legalize_tflite(module: Module) -> bool:
         changed = True
         apply_rules(module, RULES)
     return changed
+
+
+def _fold_pairs(module: Module) -> bool:
+    """Makes integer ops of what stands between pairs; what it leaves of them is rewritten like any op."""
+    if not any(isinstance(op, quant.Scaled) for f in module.functions.values() for op in f.ops):
+        return False
+    while apply_rules(module, legalize_quantization.RULES) or apply_rules(module, STRUCTURAL_RULES):
+        pass
+    return fold_quantization(module, TABLE.is_legal)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,12 @@ from .output import place_whole
 from .sources import Source, load_specified, naming, require_main, source_name
 from .target_options import parse_target_options, require_targets
 
+if TYPE_CHECKING:
+    # Slow to load, and most models are compiled as they are.
+    from .quantization.data import DataSource
+    from .quantization.record import Record
+    from .quantization.request import Compression
+
 LARGEST_DIM = 2**31 - 1
 
 
@@ -39,27 +46,31 @@ class Options:
     opt_level: pipelines.OptLevel = pipelines.OptLevel.O2
     specs: InputSpecs = field(default_factory=InputSpecs)
     io_layout: IoLayout = field(default_factory=IoLayout)
+    compression: "Compression | None" = None
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What observes the passes: instruments, the session that holds fuel and switched-off rules, a crash's file."""
+    """What observes the passes: instruments, the session that holds fuel and switched-off rules, a crash's file; and
+    what is shown of work that takes long."""
 
     instruments: Sequence[Instrument] = ()
     session: RewriteSession = field(default_factory=RewriteSession)
     reproducer: Path | None = None
+    show: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True)
 class Artifact:
     """A compiled model: its target, the module as it is written, and how messages name the source.
 
-    ``memory`` holds the model's states between runs.
+    ``memory`` holds the model's states between runs; ``record`` tells what quantization did.
     """
 
     target: Target
     module: Module
     source: str
+    record: "Record | None" = field(default=None, repr=False, compare=False)
     memory: Memory = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -128,6 +139,12 @@ def compile(
     opset: int | None = None,
     image_inputs: Mapping[str, str] | None = None,
     class_labels: Sequence[str] | Sequence[int] = (),
+    quantize: str | None = None,
+    calibrate: "DataSource | None" = None,
+    calibration_cache: str | os.PathLike[str] | None = None,
+    min_sqnr: float | None = None,
+    io_dtype: str | None = None,
+    prune: str | Sequence[str] = (),
 ) -> Artifact:
     """Compiles a model (a path, bytes, an ``onnx.ModelProto``, a Module, none of which it alters) for a target.
 
@@ -137,18 +154,41 @@ def compile(
     ``precision`` is ``"fp32"`` or ``"fp16"``, ``coreml_target`` ``"ios15"`` to ``"ios18"``, ``opset`` ONNX's,
     ``image_inputs`` like ``{"image": "rgb:scale=1/127.5:bias=-1"}``, ``class_labels`` the names of a classifier's
     classes in order.
+    ``quantize`` is a recipe (``"int8"``, ``"int4-weights{block=64}"``, spec/quantization.md), ``calibrate`` the samples
+    it needs: a path, arrays by input, an iterable of samples or a function that gives one. ``io_dtype`` is ``"int8"``,
+    ``"uint8"`` or ``"int16"`` for quantized inputs and outputs. ``prune`` is like ``0.5``, ``"2:4"``, or passes.
     Raises InputError for unreadable or contradicting input, CompileError listing every reason otherwise.
     """
     specs = parse_input_specs(() if inputs is None else inputs, dims or {})
+    cache = None if calibration_cache is None else Path(calibration_cache)
     options = Options(
         opt_level=_opt_level(opt_level),
         specs=specs,
         io_layout=IoLayout.parse([io_layout] if isinstance(io_layout, str) else io_layout),
+        compression=compression_of(quantize, calibrate, cache, min_sqnr, io_dtype, prune),
     )
     images = [f"{name}={text}" for name, text in (image_inputs or {}).items()]
     chosen = parse_target_options(precision, coreml_target, opset, images, class_labels, specs.sizes)
+    if options.compression is not None:
+        chosen = dataclasses.replace(chosen, is_dynamic=options.compression.is_dynamic)
     require_targets(chosen, (target,))
     return build(source, load_target(target, chosen), options)
+
+
+def compression_of(
+    quantize: str | None,
+    data: "DataSource | None",
+    cache: Path | None,
+    min_sqnr: float | None,
+    io_dtype: str | None,
+    prune: str | Sequence[str],
+) -> "Compression | None":
+    """What these arguments ask for, none if they ask for nothing; raises InputError."""
+    if (quantize, data, cache, min_sqnr, io_dtype) == (None,) * 5 and not prune:
+        return None
+    from .quantization.request import parse_compression
+
+    return parse_compression(quantize, data, cache, min_sqnr, io_dtype, [prune] if isinstance(prune, str) else prune)
 
 
 def _opt_level(level: int | str) -> pipelines.OptLevel:
@@ -174,7 +214,13 @@ def optimized(source: Source, options: Options, watch: Watch | None = None) -> "
         options.io_layout.selected(module)
         pipeline = pipelines.optimize(options.opt_level)
         run_passes(module, pipeline, watch, lambda: load_specified(source, options.specs))
-    return Optimized(source, module, options, watch)
+        record = None
+        if options.compression is not None:
+            from .quantization.quantize import compress
+
+            record = compress(module, options.compression, options.specs.pinned, watch.show)
+            module = record.quantized
+    return Optimized(source, module, options, watch, record)
 
 
 @dataclass(frozen=True)
@@ -185,6 +231,7 @@ class Optimized:
     module: Module
     options: Options
     watch: Watch
+    record: "Record | None" = None
 
     def build(self, target: Target) -> Artifact:
         """The artifact for a target, or for its first later version that takes the model; raises CompileError."""
@@ -199,22 +246,19 @@ class Optimized:
                 # What the user asked for, or would get without asking, is what the reasons are about.
                 target, module = first, self.lower(first)
             check_legal(module, target.table, target.name)
-        return Artifact(target, module, source_name(self.source))
+        return Artifact(target, module, source_name(self.source), self.record)
 
     def lower(self, target: Target) -> Module:
         """The module after the target's passes; what the target cannot express stays in it."""
         with collector_paused(), naming(source_name(self.source)):
             module = self.module.clone()
-            run_passes(module, self._lowering(target), self.watch, self._again)
+            run_passes(module, self._lowering(target), self.watch, self.module.clone)
         return module
 
     def _lowering(self, target: Target) -> Pipeline:
         io_layout, level = self.options.io_layout, self.options.opt_level
         layout = Layout.NHWC if io_layout.is_channels_last else Layout.NCHW
         return pipelines.lower(target.legalize, target.spatial_layout, level, layout, io_layout.option_text)
-
-    def _again(self) -> Module:
-        return optimized(self.source, self.options).module
 
 
 def _check_sizes(module: Module) -> None:

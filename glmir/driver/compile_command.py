@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..backends.target import TARGETS, Target, TargetOptions, load_target
@@ -12,7 +12,7 @@ from ..errors import CompileError, InputError
 from ..ir import Module
 from ..passes.pipelines import OptLevel
 from ..states import describe_state
-from .compilation import Artifact, Options, optimized
+from .compilation import Artifact, Options, compression_of, optimized
 from .inputs import parse_input_specs
 from .io_layout import IoLayout
 from .output import check_destination, save_ir
@@ -57,6 +57,14 @@ def _options(arguments: argparse.Namespace) -> Options:
         OptLevel(arguments.opt_level),
         parse_input_specs(arguments.input, arguments.dim),
         IoLayout.parse(arguments.io_layout or ()),
+        compression_of(
+            arguments.quantize,
+            arguments.calibrate,
+            arguments.calibration_cache,
+            arguments.min_sqnr,
+            arguments.io_dtype,
+            arguments.prune,
+        ),
     )
 
 
@@ -72,6 +80,8 @@ def _jobs(arguments: argparse.Namespace, options: Options) -> list[Job]:
     )
     names = tuple(dict.fromkeys(arguments.target or ["tflite"]))
     require_targets(chosen, names)
+    if options.compression is not None:
+        chosen = replace(chosen, is_dynamic=options.compression.is_dynamic)
     targets = [load_target(name, chosen) for name in names]
     is_ir = arguments.emit == "ir"
     if len(targets) > 1 and (arguments.output or is_ir):

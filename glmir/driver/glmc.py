@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         "several times",
     )
     _add_target_arguments(parser)
+    _add_compression_arguments(parser)
     parser.add_argument(
         "--verify",
         action="store_true",
@@ -110,6 +111,37 @@ def _add_target_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--class-labels", type=Path, metavar="FILE", help="coreml: a classifier with these labels, one a line"
+    )
+
+
+def _add_compression_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("quantization and pruning (spec/quantization.md)")
+    group.add_argument(
+        "--quantize",
+        metavar="RECIPE",
+        help="int8, int16, auto, int8-dynamic, int8-weights, int4-weights or palette, with options in braces: "
+        "int4-weights{block=64}",
+    )
+    group.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        help="samples of what the model is given: .npz, .npy, a folder of them, or python:module:function",
+    )
+    group.add_argument(
+        "--calibration-cache", type=Path, metavar="FILE", help="what calibration learns: read, added to, and kept here"
+    )
+    group.add_argument(
+        "--min-sqnr", type=float, metavar="DB", help="--quantize auto: how exact the outputs shall be; default: 30"
+    )
+    group.add_argument(
+        "--io-dtype", choices=("int8", "uint8", "int16"), help="inputs and outputs as the integers they are stored as"
+    )
+    group.add_argument(
+        "--prune",
+        action="append",
+        default=[],
+        metavar="0.5|2:4|PASS",
+        help="weights to zero, by amount or pattern, or passes: prune-channels{amount=0.3}",
     )
 
 

@@ -76,6 +76,11 @@ class InputSpecs:
         _check_dims((*self.dims, *self.sizes), symbols)
         return {name: given.get(name) or (t and t.substitute(mapping)) for name, t in declared.items()}
 
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The names of inputs that are given values."""
+        return frozenset(n for n, s in self.named.items() if s is not None and not isinstance(s, (TensorType, str)))
+
     def values(self, inputs: Sequence[Value]) -> dict[str, Array]:
         """The arrays of the pinned inputs; raises InputError when a value does not fit."""
         given = self.by_name([v.name for v in inputs])

@@ -12,6 +12,7 @@ from ..instrumentation import PrintAfter, PrintWhen, Statistics, Timing, VerifyE
 from ..pass_manager import Instrument
 from ..rewriter import RewriteSession
 from .compilation import Watch
+from .progress import ProgressLine
 
 if TYPE_CHECKING:
     from ..passes.precision.lower_precision import IslandReport
@@ -20,17 +21,19 @@ if TYPE_CHECKING:
 class Watching:
     """The instruments that the arguments ask for, and their reports, for one run of a pipeline."""
 
-    def __init__(self, arguments: argparse.Namespace, *others: Instrument) -> None:
+    def __init__(self, arguments: argparse.Namespace, progress: ProgressLine | None = None) -> None:
         self._session = RewriteSession(arguments.fuel, frozenset(arguments.disable_rule))
         self._timing = Timing() if arguments.timing else None
         self._statistics = Statistics(self._session) if arguments.statistics else None
         self._islands = _island_report() if arguments.statistics else None
-        instruments = [*others, *(i for i in (self._timing, self._statistics, self._islands) if i is not None)]
+        instruments: list[Instrument] = [] if progress is None else [progress]
+        instruments += [i for i in (self._timing, self._statistics, self._islands) if i is not None]
         if arguments.print_ir_after:
             instruments.append(PrintAfter(PrintWhen(arguments.print_ir_after)))
         if arguments.verify_each:
             instruments.append(VerifyEach())
-        self.watch = Watch(tuple(instruments), self._session, arguments.reproducer)
+        show = progress.show if progress is not None else _silent
+        self.watch = Watch(tuple(instruments), self._session, arguments.reproducer, show)
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
@@ -50,6 +53,10 @@ class Watching:
             close = difflib.get_close_matches(name, self._session.known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise InputError(f"--disable-rule {name}: the passes that ran have no such rule{hint}")
+
+
+def _silent(text: str) -> None:
+    pass
 
 
 def _island_report() -> "IslandReport":

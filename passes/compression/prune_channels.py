@@ -8,6 +8,8 @@ import enum
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,8 @@ from .channel_groups import ChannelGroups, Labels
 from .op_axes import OpAxes
 from .remove_channels import remove_channels
 from .selection import named
+
+Mask: TypeAlias = NDArray[np.bool_]
 
 
 class Scope(enum.Enum):
@@ -49,23 +53,39 @@ def prune_channels(
     """
     if amount <= 0:
         return False
-    functions = list(module.functions.values())
-    groups, frozen = channel_groups(functions, keep, keep_statistics)
-    found = _candidates(functions, groups, frozen)
-    if not len(found.classes):
+    budget = Budget(amount, scope, multiple, limit)
+    groups, is_removed = removed_channels(module, budget, keep, keep_statistics)
+    if not is_removed.any():
         return False
-    share = min(amount, limit)
-    removed = _per_layer(found, share, multiple) if scope is Scope.LAYER else _global(found, amount, limit, multiple)
-    if not removed.any():
-        return False
-    is_removed = np.zeros(len(groups.roots), bool)
-    is_removed[found.classes[removed]] = True
-    for function in functions:
-        remove_channels(function, groups, is_removed[groups.roots])
+    for function in module.functions.values():
+        remove_channels(function, groups, is_removed)
     return True
 
 
-def channel_groups(functions: list[Function], keep: str, keep_statistics: bool) -> tuple[ChannelGroups, NDArray[np.bool_]]:
+@dataclass(frozen=True)
+class Budget:
+    """How much goes: see the options of the pass."""
+
+    amount: float
+    scope: Scope = Scope.LAYER
+    multiple: int = 1
+    limit: float = 0.9
+
+
+def removed_channels(
+    module: Module, budget: Budget, keep: str = "", keep_statistics: bool = False
+) -> tuple[ChannelGroups, Mask]:
+    """The groups of the module's channels, and for each label whether the pass removes it."""
+    functions = list(module.functions.values())
+    groups, frozen = channel_groups(functions, keep, keep_statistics)
+    found = _candidates(functions, groups, frozen)
+    choose = _per_layer if budget.scope is Scope.LAYER else _global
+    is_removed = np.zeros(len(groups.roots), bool)
+    is_removed[found.classes[choose(found, budget)]] = True
+    return groups, is_removed[groups.roots]
+
+
+def channel_groups(functions: list[Function], keep: str, keep_statistics: bool) -> tuple[ChannelGroups, Mask]:
     """The solved groups of the functions' channels, and for each label whether it has to stay."""
     groups, is_kept = ChannelGroups(functions), named(keep)
     for function in functions:
@@ -94,14 +114,19 @@ def _made_channels(op: Op, groups: ChannelGroups) -> Iterator[Labels]:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """The classes that may go: each with its squared L2 norm and its layer, a number that those in the same axes have."""
+    """The classes that may go, each with its squared L2 norm and its layer: a number, the same for the same axes."""
 
     classes: Labels
     importance: NDArray[np.float64]
-    layers: NDArray[np.int64]
+    layers: Labels
+
+    @cached_property
+    def sizes(self) -> Labels:
+        """How many classes each layer has."""
+        return np.bincount(self.layers)
 
 
-def _candidates(functions: list[Function], groups: ChannelGroups, frozen: NDArray[np.bool_]) -> _Candidates:
+def _candidates(functions: list[Function], groups: ChannelGroups, frozen: Mask) -> _Candidates:
     is_made = np.zeros(len(groups.roots), bool)
     importance = np.zeros(len(groups.roots))
     seen: set[tuple[Value, Op | None]] = set()
@@ -135,7 +160,7 @@ def _add_squares(
         np.add.at(importance, groups.roots[groups.of(value, axis, op)], squares.sum(axis=others))
 
 
-def _layers(classes: Labels, groups: ChannelGroups) -> NDArray[np.int64]:
+def _layers(classes: Labels, groups: ChannelGroups) -> Labels:
     """Numbers the sets of axes: classes that have indices in the same axes get the same number."""
     is_candidate = np.zeros(len(groups.roots), bool)
     is_candidate[classes] = True
@@ -156,25 +181,25 @@ def _removable(count: int, share: float, multiple: int) -> int:
     return max(count - math.ceil(left / multiple) * multiple, 0)
 
 
-def _per_layer(found: _Candidates, share: float, multiple: int) -> NDArray[np.bool_]:
-    removed = np.zeros(len(found.classes), bool)
-    for layer in range(found.layers.max() + 1):
-        (members,) = np.nonzero(found.layers == layer)
-        order = members[np.argsort(found.importance[members], kind="stable")]
-        removed[order[: _removable(len(members), share, multiple)]] = True
-    return removed
+def _per_layer(found: _Candidates, budget: Budget) -> Mask:
+    return _lowest(found, found.importance, np.full(len(found.sizes), min(budget.amount, budget.limit)), budget)
 
 
-def _global(found: _Candidates, amount: float, limit: float, multiple: int) -> NDArray[np.bool_]:
+def _global(found: _Candidates, budget: Budget) -> Mask:
     """Importance is held against its layer's mean: layers differ in the size of their weights for many reasons."""
-    counts = np.bincount(found.layers)
-    means = np.bincount(found.layers, found.importance) / counts
+    means = np.bincount(found.layers, found.importance) / found.sizes
     relative = found.importance / np.where(means > 0, means, 1)[found.layers]
-    wanted = np.zeros(len(found.classes), bool)
-    wanted[np.argsort(relative, kind="stable")[: int(amount * len(found.classes) + 1e-9)]] = True
+    lowest = np.argsort(relative, kind="stable")[: int(budget.amount * len(relative) + 1e-9)]
+    shares = np.bincount(found.layers[lowest], minlength=len(found.sizes)) / found.sizes
+    return _lowest(found, relative, np.minimum(shares, budget.limit), budget)
+
+
+def _lowest(found: _Candidates, importance: NDArray[np.float64], shares: NDArray[np.float64], budget: Budget) -> Mask:
+    """Of each layer the channels of the lowest importance, as large a share of it as is given."""
     removed = np.zeros(len(found.classes), bool)
-    for layer, count in enumerate(counts):
-        (members,) = np.nonzero((found.layers == layer) & wanted)
-        order = members[np.argsort(relative[members], kind="stable")]
-        removed[order[: _removable(count, min(len(members) / count, limit), multiple)]] = True
+    order = np.lexsort((importance, found.layers))
+    starts = np.cumsum(found.sizes) - found.sizes
+    for start, size, share in zip(starts, found.sizes, shares, strict=True):
+        count = _removable(int(size), float(share), budget.multiple)
+        removed[order[start : start + count]] = True
     return removed

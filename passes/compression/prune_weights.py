@@ -1,7 +1,7 @@
 """prune-weights: single weights of little magnitude become zero; the tensors keep their shapes.
 
-Han et al., "Learning both Weights and Connections for Efficient Neural Networks", arXiv:1506.02626. What stores and runs
-sparse weights as such needs the pass store-sparse behind this one.
+Han et al., "Learning both Weights and Connections for Efficient Neural Networks", arXiv:1506.02626. A target stores
+and runs sparse weights as such when the pass store-sparse stands behind this one.
 """
 
 import re
@@ -77,7 +77,7 @@ def _parsed(pattern: str) -> tuple[int, int]:
 
 
 def _magnitudes(array: Array) -> NDArray[np.float64]:
-    return np.abs(array.astype(np.float64))
+    return np.asarray(np.abs(array.astype(np.float64)))
 
 
 def _largest(array: Array, amount: float) -> Mask:

@@ -1,6 +1,6 @@
 """fuse-linear: a product with a constant matrix is a fully connected layer, and a vector added to it its bias."""
 
-import numpy as np
+from math import prod
 
 from ...dims import known_equal
 from ...ir import Module, Op, Value
@@ -9,7 +9,8 @@ from ...ops import math, nn, tensor
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from ..patterns import constant, constant_array, either_order
+from ..compressed_weights import known_reshape, known_transpose
+from ..patterns import either_order, is_known
 
 RULES = RuleSet()
 
@@ -23,13 +24,12 @@ def fuse_linear(module: Module) -> bool:
 @RULES.on(math.MatMul)
 def product_to_linear(op: math.MatMul) -> Op | None:
     """matmul(x, w) -> linear(x, transpose(w)) for a constant matrix w"""
-    weight = constant_array(op.y)
-    if weight is None or weight.ndim != 2 or op.transpose_x or not op.x.type.dtype.is_float:
+    if not is_known(op.y) or op.y.type.rank != 2 or op.transpose_x or not op.x.type.dtype.is_float:
         return None
     if isinstance(op.x.owner, tensor.Constant):
         return None
-    # A view: the weight's elements stay where they are.
-    return nn.Linear(op.x, op.y if op.transpose_y else constant(np.transpose(weight), op.y), None)
+    weight = op.y if op.transpose_y else known_transpose(op.y, (1, 0))
+    return None if weight is None else nn.Linear(op.x, weight, None)
 
 
 @RULES.on(math.Add)
@@ -46,12 +46,13 @@ def bias_into_linear(op: math.Add) -> Op | None:
 
 def _vector(summand: Value, linear: nn.Linear) -> Value | None:
     """The bias that adding ``summand`` amounts to: one constant a feature."""
-    array, result = constant_array(summand), linear.result.type
-    if array is None or array.ndim > result.rank or array.ndim == 0:
+    added, result = summand.type, linear.result.type
+    if not is_known(summand) or added.rank > result.rank or added.rank == 0:
         return None
-    if array.size != array.shape[-1] or not known_equal(array.shape[-1], result.shape[-1]):
+    size = added.static_shape[-1]
+    if prod(added.static_shape) != size or not known_equal(size, result.shape[-1]):
         return None
-    return constant(array.reshape(-1), summand)
+    return summand if added.rank == 1 else known_reshape(summand, (size,))
 
 
 @RULES.on(tensor.Reshape)

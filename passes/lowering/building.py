@@ -9,6 +9,7 @@ from ...dims import Dim, SymInt, is_nonnegative, product
 from ...ir import Op, Value
 from ...ops import tensor
 from ...types import DType, Shape
+from ..compressed_weights import known_reshape
 from ..patterns import constant, constant_array, reshape
 
 
@@ -30,11 +31,12 @@ def _has_symbols(op: Op) -> bool:
 
 
 def folded_reshape(x: Value, shape: tuple[Dim, ...]) -> Value:
-    """``x`` in another shape; a constant stays one, without a copy."""
-    array = constant_array(x)
-    if array is None or not all(isinstance(d, int) for d in shape):
+    """``x`` in another shape; a constant stays one, without a copy, and a compressed one compressed."""
+    sizes = [d for d in shape if isinstance(d, int)]
+    if x.type.shape == shape or len(sizes) < len(shape):
         return reshape(x, shape)
-    return x if array.shape == shape else constant(array.reshape([d for d in shape if isinstance(d, int)]))
+    array = constant_array(x)
+    return constant(array.reshape(sizes)) if array is not None else known_reshape(x, sizes) or reshape(x, shape)
 
 
 def insert_axis(x: Value, axis: int) -> Value:

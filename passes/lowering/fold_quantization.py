@@ -78,6 +78,8 @@ class _Folding:
             return stored
         if op.x.owner is not None or not all(_parameters_of(user) == quantization for user in op.x.uses):
             return None
+        if not self._is_convertible(Value(type_), None):
+            return None
         op.x.type = type_
         self._typed[op.x] = op.x
         return op.x
@@ -88,8 +90,15 @@ class _Folding:
             return
         source = self._stored.get(op.x, op.x)
         if source.type.quantization != quantization:
+            if not self._is_convertible(source, quantization):
+                return
             source = self._converted(source, quantization, op)
         self._typed[op.result] = source
+
+    def _is_convertible(self, x: Value, quantization: QuantizedType | None) -> bool:
+        converted = quant.Convert(x)
+        converted.result.type = TensorType(x.type.dtype, x.type.shape, quantization)
+        return self._is_legal(converted)
 
     def _converted(self, x: Value, quantization: QuantizedType | None, before: Op) -> Value:
         converted = quant.Convert(x)

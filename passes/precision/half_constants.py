@@ -3,8 +3,9 @@
 import numpy as np
 
 from ...ir import Array, Op, Value
-from ...ops import math, nn, tensor
+from ...ops import math, nn, quant, tensor
 from ...types import DType
+from ..patterns import elements_of
 from .narrow_constants import only_limits
 from .uses import MOVING, ends_only_in
 
@@ -17,6 +18,10 @@ _RELATIVE_ERROR = 0.02
 
 _COARSE = 1e-5
 """Below, f16's steps are no longer small beside the number."""
+
+_SCALE_ERROR = 0.01
+_LOST_SCALE = 1e-3
+"""What a scale may lose of itself, or else of the largest one."""
 
 _ADDING_UP = (*MOVING, math.Maximum, math.Minimum, math.Add, math.Sub, math.Mul, math.Div, math.ReduceMax, tensor.Cast)
 
@@ -32,6 +37,42 @@ def unfit_for_half(value: Value, array: Array) -> str:
     # Of small elements beside large ones nothing is missed.
     error = np.abs(finite - finite.astype(np.float16).astype(array.dtype)).max()
     return f"its constant {largest:.4g} is too small for f16" if error > _RELATIVE_ERROR * largest else ""
+
+
+def unfit_scale(scale: Array) -> str:
+    """A phrase that says why the scales of quantized numbers cannot be f16; empty when they can.
+
+    A scale that loses some of its bits shifts all numbers of its channel. Channels too small to matter beside others
+    may vanish.
+    """
+    wide = np.abs(scale.astype(np.float64))
+    largest = float(wide.max()) if wide.size else 0.0
+    with np.errstate(over="ignore"):
+        error = np.abs(wide - wide.astype(np.float16))
+    if np.any((error > _SCALE_ERROR * wide) & (error > _LOST_SCALE * largest)):
+        return f"its scale {float(wide[wide > 0].min()):.4g} is too small for f16"
+    return ""
+
+
+def unfit_when_compressed(op: Op) -> str:
+    """A phrase that says why a compressed weight cannot be stored with f16 scales; empty when it can, and when it has
+    none."""
+    if not isinstance(op, quant.Dequantize):
+        return ""
+    return unfit_scale(elements_of(op.scale))
+
+
+def magnitudes(op: Op) -> Array:
+    """Numbers at least as large as those that a compressed weight holds, without decompressing it."""
+    match op:
+        case quant.Dequantize(scale=scale, x=x):
+            # Zero points lie between the lowest and the highest number that is stored.
+            return np.abs(elements_of(scale)) * float(x.type.dtype.highest - x.type.dtype.lowest)
+        case quant.Depalettize(table=table):
+            return elements_of(table)
+        case quant.Densify(values=values):
+            return elements_of(values)
+    return elements_of(op.results[0])
 
 
 def _finite(array: Array) -> Array:

@@ -9,11 +9,13 @@ that brings it back: a division, a root's inverse, a norm.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 
+import numpy as np
+
 from ...ir import Function, Op, Value
-from ...ops import math, nn, tensor
+from ...ops import math, nn, quant, tensor
 from ...types import DType
-from ..patterns import constant_array, number
-from .half_constants import LARGEST, unfit_for_half
+from ..patterns import constant_array, is_compressed, is_known, number
+from .half_constants import LARGEST, magnitudes, unfit_for_half, unfit_scale
 from .limits import limits
 from .uses import MOVING
 
@@ -65,16 +67,20 @@ _SETTLING = (
 
 def find_islands(function: Function) -> dict[Op, str]:
     """The ops that must be computed in single precision, each with the reason, in the function's order."""
-    unfit = {user: why for op in function.ops if isinstance(op, tensor.Constant) for user, why in _unfit_users(op)}
+    unfit = {user: why for op in function.ops if is_known_op(op) for user, why in _unfit_users(op)}
     found = dict(unfit)
     for op in function.ops:
-        if isinstance(op, tensor.Constant):
+        if is_known_op(op):
             continue
         if uses_floats(op) and (reason := _reason(op)):
             found[op] = reason
             for source in _sources(op):
                 found.setdefault(source, f"{op.definition.name} behind it hangs on its last bits")
-    waiting = [op for op in found if isinstance(op, _OUT_OF_RANGE) or (op in unfit and not isinstance(op, _HEAVY))]
+    waiting = [
+        op
+        for op in found
+        if isinstance(op, _OUT_OF_RANGE) or (op in unfit and not isinstance(op, _HEAVY)) or _restores_large(op)
+    ]
     while waiting:
         op = waiting.pop()
         for user in _users(op):
@@ -84,20 +90,29 @@ def find_islands(function: Function) -> dict[Op, str]:
     return {op: found[op] for op in function.ops if op in found}
 
 
+def is_known_op(op: Op) -> bool:
+    """Whether an op is a constant, or decompresses constants."""
+    return isinstance(op, tensor.Constant) or (op.is_compressed and is_compressed(op.results[0]))
+
+
 def uses_floats(op: Op) -> bool:
     """Whether an op takes or gives f32."""
     return any(v.type.dtype is DType.F32 for v in (*op.operands, *op.results))
 
 
-def _unfit_users(op: tensor.Constant) -> Iterator[tuple[Op, str]]:
+def _unfit_users(op: Op) -> Iterator[tuple[Op, str]]:
     """The ops that use a constant that f16 cannot hold, through ops that only move it."""
-    if op.result.type.dtype is not DType.F32 or op.result.type.quantization is not None:
+    result = op.results[0]
+    if result.type.dtype is not DType.F32 or result.type.quantization is not None:
         return
-    if not (why := unfit_for_half(op.result, op.value.array)):
+    if not (why := unfit_for_half(result, op.value.array if isinstance(op, tensor.Constant) else magnitudes(op))):
         return
-    waiting = [op.result]
+    waiting = [result]
     while waiting:
         for user in waiting.pop().users:
+            # Scales have a condition of their own; what is decompressed is looked at where that is done.
+            if isinstance(user, quant.Scaled) or is_known_op(user):
+                continue
             yield user, why
             if isinstance(user, MOVING):
                 waiting += user.results
@@ -201,9 +216,7 @@ def _matrix_product(op: Op) -> Reason:
 
 def _is_of_activations(op: Op) -> bool:
     """Whether it is a product of two computed matrices, unlike a layer's, of which none is a softmax or the like."""
-    return isinstance(op, math.MatMul) and not any(
-        constant_array(v) is not None or _magnitude(v) <= 1 for v in (op.x, op.y)
-    )
+    return isinstance(op, math.MatMul) and not any(is_known(v) or _magnitude(v) <= 1 for v in (op.x, op.y))
 
 
 def _moved_from(value: Value) -> Op | None:
@@ -264,6 +277,20 @@ def _variance(op: Op) -> Reason:
     return "its variance is too small for f16" if is_small else None
 
 
+def _scaled(op: Op) -> Reason:
+    assert isinstance(op, quant.Scaled)
+    scale = constant_array(op.scale)
+    if scale is None:
+        return None
+    if float(np.abs(scale).max()) * max(abs(op.stored.lowest), op.stored.highest) > LARGEST:
+        return "its numbers overflow f16"
+    return unfit_scale(scale) or None
+
+
+def _restores_large(op: Op) -> bool:
+    return isinstance(op, quant.Dequantize) and _magnitude(op.result) > LARGEST
+
+
 _JUMP = "a number that is rounded before becomes another integer"
 _STEEP = "f16 is too coarse where it is steep"
 
@@ -289,6 +316,7 @@ _CONDITIONS: Mapping[type[Op], Callable[[Op], Reason]] = {
     nn.RmsNorm: _always("a sum of squares overflows f16"),
     nn.LocalResponseNorm: _always("a sum of squares overflows f16"),
     nn.BatchNorm: _variance,
+    quant.Scaled: _scaled,
     nn.Recurrent: _always("its state passes through every step's rounding"),
 }
 """Op class -> why an op of it must be computed in single precision, if it must."""

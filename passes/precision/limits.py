@@ -6,7 +6,7 @@ from math import exp, inf, isnan, prod
 import numpy as np
 
 from ...ir import Op, Value
-from ...ops import math, nn, tensor
+from ...ops import math, nn, quant, tensor
 from ...types import DType
 from ..patterns import constant_array
 
@@ -153,6 +153,17 @@ def _sum(op: Op, operands: list[Limits]) -> Limits:
     return low, high
 
 
+def _dequantize(op: Op, operands: list[Limits]) -> Limits:
+    assert isinstance(op, quant.Dequantize)
+    scale = constant_array(op.scale)
+    zeros = np.zeros(()) if op.zero_point is None else constant_array(op.zero_point)
+    if scale is None or zeros is None or not scale.size:
+        return ANY
+    low, high = operands[0]
+    ends = [(bound - zeros.astype(np.float64)) * scale for bound in (low, high)]
+    return float(np.min(ends)), float(np.max(ends))
+
+
 def _select(op: Op, operands: list[Limits]) -> Limits:
     return _union(op, operands[1:])
 
@@ -194,4 +205,5 @@ _FIND: Mapping[type[Op], _Find] = {
     math.Div: _div,
     math.ReduceSum: _sum,
     math.Select: _select,
+    quant.Dequantize: _dequantize,
 }  # fmt: skip

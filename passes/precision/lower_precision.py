@@ -12,13 +12,15 @@ from ...dims import SymInt, evaluate, free_symbols
 from ...errors import InputError
 from ...instrumentation import SilentInstrument
 from ...ir import Function, Location, Module, Op, Value
+from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...pass_manager import PassInstance, module_pass
 from ...types import DType, TensorType
 from ...weights import Weight
 from ..layout.minimum_cut import ONE, ZERO, LabelProblem, Node
-from .half_constants import halved
-from .islands import describe_islands, find_islands, uses_floats
+from ..patterns import elements_of, is_known
+from .half_constants import halved, unfit_when_compressed
+from .islands import describe_islands, find_islands, is_known_op, uses_floats
 from .uses import MOVING
 
 NOMINAL_SIZE = 16
@@ -76,13 +78,13 @@ class _Labelling:
 
     def halves(self) -> set[Op]:
         """The ops that take or give f32 and are to be half; constants are not among them: they are there in both."""
-        ops = [op for op in self.function.ops if uses_floats(op) and not isinstance(op, tensor.Constant)]
+        ops = [op for op in self.function.ops if uses_floats(op) and not is_known_op(op)]
         for op in ops:
             if self._label(op) is op:
                 self.problem.add_node(op)
                 self.problem.cost_of_one(op, _cost_of_single(op))
         for value in self.function.values():
-            if value.type.dtype is DType.F32 and not isinstance(value.owner, tensor.Constant):
+            if value.type.dtype is DType.F32 and not is_known(value):
                 maker = ONE if value.owner is None else self._label(value.owner)
                 users = list(dict.fromkeys(self._label(user) for user in value.users))
                 self.problem.cost_of_difference(maker, users, _size(value.type) + CAST_COST)
@@ -124,7 +126,7 @@ class _Lowering:
 
     def run(self) -> Function:
         for op in self._old.ops:
-            if not isinstance(op, tensor.Constant) or op.result.type.dtype is not DType.F32:
+            if not is_known_op(op) or op.results[0].type.dtype is not DType.F32:
                 self._add(op, DType.F16 if op in self._halves else DType.F32)
         outputs = [self._value(v, v.type.dtype, ()) for v in self._old.outputs]
         self._new.set_outputs(outputs, self._old.output_names)
@@ -163,8 +165,8 @@ class _Lowering:
         found = self._made.get((old, dtype))
         if found is not None:
             return found
-        if isinstance(old.owner, tensor.Constant):
-            made: Op = tensor.Constant(self._weight(old.owner, dtype))
+        if old.owner is not None and is_known_op(old.owner):
+            made = self._known(old.owner, dtype)
             made.location = old.owner.location
             is_first = not any((old, d) in self._made for d in (DType.F16, DType.F32))
             made.results[0].name = old.name if is_first else ""
@@ -175,6 +177,21 @@ class _Lowering:
         self._new.ops.append(made)
         self._made[old, dtype] = made.results[0]
         return made.results[0]
+
+    def _known(self, op: Op, dtype: DType) -> Op:
+        """A constant or a compressed weight as ``dtype``."""
+        if isinstance(op, tensor.Constant):
+            return tensor.Constant(self._weight(op, dtype))
+        result = op.results[0]
+        if dtype is DType.F16 and unfit_when_compressed(op):
+            return tensor.Constant(Weight(halved(result, elements_of(result)), result.name))
+        operands = {f.name: getattr(op, f.name) for f in op.definition.operand_fields}
+        converted = {
+            name: self._value(v, dtype if v.type.dtype is DType.F32 else v.type.dtype, op.location)
+            for name, v in operands.items()
+            if v is not None
+        }
+        return replace(op, **converted)
 
     def _weight(self, op: tensor.Constant, dtype: DType) -> Weight:
         weight = op.value

@@ -7,7 +7,7 @@ from math import inf, isinf
 
 from ...errors import CompileError, InputError
 from ...ir import Function, Location, Module, Op, State, Value
-from ...ops import math, tensor
+from ...ops import math, quant, tensor
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
@@ -19,23 +19,29 @@ from .wrapping import activated, can_leave_range, wrapped
 
 Types = Mapping[DType, DType]
 
+_STORING = (quant.Scaled, quant.Depalettize, quant.Densify)
+"""Ops on integers as they are stored."""
+
 
 @module_pass()
-def narrow_types(module: Module, *, types: str = "") -> bool:
+def narrow_types(module: Module, *, types: str = "", keep_quantization: bool = False) -> bool:
     """Represents values of some dtypes by others, in all functions: ``types=i64:i32 u8:i32 f64:f32``.
 
     Small integers carried in larger ones wrap where an op can leave their range. Of larger ones carried in smaller ones
     it is supposed that they fit: constants that do not are clamped where they only limit something, and refused
     elsewhere (CompileError, with every such node). Floats lose precision; a finite one stays finite, and one that is
-    not zero stays so. Raises InputError when ``types`` does not say which dtype becomes which.
+    not zero stays so. Quantize and dequantize of integers that go are spelled out; with ``keep_quantization`` they, and
+    compressed weights, keep their integers. Raises InputError when ``types`` does not say which dtype becomes which.
     """
     mapping = decode_types(types)
     problems: list[str] = []
     # How many bits are stored is what quantizing is about: it is spelled out before other integers stand for them.
-    changed = apply_rules(module, RuleSet(expand_quantization.RULES, only=partial(_mentions_in, mapping)))
+    changed = False
+    if not keep_quantization:
+        changed = apply_rules(module, RuleSet(expand_quantization.RULES, only=partial(_mentions_in, mapping)))
     for name, function in module.functions.items():
         if _mentions(function, mapping):
-            module.functions[name] = _Narrowing(function, mapping, problems).run()
+            module.functions[name] = _Narrowing(function, mapping, problems, keep_quantization).run()
             changed = True
     module.states = [_narrowed_state(state, mapping) for state in module.states]
     if problems:
@@ -87,8 +93,11 @@ def _narrowed_state(state: State, types: Types) -> State:
 class _Narrowing:
     """The same function with other dtypes, under construction. What cannot be is added to ``problems``."""
 
-    def __init__(self, function: Function, types: Types, problems: list[str]) -> None:
+    def __init__(self, function: Function, types: Types, problems: list[str], keeps: bool) -> None:
         self._old = function
+        self._keeps = keeps
+        self._kept: dict[Value, Value] = {}
+        """Integers that stay as they are stored, for the ops that take them so."""
         self._types = types
         self._problems = problems
         self._values = {v: Value(self._type(v.type), v.name) for v in function.inputs}
@@ -97,7 +106,9 @@ class _Narrowing:
 
     def run(self) -> Function:
         for op in self._old.ops:
-            if isinstance(op, tensor.Constant):
+            if self._keeps and isinstance(op, _STORING):
+                self._add_storing(op)
+            elif isinstance(op, tensor.Constant):
                 self._add_constant(op)
             else:
                 self._add(op)
@@ -107,7 +118,49 @@ class _Narrowing:
     def _type(self, type_: TensorType) -> TensorType:
         return type_.with_dtype(self._types.get(type_.dtype, type_.dtype))
 
+    def _add_storing(self, op: Op) -> None:
+        """Adds an op whose integers stay what they are. What else takes its result gets them in the wider dtype."""
+        operands = {f.name: self._stored(getattr(op, f.name)) for f in op.definition.operand_fields}
+        new = op.definition.cls(**(op.definition.attributes_of(op) | operands))
+        old, result = op.results[0], new.results[0]
+        if not self._narrows(old):
+            self._finish(op, (result,))
+            return
+        result.type = old.type
+        self._kept[old] = result
+        self._insert(new, op.location)
+        if self._is_only_stored(old):
+            result.name = old.name
+        else:
+            self._finish(op, tensor.Cast(result, self._types[old.type.dtype]).results)
+
+    def _stored(self, operand: Value | None) -> Value | None:
+        """An operand of such an op: integers as they are stored, floats in the dtype that stands for theirs."""
+        if operand is None or not self._narrows(operand):
+            return None if operand is None else self._values[operand]
+        found = self._kept.get(operand)
+        if found is None:
+            made: Op
+            if isinstance(operand.owner, tensor.Constant):
+                made = tensor.Constant(operand.owner.value)
+            else:
+                made = tensor.Cast(self._values[operand], operand.type.dtype)
+            found = self._kept[operand] = made.results[0]
+            found.name = "" if operand in self._values else operand.name
+            self._insert(made, operand.owner.location if operand.owner else ())
+        return found
+
+    def _narrows(self, value: Value) -> bool:
+        """Whether the value is of integers, for which others stand."""
+        return value.type.dtype.is_integer and value.type.dtype in self._types
+
+    def _is_only_stored(self, value: Value) -> bool:
+        return all(isinstance(user, _STORING) for user in value.uses)
+
     def _add_constant(self, op: tensor.Constant) -> None:
+        if self._keeps and self._narrows(op.result) and self._is_only_stored(op.result):
+            # It is added as it is, where it is used.
+            return
         old, new = op.result.type, self._type(op.result.type)
         # A quantized weight's integers are how it is stored, whatever float they mean.
         keeps = old.dtype is new.dtype or old.quantization is not None

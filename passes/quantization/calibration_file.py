@@ -26,12 +26,14 @@ class Calibration:
     """Statistics of the values of one model by their names.
 
     ``model`` is the model's hash. ``sources`` says how many samples of which source of data are in it, by the
-    fingerprints of the sources. ``notes`` are sentences on what was not calibrated, or not as usual; no file has them.
+    fingerprints of the sources, of which there are more to come from ``unfinished``. ``notes`` are sentences on what was
+    not calibrated, or not as usual; no file has them.
     """
 
     model: str
     tensors: dict[str, TensorStatistics] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
+    unfinished: str | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -40,13 +42,18 @@ class Calibration:
         return sum(self.sources.values())
 
     def merged(self, other: "Calibration") -> "Calibration":
-        """Of the samples of both; raises InputError for another model's."""
+        """Of the samples of both; raises InputError for another model's, or one that was interrupted."""
         if self.model != other.model:
             raise InputError("the two calibrations are of different models")
-        merged = Calibration(self.model, dict(self.tensors), dict(self.sources), [*self.notes])
+        if self.unfinished is not None or other.unfinished is not None:
+            raise InputError("a calibration that was interrupted is to be completed before it is merged")
+        merged = Calibration(self.model, dict(self.tensors), dict(self.sources), notes=[*self.notes])
         for name, statistics in other.tensors.items():
             known = self.tensors.get(name)
-            merged.tensors[name] = statistics if known is None else known.merged(statistics)
+            try:
+                merged.tensors[name] = statistics if known is None else known.merged(statistics)
+            except ValueError as error:
+                raise InputError(f"the two calibrations disagree on {name}: {error}") from None
         for source, samples in other.sources.items():
             merged.sources[source] = merged.sources.get(source, 0) + samples
         merged.notes += [note for note in other.notes if note not in merged.notes]
@@ -60,6 +67,7 @@ def write_calibration(calibration: Calibration, stream: BinaryIO) -> None:
         "version": VERSION,
         "model": calibration.model,
         "sources": dict(sorted(calibration.sources.items())),
+        **({"unfinished": calibration.unfinished} if calibration.unfinished is not None else {}),
     }
     lines = [f'"{key}": {_text(value)}' for key, value in head.items()]
     tensors = [f"{_text(name)}: {_text(_tensor(calibration.tensors[name]))}" for name in sorted(calibration.tensors)]
@@ -122,6 +130,10 @@ def read_calibration(path: Path, model: str | None = None) -> Calibration:
             "give another --calibration-cache"
         )
     calibration = Calibration(found, sources={str(k): _count(v, path, f"source {k}") for k, v in sources.items()})
+    unfinished = content.get("unfinished")
+    if unfinished is not None and unfinished not in calibration.sources:
+        raise _damaged(path, "unfinished")
+    calibration.unfinished = unfinished
     for name, entry in tensors.items():
         calibration.tensors[name] = _read_tensor(entry, path, name)
     return calibration
@@ -130,8 +142,8 @@ def read_calibration(path: Path, model: str | None = None) -> Calibration:
 def _read_tensor(entry: object, path: Path, name: str) -> TensorStatistics:
     if not isinstance(entry, dict):
         raise _damaged(path, name)
-    numbers = (_count(entry.get(key), path, name) for key in ("samples", "elements", "not_finite"))
-    statistics = TensorStatistics(*numbers)
+    samples, elements, not_finite = (_count(entry.get(k), path, name) for k in ("samples", "elements", "not_finite"))
+    statistics = TensorStatistics(samples, elements, not_finite)
     if "counts" not in entry:
         return statistics
     statistics.minimum, statistics.maximum = map(float, _numbers(entry.get("range"), path, name, 2))

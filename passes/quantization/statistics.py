@@ -43,7 +43,7 @@ PLAIN = Request()
 
 @dataclass
 class ChannelStatistics:
-    """Along ``axis``: least and greatest finite value and sum, f64[channels] each, over ``count`` elements a channel."""
+    """Along ``axis``: least and greatest finite value and sum, f64[channels] each, of ``count`` elements a channel."""
 
     axis: int
     minimum: FloatVector

@@ -3,15 +3,29 @@
 from dataclasses import replace
 
 from ..program import CoremlTable
-from . import constants, control, elementwise, indexing, neural, recurrent, reduction, spatial, structure
+from . import (
+    compression,
+    constants,
+    control,
+    elementwise,
+    indexing,
+    neural,
+    quantization,
+    recurrent,
+    reduction,
+    spatial,
+    structure,
+)
 from .conditions import has_elements, has_few_axes
 
 TABLE = CoremlTable(
+    compression.TABLE,
     constants.TABLE,
     control.TABLE,
     elementwise.TABLE,
     indexing.TABLE,
     neural.TABLE,
+    quantization.TABLE,
     recurrent.TABLE,
     reduction.TABLE,
     spatial.TABLE,

@@ -1,6 +1,8 @@
 """Conditions that emitters of several families share."""
 
 from ....ir import Op
+from ....ops import nn
+from ....passes.patterns import is_known
 from ....types import DType
 from ...conditions import takes
 from ..opsets import MAX_RANK
@@ -25,3 +27,8 @@ has_few_axes.__doc__ = f"tensors of at most {MAX_RANK} axes"
 def has_elements(op: Op) -> bool:
     """tensors of at least one element"""
     return all(0 not in v.type.shape for v in (*op.operands, *op.results))
+
+
+def knows_weight(op: nn.Convolution | nn.Linear) -> bool:
+    """a constant weight"""
+    return is_known(op.weight)

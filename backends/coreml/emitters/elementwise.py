@@ -16,7 +16,14 @@ from .conditions import BOOL, F16, F32, FLOATS, I32, NUMBERS, is_float, is_numbe
 
 TABLE = CoremlTable()
 
-CAST_NAMES: Mapping[DType, str] = {BOOL: "bool", I32: "int32", F16: "fp16", F32: "fp32"}
+CAST_NAMES: Mapping[DType, str] = {
+    BOOL: "bool",
+    I32: "int32",
+    F16: "fp16",
+    F32: "fp32",
+    DType.I8: "int8",
+    DType.U8: "uint8",
+}
 
 _UNARY: Mapping[type[Op], tuple[str, tuple[DType, ...]]] = {
     math.Abs: ("abs", NUMBERS),
@@ -149,3 +156,11 @@ def is_to_number(op: tensor.Cast) -> bool:
 @TABLE.emits(tensor.Cast, when=(is_number_or_bool, is_to_number))
 def cast(op: tensor.Cast, program: Program) -> None:
     program.add("cast", op.result, x=op.x, dtype=CAST_NAMES[op.dtype])
+
+
+def is_between_integers(op: tensor.Cast) -> bool:
+    """integers, of 8 bits on one side"""
+    return op.dtype.is_integer and op.x.type.dtype.is_integer and op.dtype in CAST_NAMES
+
+
+TABLE.emits(tensor.Cast, when=(takes(I32, DType.I8, DType.U8), is_between_integers), since=17)(cast)

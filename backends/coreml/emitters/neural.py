@@ -7,7 +7,7 @@ import numpy as np
 from ....ir import Array, Op, Value
 from ....ops import math, nn
 from ....ops.enums import GeluForm, Layout
-from ....passes.patterns import constant_array, elements_of, without_ones
+from ....passes.patterns import constant_array, elements_of, is_known, without_ones
 from ....types import DType
 from ...conditions import has_no_activation
 from ..program import CoremlTable, Parameter, Program
@@ -77,7 +77,7 @@ def softmax(op: nn.Softmax, program: Program) -> None:
 
 def has_constant_weights(op: nn.Linear) -> bool:
     """a constant weight and a constant bias, or none"""
-    return constant_array(op.weight) is not None and (op.bias is None or constant_array(op.bias) is not None)
+    return is_known(op.weight) and (op.bias is None or constant_array(op.bias) is not None)
 
 
 def has_rows(op: nn.Linear) -> bool:

@@ -9,7 +9,6 @@ from ....passes.lowering.resampling import Convention, convention, integer_facto
 from ....passes.patterns import constant_array
 from ...conditions import (
     has_channels_first,
-    has_constant_weight,
     has_four_axes,
     has_no_activation,
     is_block_major,
@@ -20,7 +19,7 @@ from ...conditions import (
     resizes_height_and_width,
 )
 from ..program import CoremlTable, Parameter, Program
-from .conditions import is_float
+from .conditions import is_float, knows_weight
 from .elementwise import scalar
 
 TABLE = CoremlTable()
@@ -64,7 +63,7 @@ def convolution(op: nn.Conv | nn.ConvTranspose, program: Program) -> None:
     )
 
 
-TABLE.emits(nn.Conv, when=(*_CONVOLUTION, has_constant_weight))(convolution)
+TABLE.emits(nn.Conv, when=(*_CONVOLUTION, knows_weight))(convolution)
 TABLE.emits(nn.Conv, when=(*_CONVOLUTION, has_dense_kernel))(convolution)
 
 
@@ -74,7 +73,7 @@ def adds_no_padding(op: nn.ConvTranspose) -> bool:
 
 
 _TRANSPOSED = (*_CONVOLUTION, adds_no_padding)
-TABLE.emits(nn.ConvTranspose, when=(*_TRANSPOSED, has_constant_weight))(convolution)
+TABLE.emits(nn.ConvTranspose, when=(*_TRANSPOSED, knows_weight))(convolution)
 TABLE.emits(nn.ConvTranspose, when=_TRANSPOSED, since=17)(convolution)
 
 

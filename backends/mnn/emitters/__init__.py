@@ -1,13 +1,14 @@
 """What MNN can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import MnnTable
-from . import control, elementwise, indexing, neural, reduction, resize, spatial, structure
+from . import control, elementwise, indexing, neural, quantization, reduction, resize, spatial, structure
 
 TABLE: MnnTable = MnnTable(
     control.TABLE,
     elementwise.TABLE,
     indexing.TABLE,
     neural.TABLE,
+    quantization.TABLE,
     reduction.TABLE,
     resize.TABLE,
     spatial.TABLE,

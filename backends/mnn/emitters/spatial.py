@@ -4,14 +4,15 @@ import numpy as np
 
 from ....dims import ceil_div, known_equal
 from ....ir import Array, Value
-from ....ops import nn
+from ....ops import nn, tensor
 from ....ops.enums import Activation
 from ....ops.nn.windows import spatial_sizes
-from ....passes.patterns import constant_array, elements_of
+from ....passes.patterns import elements_of, is_constant
 from ...conditions import has_channels_first, has_static_weight, is_f32, is_matrix, is_not_dilated, knows_padding
 from ..graph import Graph, MnnTable
 from ..schema_enums import AvgPoolCountType, OpType, PoolPadType, PoolType
-from ..schema_parameters import Convolution2D, Convolution2DCommon, Pool
+from ..quantized import describe_tensor, is_byte_tensor, pack_weight, row_spread
+from ..schema_parameters import Convolution2D, Convolution2DCommon, Pool, QuantizedFloatParam
 
 TABLE = MnnTable()
 
@@ -33,7 +34,7 @@ def is_ungrouped(op: nn.Conv | nn.ConvTranspose) -> bool:
 
 def has_constant_weight(op: nn.Convolution | nn.Linear) -> bool:
     """a constant weight and bias"""
-    return constant_array(op.weight) is not None and (op.bias is None or constant_array(op.bias) is not None)
+    return is_constant(op.weight) and (op.bias is None or is_constant(op.bias))
 
 
 def is_depthwise(op: nn.Conv) -> bool:
@@ -46,6 +47,26 @@ def is_depthwise_transpose(op: nn.ConvTranspose) -> bool:
     """a group for every channel, and as many channels in the result"""
     inputs, outputs = op.weight.type.shape[:2]
     return op.groups > 1 and outputs == 1 and inputs == op.groups
+
+
+Layer = nn.Conv | nn.ConvTranspose | nn.Linear
+
+
+def has_packed_weight(op: Layer) -> bool:
+    """float data, and a weight of at most 8 bits with scales of whole rows"""
+    others = (op.x, op.result, *(() if op.bias is None else (op.bias,)))
+    return all(v.type.quantization is None for v in others) and row_spread(op.weight.type) is not None
+
+
+def has_native_integers(op: Layer) -> bool:
+    """data and result of 8 bits with one scale, and a weight without zero points; or all floats but the weight"""
+    if has_packed_weight(op):
+        return True
+    # How many rows there are besides, kernels of integers do not ask.
+    weight = op.weight.type.quantization
+    is_simple = weight is not None and weight.block is None and weight.axis in (None, 0) and not weight.zero_points
+    is_signed = is_simple and op.weight.type.stored.is_signed_integer and row_spread(op.weight.type) is not None
+    return is_signed and is_byte_tensor(op.x.type) and is_byte_tensor(op.result.type)
 
 
 def bias_or_zeros(bias: Value | None, channels: int) -> Array:
@@ -87,22 +108,42 @@ _CONV = (has_channels_first, is_2d, is_f32, has_constant_weight, knows_padding)
 _GROUPED = (has_channels_first, is_image, is_f32, has_constant_weight, knows_padding)
 
 
-@TABLE.emits(nn.Conv, when=(*_CONV, is_depthwise))
+@TABLE.emits(nn.Conv, when=(*_CONV, is_depthwise), stored=has_native_integers)
 def convolution_depthwise(op: nn.Conv, graph: Graph) -> None:
     _convolution(op, OpType.CONVOLUTION_DEPTHWISE, graph)
 
 
-@TABLE.emits(nn.Conv, when=(*_CONV, is_ungrouped))
-@TABLE.emits(nn.Conv, when=_GROUPED)
+@TABLE.emits(nn.Conv, when=(*_CONV, is_ungrouped), stored=has_native_integers)
+@TABLE.emits(nn.Conv, when=_GROUPED, stored=has_packed_weight)
 def convolution(op: nn.Conv, graph: Graph) -> None:
     _convolution(op, OpType.CONVOLUTION, graph)
 
 
 def _convolution(op: nn.Conv, operator: OpType, graph: Graph) -> None:
-    weight = elements_of(op.weight)
-    common = _common(op, weight.shape[1] * op.groups, weight.shape[0])
-    parameter = Convolution2D(common=common, weight=weight, bias=bias_or_zeros(op.bias, weight.shape[0]))
+    outputs, inputs = op.weight.type.static_shape[:2]
+    parameter = _with_weight(Convolution2D(common=_common(op, inputs * op.groups, outputs)), op, outputs)
     graph.add(operator, [op.x], [op.result], parameter)
+
+
+def _with_weight(parameter: Convolution2D, op: Layer, outputs: int) -> Convolution2D:
+    """The parameter with the layer's weight, as floats or packed integers, and its bias, which are floats always."""
+    parameter.bias = bias_or_zeros(op.bias, outputs)
+    weight = op.weight.owner
+    assert isinstance(weight, tensor.Constant)
+    if op.weight.type.quantization is None:
+        parameter.weight = weight.value.array
+        return parameter
+    parameter.quan_parameter = packed = pack_weight(op.weight.type, weight.value.array)
+    if op.x.type.quantization is not None:
+        before, after = describe_tensor(op.x), describe_tensor(op.result)
+        packed.scale_in, packed.scale_out = before.scale, after.scale
+        parameter.symmetric_quan = QuantizedFloatParam(
+            zero_point=int(before.zero),
+            output_zero_point=int(after.zero),
+            clamp_min=int(after.min),
+            clamp_max=int(after.max),
+        )
+    return parameter
 
 
 @TABLE.emits(nn.Conv, when=(has_channels_first, is_image, is_f32, is_ungrouped, has_static_weight, knows_padding))
@@ -113,31 +154,29 @@ def convolution_of_computed_weight(op: nn.Conv, graph: Graph) -> None:
     graph.add(OpType.CONVOLUTION, [op.x, graph.plain(op.weight), bias], [op.result], parameter)
 
 
-@TABLE.emits(nn.ConvTranspose, when=(*_CONV, is_ungrouped))
+@TABLE.emits(nn.ConvTranspose, when=(*_CONV, is_ungrouped), stored=has_packed_weight)
 def deconvolution(op: nn.ConvTranspose, graph: Graph) -> None:
     _deconvolution(op, OpType.DECONVOLUTION, graph)
 
 
-@TABLE.emits(nn.ConvTranspose, when=(*_CONV, is_depthwise_transpose))
+@TABLE.emits(nn.ConvTranspose, when=(*_CONV, is_depthwise_transpose), stored=has_packed_weight)
 def deconvolution_depthwise(op: nn.ConvTranspose, graph: Graph) -> None:
     _deconvolution(op, OpType.DECONVOLUTION_DEPTHWISE, graph)
 
 
 def _deconvolution(op: nn.ConvTranspose, operator: OpType, graph: Graph) -> None:
-    weight = elements_of(op.weight)
-    outputs = weight.shape[1] * op.groups
-    common = _common(op, weight.shape[0], outputs)
+    inputs, per_group = op.weight.type.static_shape[:2]
+    outputs = per_group * op.groups
+    common = _common(op, inputs, outputs)
     if any(op.output_padding):
         common.out_pads = list(_in_2d(op.output_padding, 0))
-    parameter = Convolution2D(common=common, weight=weight, bias=bias_or_zeros(op.bias, outputs))
-    graph.add(operator, [op.x], [op.result], parameter)
+    graph.add(operator, [op.x], [op.result], _with_weight(Convolution2D(common=common), op, outputs))
 
 
-@TABLE.emits(nn.Linear, when=(is_matrix, is_f32, has_constant_weight))
+@TABLE.emits(nn.Linear, when=(is_matrix, is_f32, has_constant_weight), stored=has_native_integers)
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     """A convolution of 1 x 1: a matrix is a batch of images of one pixel."""
-    weight = elements_of(op.weight)
-    outputs, inputs = weight.shape
+    outputs, inputs = op.weight.type.static_shape
     common = Convolution2DCommon(
         pads=[0, 0, 0, 0],
         input_count=inputs,
@@ -145,7 +184,7 @@ def fully_connected(op: nn.Linear, graph: Graph) -> None:
         relu=op.activation is Activation.RELU,
         relu6=op.activation is Activation.RELU6,
     )
-    parameter = Convolution2D(common=common, weight=weight, bias=bias_or_zeros(op.bias, outputs))
+    parameter = _with_weight(Convolution2D(common=common), op, outputs)
     graph.add(OpType.CONVOLUTION, [op.x], [op.result], parameter)
 
 

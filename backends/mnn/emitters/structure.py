@@ -30,7 +30,12 @@ _MOVABLE = takes(DType.BOOL, DType.I32, DType.I64, DType.F32)
 _SMALL_ENOUGH = up_to_rank(MAX_RANK)
 
 
-@TABLE.emits(tensor.Constant)
+def is_packed_by_users(op: tensor.Constant) -> bool:
+    """whatever its users can store"""
+    return True
+
+
+@TABLE.emits(tensor.Constant, stored=is_packed_by_users)
 def constant(op: tensor.Constant, graph: Graph) -> None:
     """Constants are written where they are used."""
 

@@ -13,7 +13,19 @@ from ....ops.enums import Activation, GeluForm
 from ....ops.math import Binary, Unary
 from ....types import DType
 from ...conditions import takes, up_to_rank
+from ...emission import Condition
 from ..graph import Graph, TfliteTable
+from ..integer_kernels import (
+    I8,
+    I16,
+    SIGNED_UNIT_I8,
+    UNIT_I8,
+    UNIT_I16,
+    and_gentle_scales,
+    giving,
+    with_one_scale,
+    with_one_scale_each,
+)
 from ..schema_enums import ActivationFunctionType, BuiltinOperator
 from ..schema_options import AddOptions, DivOptions, GeluOptions, LeakyReluOptions, MulOptions, SubOptions
 
@@ -51,6 +63,21 @@ _UNARY: Mapping[type[Op], tuple[BuiltinOperator, tuple[DType, ...]]] = {
 _EXTREMUM = (_F32, _I64, _I32, _I16, _I8, DType.U8)
 _ORDERED = (_F32, _I64, _I32)
 _BITS = (_I32, _I16, _I8, DType.U32, DType.U16, DType.U8)
+_STORED: Mapping[type[Op], Condition[Op]] = {
+    math.Abs: with_one_scale_each(I8, I16),
+    math.Exp: with_one_scale_each(I8, I16),
+    math.Log: with_one_scale_each(I8, I16),
+    math.Rsqrt: with_one_scale_each(I8),
+    math.Tanh: giving(SIGNED_UNIT_I8, UNIT_I16),
+    nn.Relu: with_one_scale_each(I8, I16),
+    nn.Relu6: with_one_scale_each(I8, I16),
+    nn.Sigmoid: giving(UNIT_I8, UNIT_I16),
+    nn.HardSwish: with_one_scale_each(I8),
+    math.Maximum: with_one_scale(I8, I16),
+    math.Minimum: with_one_scale(I8, I16),
+}
+"""What integer kernels ask of the ops that have them."""
+
 _BINARY: Mapping[type[Op], tuple[BuiltinOperator, tuple[DType, ...]]] = {
     math.Pow: (BuiltinOperator.POW, (_F32, _I32)),
     math.Maximum: (BuiltinOperator.MAXIMUM, _EXTREMUM),
@@ -78,9 +105,10 @@ def binary(op: Binary, graph: Graph) -> None:
 
 
 for _op_class, (_, _dtypes) in _UNARY.items():
-    TABLE.emits(_op_class, when=(takes(*_dtypes),))(unary)  # type: ignore[arg-type]
+    TABLE.emits(_op_class, when=(takes(*_dtypes),), stored=_STORED.get(_op_class))(unary)  # type: ignore[arg-type]
 for _op_class, (_, _dtypes) in _BINARY.items():
-    TABLE.emits(_op_class, when=(takes(*_dtypes), _SMALL_ENOUGH))(binary)  # type: ignore[arg-type]
+    _when = (takes(*_dtypes), _SMALL_ENOUGH)
+    TABLE.emits(_op_class, when=_when, stored=_STORED.get(_op_class))(binary)  # type: ignore[arg-type]
 
 
 def is_plain_or_float(op: math.ActivatedArithmetic) -> bool:
@@ -88,19 +116,24 @@ def is_plain_or_float(op: math.ActivatedArithmetic) -> bool:
     return op.activation is Activation.NONE or op.x.type.dtype is _F32
 
 
-@TABLE.emits(math.Add, when=(takes(_F32, _I32, _I64), is_plain_or_float, _SMALL_ENOUGH))
+_SUMMABLE = and_gentle_scales(with_one_scale_each(I8, I16))
+
+
+@TABLE.emits(math.Add, when=(takes(_F32, _I32, _I64), is_plain_or_float, _SMALL_ENOUGH), stored=_SUMMABLE)
 def add(op: math.Add, graph: Graph) -> None:
-    options = AddOptions(fused_activation_function=ACTIVATIONS[op.activation])
+    options = AddOptions(fused_activation_function=ACTIVATIONS[op.activation], pot_scale_int16=False)
     graph.add(BuiltinOperator.ADD, [op.x, op.y], [op.result], options)
 
 
-@TABLE.emits(math.Sub, when=(takes(_F32, _I32, _I64), is_plain_or_float, _SMALL_ENOUGH))
+@TABLE.emits(math.Sub, when=(takes(_F32, _I32, _I64), is_plain_or_float, _SMALL_ENOUGH), stored=_SUMMABLE)
 def sub(op: math.Sub, graph: Graph) -> None:
-    options = SubOptions(fused_activation_function=ACTIVATIONS[op.activation])
+    options = SubOptions(fused_activation_function=ACTIVATIONS[op.activation], pot_scale_int16=False)
     graph.add(BuiltinOperator.SUB, [op.x, op.y], [op.result], options)
 
 
-@TABLE.emits(math.Mul, when=(takes(_F32, _I32, _I64), is_plain_or_float, _SMALL_ENOUGH))
+@TABLE.emits(
+    math.Mul, when=(takes(_F32, _I32, _I64), is_plain_or_float, _SMALL_ENOUGH), stored=with_one_scale_each(I8, I16)
+)
 def mul(op: math.Mul, graph: Graph) -> None:
     options = MulOptions(fused_activation_function=ACTIVATIONS[op.activation])
     graph.add(BuiltinOperator.MUL, [op.x, op.y], [op.result], options)
@@ -136,7 +169,7 @@ def atan(op: math.Atan, graph: Graph) -> None:
     graph.add(BuiltinOperator.ATAN2, [op.x, ones], [op.result])
 
 
-@TABLE.emits(math.Select, when=(_SMALL_ENOUGH,))
+@TABLE.emits(math.Select, when=(_SMALL_ENOUGH,), stored=with_one_scale(I8, I16))
 def select(op: math.Select, graph: Graph) -> None:
     graph.add(BuiltinOperator.SELECT_V2, [op.condition, op.x, op.y], [op.result])
 
@@ -154,12 +187,12 @@ def has_native_limits(op: math.Clamp) -> bool:
     return (op.minimum, op.maximum) in _LIMITS
 
 
-@TABLE.emits(math.Clamp, when=(takes(_F32), has_native_limits))
+@TABLE.emits(math.Clamp, when=(takes(_F32), has_native_limits), stored=with_one_scale_each(I8))
 def clamp(op: math.Clamp, graph: Graph) -> None:
     graph.add(_LIMITS[op.minimum, op.maximum], [op.x], [op.result])
 
 
-@TABLE.emits(nn.LeakyRelu, when=(takes(_F32),))
+@TABLE.emits(nn.LeakyRelu, when=(takes(_F32),), stored=with_one_scale_each(I8, I16))
 def leaky_relu(op: nn.LeakyRelu, graph: Graph) -> None:
     graph.add(BuiltinOperator.LEAKY_RELU, [op.x], [op.result], LeakyReluOptions(alpha=op.alpha))
 
@@ -169,16 +202,16 @@ def has_alpha_1(op: nn.Elu) -> bool:
     return op.alpha == 1
 
 
-@TABLE.emits(nn.Elu, when=(takes(_F32), has_alpha_1))
+@TABLE.emits(nn.Elu, when=(takes(_F32), has_alpha_1), stored=with_one_scale_each(I8))
 def elu(op: nn.Elu, graph: Graph) -> None:
     graph.add(BuiltinOperator.ELU, [op.x], [op.result])
 
 
-@TABLE.emits(nn.Gelu, when=(takes(_F32),))
+@TABLE.emits(nn.Gelu, when=(takes(_F32),), stored=with_one_scale_each(I8))
 def gelu(op: nn.Gelu, graph: Graph) -> None:
     graph.add(BuiltinOperator.GELU, [op.x], [op.result], GeluOptions(approximate=op.form is GeluForm.TANH))
 
 
-@TABLE.emits(nn.PRelu, when=(takes(_F32), up_to_rank(6)))
+@TABLE.emits(nn.PRelu, when=(takes(_F32), up_to_rank(6)), stored=with_one_scale_each(I8))
 def p_relu(op: nn.PRelu, graph: Graph) -> None:
     graph.add(BuiltinOperator.PRELU, [op.x, op.slope], [op.result])

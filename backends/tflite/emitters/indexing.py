@@ -13,6 +13,8 @@ from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
 from ...conditions import counts_in_i64, has_nonnegative_indices, knows_count, selects_first, takes, up_to_rank
+from ..integer_kernels import I8, I16, with_one_scale, with_one_scale_each
+from ...emission import Condition
 from ..graph import TFLITE_TYPES, Graph, Operand, TfliteTable
 from ..schema_enums import BuiltinOperator
 from ..schema_options import (
@@ -30,18 +32,20 @@ TABLE = TfliteTable()
 
 SUMMED_AT_ONCE = 256
 
+_MOVED = with_one_scale(I8, I16)
 _COMMON = (DType.BOOL, DType.I8, DType.U8, DType.I16, DType.I32, DType.I64, DType.F16, DType.F32)
 
 
 @TABLE.emits(
     tensor.DynamicUpdateSlice,
     when=(takes(DType.BOOL, DType.I8, DType.I32, DType.I64, DType.F32), up_to_rank(8)),
+    stored=with_one_scale(I8),
 )
 def dynamic_update_slice(op: tensor.DynamicUpdateSlice, graph: Graph) -> None:
     graph.add(BuiltinOperator.DYNAMIC_UPDATE_SLICE, [op.x, op.update, op.starts], [op.result])
 
 
-@TABLE.emits(tensor.Gather, when=(takes(*_COMMON), has_nonnegative_indices, up_to_rank(8)))
+@TABLE.emits(tensor.Gather, when=(takes(*_COMMON), has_nonnegative_indices, up_to_rank(8)), stored=_MOVED)
 def gather(op: tensor.Gather, graph: Graph) -> None:
     graph.add(BuiltinOperator.GATHER, [op.x, _indices(op.indices)], [op.result], GatherOptions(axis=op.axis))
 
@@ -59,7 +63,9 @@ def gathers_along_last_axis(op: tensor.GatherElements) -> bool:
 
 
 @TABLE.emits(
-    tensor.GatherElements, when=(takes(*_COMMON), has_nonnegative_indices, gathers_along_last_axis, up_to_rank(8))
+    tensor.GatherElements,
+    when=(takes(*_COMMON), has_nonnegative_indices, gathers_along_last_axis, up_to_rank(8)),
+    stored=_MOVED,
 )
 def gather_elements(op: tensor.GatherElements, graph: Graph) -> None:
     options = GatherOptions(axis=op.axis, batch_dims=op.axis)
@@ -71,7 +77,9 @@ def has_no_batch(op: tensor.GatherNd) -> bool:
     return op.batch_dims == 0
 
 
-@TABLE.emits(tensor.GatherNd, when=(takes(*_COMMON), has_nonnegative_indices, has_no_batch, up_to_rank(8)))
+@TABLE.emits(
+    tensor.GatherNd, when=(takes(*_COMMON), has_nonnegative_indices, has_no_batch, up_to_rank(8)), stored=_MOVED
+)
 def gather_nd(op: tensor.GatherNd, graph: Graph) -> None:
     graph.add(BuiltinOperator.GATHER_ND, [op.x, _indices(op.indices)], [op.result])
 
@@ -138,7 +146,7 @@ def takes_largest_of_last_axis(op: math.TopK) -> bool:
 _SORTABLE = takes(DType.F32, DType.I64, DType.I32, DType.I16, DType.I8, DType.U8)
 
 
-@TABLE.emits(math.TopK, when=(_SORTABLE, takes_largest_of_last_axis, knows_count, up_to_rank(8)))
+@TABLE.emits(math.TopK, when=(_SORTABLE, takes_largest_of_last_axis, knows_count, up_to_rank(8)), stored=with_one_scale(I8))
 def top_k(op: math.TopK, graph: Graph) -> None:
     values, indices = op.results
     is_narrow = op.index_dtype is DType.I32
@@ -162,13 +170,13 @@ def drops_the_axis(op: ArgReduction) -> bool:
 _COMPARABLE = takes(DType.F32, DType.I32, DType.I8, DType.U8)
 
 
-@TABLE.emits(math.ArgMax, when=(_COMPARABLE, drops_the_axis, selects_first, up_to_rank(8)))
+@TABLE.emits(math.ArgMax, when=(_COMPARABLE, drops_the_axis, selects_first, up_to_rank(8)), stored=with_one_scale(I8))
 def arg_max(op: math.ArgMax, graph: Graph) -> None:
     options = ArgMaxOptions(output_type=TFLITE_TYPES[op.index_dtype])
     graph.add(BuiltinOperator.ARG_MAX, [op.x, int32(op.axis)], [op.result], options)
 
 
-@TABLE.emits(math.ArgMin, when=(_COMPARABLE, drops_the_axis, selects_first, up_to_rank(8)))
+@TABLE.emits(math.ArgMin, when=(_COMPARABLE, drops_the_axis, selects_first, up_to_rank(8)), stored=with_one_scale(I8))
 def arg_min(op: math.ArgMin, graph: Graph) -> None:
     options = ArgMinOptions(output_type=TFLITE_TYPES[op.index_dtype])
     graph.add(BuiltinOperator.ARG_MIN, [op.x, int32(op.axis)], [op.result], options)
@@ -191,6 +199,13 @@ _REDUCTIONS: Mapping[type[Op], tuple[BuiltinOperator, tuple[DType, ...]]] = {
     math.ReduceAll: (BuiltinOperator.REDUCE_ALL, (DType.BOOL,)),
 }
 
+_STORED_REDUCTIONS: Mapping[type[Op], Condition[Op]] = {
+    math.ReduceSum: with_one_scale_each(I8, I16),
+    math.ReduceMean: with_one_scale_each(I8, I16),
+    math.ReduceMax: with_one_scale(I8, I16),
+    math.ReduceMin: with_one_scale(I8, I16),
+}
+
 
 def reduces(op: Reduction) -> bool:
     """at least one axis to reduce"""
@@ -202,7 +217,8 @@ def sums_accurately(op: math.ReduceSum | math.ReduceMean) -> bool:
     # Across rows the kernels add one number after the other, so errors grow with how many there are. Axis by axis they
     # grow with the lengths of the axes, not with their product: ten times less for an image of 160 x 160, as fast.
     rank = op.x.type.rank
-    if op.x.type.dtype is not DType.F32 or len(op.axes) <= 1 or op.axes == tuple(range(rank - len(op.axes), rank)):
+    is_exact = op.x.type.stored is not DType.F32
+    if is_exact or len(op.axes) <= 1 or op.axes == tuple(range(rank - len(op.axes), rank)):
         return True
     count = product(op.x.type.shape[axis] for axis in op.axes)
     return isinstance(count, int) and count <= SUMMED_AT_ONCE
@@ -216,4 +232,5 @@ def reduction(op: Reduction, graph: Graph) -> None:
 for _op_class, (_, _dtypes) in _REDUCTIONS.items():
     _conditions = (takes(*_dtypes), reduces, up_to_rank(6))
     _accuracy = (sums_accurately,) if _op_class in (math.ReduceSum, math.ReduceMean) else ()
-    TABLE.emits(_op_class, when=(*_conditions, *_accuracy))(reduction)  # type: ignore[arg-type]
+    _stored = _STORED_REDUCTIONS.get(_op_class)
+    TABLE.emits(_op_class, when=(*_conditions, *_accuracy), stored=_stored)(reduction)  # type: ignore[arg-type]

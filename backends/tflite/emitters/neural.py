@@ -3,7 +3,7 @@
 import numpy as np
 
 from ....ops import math, nn, tensor
-from ....passes.patterns import constant_array
+from ....passes.patterns import constant_array, is_known
 from ....types import DType
 from ...conditions import (
     has_channels_last,
@@ -15,6 +15,17 @@ from ...conditions import (
     up_to_rank,
 )
 from ..graph import Graph, TfliteTable
+from ..integer_kernels import (
+    I8,
+    I16,
+    LOG_UNIT_I8,
+    UNIT_I8,
+    UNIT_I16,
+    giving,
+    is_integer_layer,
+    is_integer_product,
+    with_one_scale,
+)
 from ..schema_enums import BuiltinOperator
 from ..schema_options import (
     BatchMatMulOptions,
@@ -39,10 +50,10 @@ _MOVABLE = takes(DType.F32, DType.I8, DType.U8, DType.I32, DType.I64)
 def has_constant_weight(op: nn.Linear) -> bool:
     """a constant weight"""
     # The kernel takes others too, but XNNPACK does not; it multiplies two computed matrices.
-    return constant_array(op.weight) is not None
+    return is_known(op.weight)
 
 
-@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight, up_to_rank(MAX_XNNPACK_RANK)))
+@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight, up_to_rank(MAX_XNNPACK_RANK)), stored=is_integer_layer)
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     options = FullyConnectedOptions(
         fused_activation_function=ACTIVATIONS[op.activation], keep_num_dims=op.x.type.rank != 2
@@ -69,28 +80,30 @@ def constant_mat_mul(op: math.MatMul, graph: Graph) -> None:
     graph.add(BuiltinOperator.FULLY_CONNECTED, [op.x, weight, None], [op.result], options)
 
 
-@TABLE.emits(math.MatMul, when=(is_f32, has_few_batch_axes))
+@TABLE.emits(math.MatMul, when=(is_f32, has_few_batch_axes), stored=is_integer_product)
 def batch_matmul(op: math.MatMul, graph: Graph) -> None:
     options = BatchMatMulOptions(adj_x=op.transpose_x, adj_y=op.transpose_y)
     graph.add(BuiltinOperator.BATCH_MATMUL, [op.x, op.y], [op.result], options)
 
 
-@TABLE.emits(nn.Softmax, when=(is_f32, is_along_last_axis, up_to_rank(MAX_XNNPACK_RANK)))
+@TABLE.emits(
+    nn.Softmax, when=(is_f32, is_along_last_axis, up_to_rank(MAX_XNNPACK_RANK)), stored=giving(UNIT_I8, UNIT_I16)
+)
 def softmax(op: nn.Softmax, graph: Graph) -> None:
     graph.add(BuiltinOperator.SOFTMAX, [op.x], [op.result], SoftmaxOptions(beta=1.0))
 
 
-@TABLE.emits(nn.LogSoftmax, when=(is_f32, is_along_last_axis))
+@TABLE.emits(nn.LogSoftmax, when=(is_f32, is_along_last_axis), stored=giving(LOG_UNIT_I8))
 def log_softmax(op: nn.LogSoftmax, graph: Graph) -> None:
     graph.add(BuiltinOperator.LOG_SOFTMAX, [op.x], [op.result], LogSoftmaxOptions())
 
 
-@TABLE.emits(tensor.DepthToSpace, when=(has_channels_last, is_block_major, _MOVABLE))
+@TABLE.emits(tensor.DepthToSpace, when=(has_channels_last, is_block_major, _MOVABLE), stored=with_one_scale(I8))
 def depth_to_space(op: tensor.DepthToSpace, graph: Graph) -> None:
     graph.add(BuiltinOperator.DEPTH_TO_SPACE, [op.x], [op.result], DepthToSpaceOptions(block_size=op.block))
 
 
-@TABLE.emits(tensor.SpaceToDepth, when=(has_channels_last, _MOVABLE))
+@TABLE.emits(tensor.SpaceToDepth, when=(has_channels_last, _MOVABLE), stored=with_one_scale(I8))
 def space_to_depth(op: tensor.SpaceToDepth, graph: Graph) -> None:
     graph.add(BuiltinOperator.SPACE_TO_DEPTH, [op.x], [op.result], SpaceToDepthOptions(block_size=op.block))
 

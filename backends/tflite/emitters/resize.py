@@ -9,6 +9,7 @@ from ....passes.lowering.resize import is_identity
 from ....types import DType, TensorType
 from ...conditions import is_linear, is_nearest, takes
 from ..graph import Graph, Operand, TfliteTable
+from ..integer_kernels import I8, I16, with_one_scale
 from ..schema_enums import BuiltinOperator
 from ..schema_enums import TensorType as TfliteType
 from ..schema_options import CastOptions, ResizeBilinearOptions, ResizeNearestNeighborOptions, SliceOptions
@@ -36,6 +37,7 @@ def has_sizes(op: nn.Resize) -> bool:
 @TABLE.emits(
     nn.Resize,
     when=(resizes_height_and_width, is_linear, takes(DType.F32), has_tensorflow_coordinates, has_sizes),
+    stored=with_one_scale(I8, I16),
 )
 def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
     found = convention(op)
@@ -45,7 +47,11 @@ def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
     graph.add(BuiltinOperator.RESIZE_BILINEAR, [op.x, _sizes(op, graph)], [op.result], options)
 
 
-@TABLE.emits(nn.Resize, when=(resizes_height_and_width, is_nearest, _IMAGE, has_tensorflow_coordinates, has_sizes))
+@TABLE.emits(
+    nn.Resize,
+    when=(resizes_height_and_width, is_nearest, _IMAGE, has_tensorflow_coordinates, has_sizes),
+    stored=with_one_scale(I8, I16),
+)
 def resize_nearest_neighbor(op: nn.Resize, graph: Graph) -> None:
     found = convention(op)
     options = ResizeNearestNeighborOptions(

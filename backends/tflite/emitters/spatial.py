@@ -4,8 +4,10 @@ import numpy as np
 
 from ....ops import nn
 from ....ops.nn.windows import spatial_sizes
+from ....types import DType, QuantizedType, TensorType
 from ...conditions import has_channels_last, has_static_weight, is_f32, is_not_dilated
-from ..graph import Graph, Operand, TfliteTable
+from ..graph import Graph, Operand, StoredArray, TfliteTable
+from ..integer_kernels import I8, I16, is_integer_layer, with_one_scale
 from ..padding import padding_scheme
 from ..schema_enums import BuiltinOperator, Padding
 from ..schema_options import Conv2DOptions, Conv3DOptions, DepthwiseConv2DOptions, Pool2DOptions
@@ -61,10 +63,20 @@ def bias_or_zeros(op: nn.Convolution) -> Operand:
         return op.bias
     channels = op.output_channels
     assert isinstance(channels, int)
-    return np.zeros(channels, np.float32)
+    x, weight = op.x.type.quantization, op.weight.type.quantization
+    if x is None or weight is None:
+        return np.zeros(channels, np.float32)
+    storage = DType.I32 if x.storage is I8 else DType.I64
+    scales = tuple(x.scales[0] * s for s in weight.scales)
+    quantization = QuantizedType(storage, scales, (), None if len(scales) == 1 else 0)
+    return StoredArray(np.zeros(channels, storage.numpy), TensorType(op.x.type.dtype, (channels,), quantization))
 
 
-@TABLE.emits(nn.Conv, when=(has_channels_last, is_2d, is_f32, has_static_weight, is_depthwise, has_tensorflow_padding))
+@TABLE.emits(
+    nn.Conv,
+    when=(has_channels_last, is_2d, is_f32, has_static_weight, is_depthwise, has_tensorflow_padding),
+    stored=is_integer_layer,
+)
 def depthwise_conv_2d(op: nn.Conv, graph: Graph) -> None:
     options = DepthwiseConv2DOptions(
         padding=_known_padding(op),
@@ -79,7 +91,11 @@ def depthwise_conv_2d(op: nn.Conv, graph: Graph) -> None:
     graph.add(BuiltinOperator.DEPTHWISE_CONV_2D, [op.x, weight, bias_or_zeros(op)], [op.result], options)
 
 
-@TABLE.emits(nn.Conv, when=(has_channels_last, is_2d, is_f32, has_static_weight, has_tensorflow_padding))
+@TABLE.emits(
+    nn.Conv,
+    when=(has_channels_last, is_2d, is_f32, has_static_weight, has_tensorflow_padding),
+    stored=is_integer_layer,
+)
 def conv_2d(op: nn.Conv, graph: Graph) -> None:
     options = Conv2DOptions(
         padding=_known_padding(op),
@@ -119,7 +135,11 @@ def _pool_options(op: nn.MaxPool | nn.AveragePool) -> Pool2DOptions:
     )
 
 
-@TABLE.emits(nn.MaxPool, when=(has_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding))
+@TABLE.emits(
+    nn.MaxPool,
+    when=(has_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding),
+    stored=with_one_scale(I8, I16),
+)
 def max_pool_2d(op: nn.MaxPool, graph: Graph) -> None:
     graph.add(BuiltinOperator.MAX_POOL_2D, [op.x], [op.result], _pool_options(op))
 
@@ -127,6 +147,7 @@ def max_pool_2d(op: nn.MaxPool, graph: Graph) -> None:
 @TABLE.emits(
     nn.AveragePool,
     when=(has_channels_last, is_2d, is_f32, is_not_dilated, has_tensorflow_padding, counts_as_tensorflow_does),
+    stored=with_one_scale(I8, I16),
 )
 def average_pool_2d(op: nn.AveragePool, graph: Graph) -> None:
     graph.add(BuiltinOperator.AVERAGE_POOL_2D, [op.x], [op.result], _pool_options(op))

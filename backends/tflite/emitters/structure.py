@@ -19,6 +19,7 @@ from ...conditions import (
 )
 from ...slices import has_known_bounds, slice_bounds
 from ..graph import TFLITE_TYPES, Graph, TfliteTable
+from ..integer_kernels import I8, I16, with_one_scale
 from ..schema_enums import BuiltinOperator, MirrorPadMode
 from ..schema_options import (
     ConcatenationOptions,
@@ -33,10 +34,16 @@ from .operands import add_cast, clipped_to_int32, int32, shape_operand
 
 TABLE = TfliteTable()
 
+_MOVED = with_one_scale(I8, I16)
 _COMMON = (DType.BOOL, DType.I8, DType.U8, DType.I16, DType.I32, DType.I64, DType.F16, DType.F32)
 
 
-@TABLE.emits(tensor.Constant)
+def is_writable(op: tensor.Constant) -> bool:
+    """a dtype that tensors can have"""
+    return op.value.type.stored in TFLITE_TYPES
+
+
+@TABLE.emits(tensor.Constant, stored=is_writable)
 def constant(op: tensor.Constant, graph: Graph) -> None:
     """Constants are written where they are used."""
 
@@ -61,19 +68,19 @@ def cast(op: tensor.Cast, graph: Graph) -> None:
     add_cast(graph, op.x, op.x.type.dtype, op.result, op.dtype)
 
 
-@TABLE.emits(tensor.Reshape, when=(knows_shape, up_to_rank(8)))
+@TABLE.emits(tensor.Reshape, when=(knows_shape, up_to_rank(8)), stored=_MOVED)
 def reshape(op: tensor.Reshape, graph: Graph) -> None:
     shape = shape_operand(graph, op.dims, op.shape)
     options = ReshapeOptions(new_shape=shape.tolist()) if isinstance(shape, np.ndarray) else None
     graph.add(BuiltinOperator.RESHAPE, [op.x, shape], [op.result], options)
 
 
-@TABLE.emits(tensor.Transpose, when=(has_axes, up_to_rank(8)))
+@TABLE.emits(tensor.Transpose, when=(has_axes, up_to_rank(8)), stored=_MOVED)
 def transpose(op: tensor.Transpose, graph: Graph) -> None:
     graph.add(BuiltinOperator.TRANSPOSE, [op.x, int32(op.permutation)], [op.result])
 
 
-@TABLE.emits(tensor.Concat, when=(takes(*_COMMON, DType.U32), up_to_rank(6)))
+@TABLE.emits(tensor.Concat, when=(takes(*_COMMON, DType.U32), up_to_rank(6)), stored=_MOVED)
 def concat(op: tensor.Concat, graph: Graph) -> None:
     graph.add(BuiltinOperator.CONCATENATION, op.xs, [op.result], ConcatenationOptions(axis=op.axis))
 
@@ -81,7 +88,7 @@ def concat(op: tensor.Concat, graph: Graph) -> None:
 _SPLITTABLE = takes(DType.F32, DType.I64, DType.I32, DType.I16, DType.I8, DType.U8)
 
 
-@TABLE.emits(tensor.Split, when=(_SPLITTABLE, has_equal_parts, up_to_rank(6)))
+@TABLE.emits(tensor.Split, when=(_SPLITTABLE, has_equal_parts, up_to_rank(6)), stored=_MOVED)
 def split(op: tensor.Split, graph: Graph) -> None:
     graph.add(BuiltinOperator.SPLIT, [int32(op.axis), op.x], op.results, SplitOptions(num_splits=len(op.sizes)))
 
@@ -91,7 +98,7 @@ def knows_sizes(op: tensor.Split) -> bool:
     return sum(isinstance(s, SymInt) for s in op.sizes) <= 1
 
 
-@TABLE.emits(tensor.Split, when=(_SPLITTABLE, knows_sizes, up_to_rank(6)))
+@TABLE.emits(tensor.Split, when=(_SPLITTABLE, knows_sizes, up_to_rank(6)), stored=_MOVED)
 def split_v(op: tensor.Split, graph: Graph) -> None:
     sizes = int32([-1 if isinstance(s, SymInt) else s for s in op.sizes])
     options = SplitVOptions(num_splits=len(op.sizes))
@@ -107,14 +114,14 @@ def is_contiguous(op: tensor.Slice) -> bool:
     )
 
 
-@TABLE.emits(tensor.Slice, when=(has_axes, is_contiguous, up_to_rank(8)))
+@TABLE.emits(tensor.Slice, when=(has_axes, is_contiguous, up_to_rank(8)), stored=_MOVED)
 def slice_(op: tensor.Slice, graph: Graph) -> None:
     begin = int32([s for s in op.starts if isinstance(s, int)])
     size = int32([-1 if isinstance(s, SymInt) else s for s in op.sizes])
     graph.add(BuiltinOperator.SLICE, [op.x, begin, size], [op.result])
 
 
-@TABLE.emits(tensor.Slice, when=(has_axes, has_known_bounds, up_to_rank(8)))
+@TABLE.emits(tensor.Slice, when=(has_axes, has_known_bounds, up_to_rank(8)), stored=_MOVED)
 def strided_slice(op: tensor.Slice, graph: Graph) -> None:
     bounds = [b for b in slice_bounds(op) if b is not None]
     options = StridedSliceOptions(end_mask=sum(1 << i for i, b in enumerate(bounds) if b.end is None))
@@ -122,7 +129,7 @@ def strided_slice(op: tensor.Slice, graph: Graph) -> None:
     graph.add(BuiltinOperator.STRIDED_SLICE, [op.x, begin, end, int32(op.strides)], [op.result], options)
 
 
-@TABLE.emits(tensor.DynamicSlice, when=(covers_all_axes, up_to_rank(8)))
+@TABLE.emits(tensor.DynamicSlice, when=(covers_all_axes, up_to_rank(8)), stored=_MOVED)
 def dynamic_slice(op: tensor.DynamicSlice, graph: Graph) -> None:
     begin, end = clipped_to_int32(graph, op.starts), clipped_to_int32(graph, op.ends)
     inputs = [op.x, begin, end, int32(op.strides)]
@@ -143,7 +150,7 @@ def _amounts(op: tensor.Pad) -> tuple[tuple[int, int], ...]:
     return tuple((a, b) for a, b in zip(op.low, op.high, strict=True) if isinstance(a, int) and isinstance(b, int))
 
 
-@TABLE.emits(tensor.Pad, when=(takes(*_COMMON), pads_with_constant, knows_amounts, up_to_rank(5)))
+@TABLE.emits(tensor.Pad, when=(takes(*_COMMON), pads_with_constant, knows_amounts, up_to_rank(5)), stored=_MOVED)
 def pad(op: tensor.Pad, graph: Graph) -> None:
     amounts = np.array(_amounts(op), np.int32).reshape(-1, 2)
     if op.value is None:
@@ -152,7 +159,7 @@ def pad(op: tensor.Pad, graph: Graph) -> None:
         graph.add(BuiltinOperator.PADV2, [op.x, amounts, op.value], [op.result])
 
 
-@TABLE.emits(tensor.Pad, when=(mirrors_within, knows_amounts, up_to_rank(8)))
+@TABLE.emits(tensor.Pad, when=(mirrors_within, knows_amounts, up_to_rank(8)), stored=_MOVED)
 def mirror_pad(op: tensor.Pad, graph: Graph) -> None:
     amounts = np.array(_amounts(op), np.int32).reshape(-1, 2)
     graph.add(BuiltinOperator.MIRROR_PAD, [op.x, amounts], [op.result], MirrorPadOptions(mode=MirrorPadMode.REFLECT))
@@ -163,12 +170,12 @@ def knows_result_shape(op: tensor.Expand) -> bool:
     return op.dims is not None or all(isinstance(d, int) for d in op.shape)
 
 
-@TABLE.emits(tensor.Expand, when=(knows_result_shape, up_to_rank(8)))
+@TABLE.emits(tensor.Expand, when=(knows_result_shape, up_to_rank(8)), stored=_MOVED)
 def expand(op: tensor.Expand, graph: Graph) -> None:
     graph.add(BuiltinOperator.BROADCAST_TO, [op.x, shape_operand(graph, op.dims, op.shape)], [op.result])
 
 
-@TABLE.emits(tensor.Tile, when=(knows_repeats, up_to_rank(8)))
+@TABLE.emits(tensor.Tile, when=(knows_repeats, up_to_rank(8)), stored=_MOVED)
 def tile(op: tensor.Tile, graph: Graph) -> None:
     repeats = int32([r for r in op.repeats if isinstance(r, int)])
     graph.add(BuiltinOperator.TILE, [op.x, repeats], [op.result])
@@ -179,7 +186,7 @@ def has_neighbouring_axes(op: tensor.Reverse) -> bool:
     return bool(op.axes) and op.axes == tuple(range(op.axes[0], op.axes[-1] + 1))
 
 
-@TABLE.emits(tensor.Reverse, when=(takes(*_COMMON), has_neighbouring_axes, up_to_rank(8)))
+@TABLE.emits(tensor.Reverse, when=(takes(*_COMMON), has_neighbouring_axes, up_to_rank(8)), stored=_MOVED)
 def reverse(op: tensor.Reverse, graph: Graph) -> None:
     graph.add(BuiltinOperator.REVERSE_V2, [op.x, int32(op.axes)], [op.result])
 

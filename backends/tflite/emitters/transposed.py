@@ -7,6 +7,7 @@ from ....ops.nn.windows import spatial_sizes
 from ....types import DType, TensorType
 from ...conditions import has_channels_last, has_static_weight, is_f32
 from ..graph import Graph, Operand, TfliteTable
+from ..integer_kernels import is_integer_layer
 from ..padding import transposed_padding
 from ..schema_enums import BuiltinOperator
 from ..schema_enums import TensorType as TfliteType
@@ -44,6 +45,7 @@ def has_tensorflow_padding(op: nn.ConvTranspose) -> bool:
         is_not_dilated,
         has_tensorflow_padding,
     ),
+    stored=is_integer_layer,
 )
 def transpose_conv(op: nn.ConvTranspose, graph: Graph) -> None:
     padding = transposed_padding(op)

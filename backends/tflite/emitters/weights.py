@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from ....ir import Value
-from ....ops import tensor
+from ....ops import quant, tensor
 from ....types import QuantizedType, TensorType
 from ..graph import Graph, Operand, StoredArray
 from ..schema_enums import BuiltinOperator
 from ..schema_options import TransposeOptions
+from .sparse import densified
 
 
 def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operand:
@@ -21,6 +22,8 @@ def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operan
         if quantization is None:
             return array
         return StoredArray(array, TensorType(value.type.dtype, tuple(shape), _along(quantization, permutation)))
+    if isinstance(value.owner, quant.Densify):
+        return densified(value, permutation, graph)
     result = graph.temporary(value.type.with_shape(shape))
     order = np.array(permutation, np.int32)
     graph.add(BuiltinOperator.TRANSPOSE, [value, order], [result], TransposeOptions())

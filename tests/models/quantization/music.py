@@ -72,6 +72,7 @@ def add_note(rng: np.random.Generator, wave: NDArray[np.float64], pitch: int, st
     phase = 2 * np.pi * frequency * (time + vibrato / (2 * np.pi * 5))
     brightness, decay = rng.uniform(0.8, 2), rng.uniform(0.5, 4)
     harmonics = [k for k in range(1, 12) if k * frequency < RATE / 2]
-    tone = sum(np.sin(k * phase + rng.uniform(0, 6)) * k**-brightness * np.exp(-decay * k * time / 4) for k in harmonics)
+    fading = [k**-brightness * np.exp(-decay * k * time / 4) for k in harmonics]
+    tone = sum(fade * np.sin(k * phase + rng.uniform(0, 6)) for k, fade in zip(harmonics, fading, strict=True))
     envelope = np.minimum(1, time / rng.uniform(0.003, 0.05)) * np.minimum(1, (time[-1] - time) / 0.02)
     wave[first:last] += rng.uniform(0.3, 1) * envelope * tone

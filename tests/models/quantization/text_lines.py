@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from tests.models.fetch import archive_member, require_model
-from tests.models.quantization.task import Array, Floats, Inputs, Points, Run, Task
+from tests.models.quantization.task import Array, Floats, Points, Run, Task
 
 HEIGHT, WIDTH = 48, 320
 MARGIN = 4
@@ -25,7 +25,7 @@ FONTS = (
     ("font-caladea==0.0.2", "font_caladea/files/Caladea-Italic.ttf"),
     ("font-source-serif-pro==0.0.1", "font_source_serif_pro/files/SourceSerifPro-Regular.ttf"),
 )
-WORDS = """
+VOCABULARY = """
 about above account across address after again animal answer apple autumn balance basket before behind between bottle
 branch bridge bright bucket butter button camera candle carbon castle center change chapel cheese choice circle clever
 coffee colour common copper corner cotton course custom dinner direct doctor double dragon engine enough estate evening
@@ -35,7 +35,8 @@ museum native nature needle number object office orange orchid oxygen paper para
 pocket police potato public purple quarter quiet rabbit railway reason record region river rocket saddle salmon school
 season second shadow silver simple sister square station storm street summer sunset supper system table temple thunder
 ticket timber travel tunnel valley velvet village violin walnut water weather window winter wonder yellow zebra
-""".split()
+"""
+WORDS = VOCABULARY.split()
 
 
 def make_task() -> Task:
@@ -64,20 +65,21 @@ def lines(seed: int, count: int) -> tuple[tuple[str, Floats], ...]:
 
 
 def draw(rng: np.random.Generator, index: int) -> tuple[str, Floats]:
-    """One line; fonts take turns. Ink, paper, size, place, blur and noise are drawn."""
-    font = fonts(int(rng.integers(26, 34)))[index % (len(FONTS) + 1)]
+    """One line; fonts take turns. Ink, paper, size, place, sharpness and noise are drawn."""
+    font = fonts(int(rng.integers(22, 34)))[index % (len(FONTS) + 1)]
     text = make_text(rng)
     while font.getlength(text) > WIDTH - 2 * MARGIN:
         text = text.rpartition(" ")[0] or text[:-1]
     width = min(WIDTH, int(font.getlength(text)) + 2 * MARGIN)
-    dark, light = rng.integers(0, 90, 3), rng.integers(180, 256, 3)
+    dark, light = rng.integers(0, 110, 3), rng.integers(150, 256, 3)
     ink, paper = (dark, light) if rng.random() < 0.8 else (light, dark)
     picture = Image.new("RGB", (width, HEIGHT), tuple(int(c) for c in paper))
     place = (MARGIN, HEIGHT // 2 + int(rng.integers(-2, 3)))
     ImageDraw.Draw(picture).text(place, text, fill=tuple(int(c) for c in ink), font=font, anchor="lm")
     if rng.random() < 0.3:
-        picture = picture.filter(ImageFilter.GaussianBlur(0.8))
-    pixels = np.asarray(picture, np.float32) + rng.normal(0, rng.uniform(0, 12), (HEIGHT, width, 3)).astype(np.float32)
+        # As from a small picture made larger.
+        picture = picture.resize((width // 2, HEIGHT // 2), Image.Resampling.BILINEAR).resize((width, HEIGHT))
+    pixels = np.asarray(picture, np.float32) + rng.normal(0, rng.uniform(0, 20), (HEIGHT, width, 3)).astype(np.float32)
     image = np.zeros((1, 3, HEIGHT, WIDTH), np.float32)
     image[0, :, :, :width] = (np.clip(pixels[:, :, ::-1], 0, 255) / 127.5 - 1).transpose(2, 0, 1)
     return text, image

@@ -1,0 +1,141 @@
+"""What is stored in few bits, put as MNN stores it: weights in layers, activations in described tensors."""
+
+import numpy as np
+
+from ...ir import Function, Module, Op, Value
+from ...opdef import replace
+from ...ops import math, nn, quant, tensor
+from ...pass_manager import module_pass
+from ...passes.lowering.building import folded
+from ...passes.lowering.fold_quantization import fold_quantization
+from ...passes.patterns import constant, is_compressed
+from ...rewriter import RuleSet, apply_rules, insert_new_ops
+from ...types import TensorType
+from .emitters import TABLE
+from .legalize_neural import global_pool_keeps_axes, linear_on_matrix
+
+RULES = RuleSet()
+"""What brings layers to where folding finds them."""
+
+ILLEGAL = RuleSet()
+
+
+@module_pass()
+def legalize_mnn_quantization(module: Module) -> bool:
+    """Folds quantize and dequantize into types of what MNN stores so; the rest computes with floats."""
+    changed = apply_rules(module, RULES)
+    if not fold_quantization(module, TABLE.is_legal):
+        return changed
+    for function in module.functions.values():
+        _pass_integers_plainly(function)
+    apply_rules(module, ILLEGAL)
+    return True
+
+
+def is_quantized_layer(op: Op) -> bool:
+    """Whether weights or data come from integers."""
+    return any(isinstance(v.owner, quant.Dequantize) for v in op.operands)
+
+
+@RULES.on(math.MatMul)
+def product_with_compressed_as_linear(op: math.MatMul) -> Op | None:
+    """matmul(x, dequantize(constant)) -> linear(x, dequantize(constant))"""
+    weight = op.y.owner
+    if not isinstance(weight, quant.Dequantize) or not is_compressed(op.y) or op.y.type.rank != 2 or op.transpose_x:
+        return None
+    return nn.Linear(op.x, op.y if op.transpose_y else _transposed(weight), None)
+
+
+def _transposed(op: quant.Dequantize) -> Value:
+    """A dequantized constant matrix, transposed."""
+    turned = {"x": folded(tensor.Transpose(op.x, (1, 0)))}
+    if op.block is not None:
+        for name in ("scale", "zero_point"):
+            parameter = getattr(op, name)
+            if parameter is not None:
+                turned[name] = folded(tensor.Transpose(parameter, (1, 0)))
+    return replace(op, **turned, axis=None if op.axis is None else 1 - op.axis).result
+
+
+@RULES.on(nn.Linear)
+def quantized_linear_on_matrix(op: nn.Linear) -> Value | None:
+    """linear(x) -> reshape(linear(reshape(x, [rows, features])))"""
+    return linear_on_matrix(op) if is_quantized_layer(op) else None
+
+
+@RULES.on(math.Reduction)
+def quantized_pool_keeps_axes(op: math.Reduction) -> Value | None:
+    """reduce(x, [2, 3]) -> reshape(reduce(x, [2, 3], keep_dims = true)) for a mean or maximum over images"""
+    return global_pool_keeps_axes(op) if is_quantized_layer(op) else None
+
+
+@RULES.on(quant.Quantize)
+def quantize_before_reshape(op: quant.Quantize) -> Op | None:
+    """quantize(reshape(f(x))) -> quantize(reshape(dequantize(quantize(f(x))))): then f gives integers"""
+    match op.x.owner:
+        case tensor.Reshape(x=x, dims=None) as shaping if op.axis is None and not isinstance(x.owner, quant.Dequantize):
+            integers = replace(op, x=x).result
+            numbers = quant.Dequantize(integers, op.scale, op.zero_point).result
+            return replace(op, x=replace(shaping, x=numbers).result)
+    return None
+
+
+@ILLEGAL.on(quant.Convert)
+def round_by_arithmetic(op: quant.Convert) -> Op | None:
+    """convert(convert(x, quantized), float) -> dequantize(quantize(x)) for what tensors of bytes cannot hold"""
+    match op.x.owner:
+        case quant.Convert(x=x) as rounding if op.result.type.quantization is None and not TABLE.is_legal(rounding):
+            return _dequantized(_quantized(x, op.x.type), op.x.type)
+    return None
+
+
+def _pass_integers_plainly(function: Function) -> None:
+    """Inputs and outputs of quantized types become the integers that are stored: MNN passes no bytes."""
+    for value in function.inputs:
+        type_ = value.type
+        if type_.quantization is None:
+            continue
+        users = value.users
+        value.type = TensorType(type_.stored, type_.shape)
+        floats = _dequantized(value, type_)
+        typed = _typed(quant.Convert(floats.result), type_)
+        insert_new_ops(typed.results, function.ops.prepend)
+        for user in users:
+            user.replace_operand(value, typed.result)
+    for value in function.outputs:
+        if value.type.quantization is not None:
+            numbers = _typed(quant.Convert(value), TensorType(value.type.dtype, value.type.shape)).result
+            integers = _quantized(numbers, value.type)
+            insert_new_ops([integers], function.ops.append)
+            integers.name, value.name = value.name, ""
+            function.ret.replace_operand(value, integers)
+
+
+def _typed(op: quant.Convert, type_: TensorType) -> quant.Convert:
+    op.result.type = type_
+    return op
+
+
+def _quantized(x: Value, type_: TensorType) -> Value:
+    """The integers that a value of quantized type stores for floats."""
+    scale, zero, axis, block = _parameters(type_)
+    return quant.Quantize(x, scale, zero, axis, block, type_.stored).result
+
+
+def _dequantized(x: Value, type_: TensorType) -> quant.Dequantize:
+    """The floats that integers are, stored as a value of quantized type."""
+    return quant.Dequantize(x, *_parameters(type_))
+
+
+def _parameters(type_: TensorType) -> tuple[Value, Value | None, int | None, int | None]:
+    """Scale, zero point, axis and block, as ops between integers and floats take them."""
+    quantization = type_.quantization
+    assert quantization is not None
+    axis, block = quantization.axis, quantization.block
+    shape: tuple[int, ...] = ()
+    if axis is not None:
+        lying = quantization.parameters_shape(type_.shape)
+        shape = tuple(d for d in (lying if block is not None else (lying[axis],)) if isinstance(d, int))
+    scales = np.array(quantization.scales, type_.dtype.numpy).reshape(shape)
+    zeros = np.array(quantization.zero_points, quantization.storage.numpy)
+    return constant(scales), constant(zeros.reshape(shape)) if zeros.size else None, axis, block

@@ -1,0 +1,15 @@
+"""Between floats and quantized values, and between two quantizations."""
+
+from ....ops import quant
+
+from ..graph import Graph, TfliteTable
+from ..integer_kernels import is_convertible
+from ..schema_enums import BuiltinOperator
+
+TABLE = TfliteTable()
+
+
+@TABLE.emits(quant.Convert, stored=is_convertible)
+def convert(op: quant.Convert, graph: Graph) -> None:
+    operator = BuiltinOperator.DEQUANTIZE if op.result.type.quantization is None else BuiltinOperator.QUANTIZE
+    graph.add(operator, [op.x], [op.result])

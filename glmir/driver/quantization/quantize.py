@@ -1,0 +1,158 @@
+"""The steps of a recipe, in order: prune, calibrate, make integers."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import singledispatch
+from pathlib import Path
+
+from ...errors import CompileError, InputError
+from ...ir import Module
+from ...pass_manager import PassManager, Pipeline
+from ...passes.canonicalization.eliminate_dead_code import eliminate_dead_code
+from ...passes.compression.dense_weights import Selection
+from ...passes.compression.palettize_weights import palettize_weights_of
+from ...passes.compression.quantize_weights import WeightOptions, quantize_weights_of
+from ...passes.compression.store_sparse import store_sparse
+from ...passes.pipelines import cleanup
+from ...passes.quantization.calibration_file import Calibration
+from ...passes.quantization.calibrators import activation_range
+from ...passes.quantization.insert_quantization import insert_pairs
+from ...passes.quantization.parameters import Range, activation_parameters
+from ...passes.quantization.plan import StaticOptions, activations, name_values
+from ...passes.quantization.quantize_border import quantize_border
+from ...passes.quantization.uniform import Scheme
+from .calibration import Progress, calibrate, silent
+from .data import Samples, open_samples
+from .model_inputs import ModelInputs
+from .recipe import Dynamic, Palette, Recipe, Static, Weights
+from .record import Record, StoredActivation
+from .request import Compression
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the steps of a recipe share."""
+
+    compression: Compression
+    samples: Samples | None
+    progress: Progress
+
+    @property
+    def cache(self) -> Path | None:
+        return self.compression.cache
+
+
+def compress(
+    module: Module, compression: Compression, pinned: Collection[str] = (), progress: Progress = silent
+) -> Record:
+    """The module pruned and quantized as asked, with what is to be told of it; the module itself stays as it is.
+
+    ``pinned`` are inputs that the user fixed: samples need not have them. Raises InputError for data that does not fit,
+    CompileError for a model that cannot be quantized.
+    """
+    reference = module.clone()
+    _run(reference, compression.pruning)
+    name_values(reference)
+    samples = None
+    if compression.data is not None:
+        samples = open_samples(compression.data, ModelInputs.of(reference, pinned))
+    context = Context(compression, samples, progress)
+    record = Record(compression.recipe, reference, reference.clone())
+    if compression.recipe is not None:
+        record = apply(compression.recipe, record, context)
+    if compression.border is not None:
+        _run(record.quantized, (quantize_border.with_options(dtype=compression.border),))
+    if compression.pruning:
+        _run(record.quantized, (store_sparse.with_options(), eliminate_dead_code.with_options()))
+    _run(record.quantized, cleanup())
+    return record
+
+
+def _run(module: Module, pipeline: Pipeline) -> None:
+    PassManager(pipeline).run(module)
+
+
+@singledispatch
+def apply(recipe: Recipe, record: Record, context: Context) -> Record:
+    """Quantizes ``record.quantized`` in place and returns the record with what became of it."""
+    raise NotImplementedError(recipe.name)
+
+
+@apply.register
+def _(recipe: Weights, record: Record, context: Context) -> Record:
+    options = WeightOptions(
+        Scheme(recipe.bits, recipe.symmetric),
+        recipe.block,
+        recipe.refine,
+        Selection(keep=names(recipe.keep)),
+    )
+    return replace(record, weights=tuple(quantize_weights_of(record.quantized, options)))
+
+
+@apply.register
+def _(recipe: Dynamic, record: Record, context: Context) -> Record:
+    options = WeightOptions(selection=Selection(keep=names(recipe.keep)))
+    return replace(record, weights=tuple(quantize_weights_of(record.quantized, options)))
+
+
+@apply.register
+def _(recipe: Palette, record: Record, context: Context) -> Record:
+    if not 1 <= recipe.bits <= 8:
+        raise InputError(f"--quantize palette: bits is 1 to 8, not {recipe.bits}")
+    selection = Selection(keep=names(recipe.keep))
+    return replace(record, weights=tuple(palettize_weights_of(record.quantized, recipe.bits, selection)))
+
+
+@apply.register
+def _(recipe: Static, record: Record, context: Context) -> Record:
+    if context.samples is None:
+        raise InputError(f"--quantize {recipe.name} needs samples of what the model is given: --calibrate FILE")
+    reference = record.reference
+    wanted = [v.name for v in activations(reference)]
+    context.progress("calibrating")
+    calibration = calibrate(reference, context.samples, wanted, context.progress, context.cache)
+    _require_numbers(calibration)
+    options = StaticOptions(
+        ranges_of(calibration, recipe),
+        recipe.storage,
+        recipe.symmetric,
+        recipe.per_channel,
+        names(recipe.keep),
+    )
+    decisions = insert_pairs(record.quantized, options)
+    stored = tuple(
+        StoredActivation(name, range_, activation_parameters(range_, recipe.storage, recipe.symmetric))
+        for name, range_ in options.ranges.items()
+    )
+    return replace(
+        record,
+        calibration=calibration,
+        activations=stored,
+        decisions=tuple(decisions),
+        notes=[*record.notes, *calibration.notes],
+    )
+
+
+def ranges_of(calibration: Calibration, recipe: Static) -> Mapping[str, Range]:
+    """The range of each value that was seen, as the recipe's calibrator chooses it."""
+    return {
+        name: activation_range(s, recipe.calibrator, recipe.storage, recipe.symmetric, recipe.percentile)
+        for name, s in calibration.tensors.items()
+        if s.elements
+    }
+
+
+def _require_numbers(calibration: Calibration) -> None:
+    """Raises CompileError when the model computes NaN or infinities of the samples: no range would mean anything."""
+    bad = [name for name, s in calibration.tensors.items() if s.not_finite and s.not_finite == s.elements]
+    if bad:
+        named = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+        raise CompileError([f"the calibration data makes nothing but NaN or infinities of {named}"])
+
+
+def names(text: str) -> frozenset[str]:
+    """The names in a text that separates them by semicolons."""
+    return frozenset(name.strip() for name in text.split(";") if name.strip())
+
+
+__all__ = ["compress"]
