@@ -27,6 +27,8 @@ from .lowering.dissolve_compression import dissolve_compression
 from .lowering.expand_quantization import expand_quantization
 from .precision.lower_precision import lower_precision
 from .precision.narrow_types import narrow_types
+from .quantization.insert_quantization import insert_quantization
+from .quantization.quantize_border import quantize_border
 
 PASSES: tuple[Pass, ...] = (
     infer_types,
@@ -48,6 +50,8 @@ PASSES: tuple[Pass, ...] = (
     assign_layouts,
     prune_channels,
     prune_weights,
+    insert_quantization,
+    quantize_border,
     quantize_weights,
     palettize_weights,
     store_sparse,

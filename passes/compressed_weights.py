@@ -56,6 +56,10 @@ def known_reshape(x: Value, shape: Sequence[int]) -> Value | None:
         case quant.Depalettize(indices=indices) as op:
             moved = known_reshape(indices, shape)
             return None if moved is None else replace(op, indices=moved).result
+        case quant.Densify(mask=mask) as op:
+            # The values are in row-major order of whatever shape.
+            moved = known_reshape(mask, shape)
+            return None if moved is None else replace(op, mask=moved).result
         case quant.Dequantize(x=stored, axis=None) as op:
             moved = known_reshape(stored, shape)
             return None if moved is None else replace(op, x=moved).result

@@ -3,7 +3,6 @@
 from ...ir import Module
 from ...pass_manager import Pipeline, module_pass
 from ...passes.lowering import shared, updates
-from ...passes.lowering.dissolve_compression import dissolve_compression
 from ...passes.lowering.expand_quantization import expand_quantization
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
@@ -23,6 +22,7 @@ from .emitters import TABLE
 from .emitters.operands import MAX_RANK
 from .keep_matrices import keep_matrices
 from .legalize_quantization import legalize_mnn_quantization
+from .legalize_sparse import legalize_mnn_compression
 
 RULES = RuleSet(
     rank_rules(MAX_RANK),
@@ -59,7 +59,7 @@ REPRESENTED = encode_types(
 LEGALIZE: Pipeline = (
     # While the stored integers still are of few bits.
     legalize_mnn_quantization.with_options(),
-    dissolve_compression.with_options(),
+    legalize_mnn_compression.with_options(),
     expand_quantization.with_options(),
     narrow_types.with_options(types=REPRESENTED),
     legalize_mnn.with_options(),

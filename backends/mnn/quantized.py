@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ir import Array, Value
 from ...ops.enums import Activation
+from ...ops.math import Unary
 from ...quantized import quantize
 from ...types import DType, TensorType
 from .schema import TensorQuantInfo
@@ -26,6 +27,9 @@ PACKED = 1
 
 SMALLEST_ROW = 8
 """Scales of shorter rows take about as much room as floats, and kernels read so many elements at once."""
+
+LOWEST_MAPPED = -127
+"""The lowest integer that has a place in the runtime's tables of functions."""
 
 PIECE = 1 << 20
 
@@ -57,26 +61,31 @@ def row_spread(type_: TensorType) -> Spread | None:
     return lambda parameters: parameters.reshape(outputs, -1)[:, of_row].reshape(-1)
 
 
-def pack_weight(type_: TensorType, stored: Array) -> IDSTQuan:
-    """The weight of a quantized type for which ``row_spread`` has found rows; ``stored`` are its integers."""
+def pack_weight(type_: TensorType, stored: Array, fewest_bits: bool = True) -> IDSTQuan:
+    """The weight of a quantized type for which ``row_spread`` has found rows; ``stored`` are its integers.
+
+    With the ``fewest_bits`` that tell them apart, or with 8, which kernels of integers need.
+    """
     spread, quantization = row_spread(type_), type_.quantization
     assert spread is not None and quantization is not None
     scales = spread(np.array(quantization.scales, np.float64))
     offset = signed_offset(quantization.storage)
     integers = (stored.astype(np.int16) - offset).astype(np.int8)
+    bits = quantization.storage.bits
+    table = _table(integers, bits) if fewest_bits else _all_of(8)
     if not quantization.zero_points and not offset:
-        return _packed(integers, quantization.storage.bits, scales.astype(np.float32), scales.size)
+        return _packed(integers, table, scales.astype(np.float32), scales.size)
     zeros = spread(np.array(quantization.zero_points or (0,) * len(quantization.scales), np.float64)) - offset
-    lowest = -(1 << (quantization.storage.bits - 1))
+    lowest = -(1 << (bits - 1))
     # weight = (integer - lowest) * scale + what the lowest stands for.
     pairs = np.stack([(lowest - zeros) * scales, scales], 1).astype(np.float32)
-    packed = _packed(integers, quantization.storage.bits, pairs.reshape(-1), scales.size)
+    packed = _packed(integers, table, pairs.reshape(-1), scales.size)
     packed.read_type, packed.a_min = scales.size, lowest
     return packed
 
 
-def _packed(integers: Array, most_bits: int, alpha: Array, rows: int) -> IDSTQuan:
-    table, bits = _table(integers, most_bits)
+def _packed(integers: Array, table: Array, alpha: Array, rows: int) -> IDSTQuan:
+    bits = _bits_of(table)
     shape = (rows, integers.size // rows)
     is_wide = max(shape) > np.iinfo(np.uint16).max
     dims = np.array(shape, np.uint32 if is_wide else np.uint16)
@@ -98,15 +107,22 @@ def _packed(integers: Array, most_bits: int, alpha: Array, rows: int) -> IDSTQua
     return packed
 
 
-def _table(integers: Array, most_bits: int) -> tuple[Array, int]:
-    """The values that occur, if indices into them take fewer bits than into all; and these bits."""
+def _table(integers: Array, bits: int) -> Array:
+    """The values that occur, if indices into them take fewer than ``bits`` bits; else all of so many bits."""
     counts = sum(np.bincount(p, minlength=256) for p in _pieces(integers.reshape(-1).view(np.uint8)))
     occurring = np.sort(np.flatnonzero(counts).astype(np.uint8).view(np.int8))
-    bits = max(int(occurring.size - 1).bit_length(), 2)
-    if bits < most_bits:
-        return occurring, bits
-    half = 1 << (most_bits - 1)
-    return np.arange(-half, half).astype(np.int8), most_bits
+    return occurring if _bits_of(occurring) < bits else _all_of(bits)
+
+
+def _all_of(bits: int) -> Array:
+    """All integers of so many bits."""
+    half = 1 << (bits - 1)
+    return np.arange(-half, half).astype(np.int8)
+
+
+def _bits_of(table: Array) -> int:
+    """The bits of an index; the runtime reads at least one."""
+    return max(int(table.size - 1).bit_length(), 1)
 
 
 def _in_bits(indices: Array, bits: int) -> Array:
@@ -154,6 +170,8 @@ def _limits(value: Value) -> tuple[int, int]:
         low = int(quantize(np.array(0.0), value.type))
     if activation is Activation.RELU6:
         high = int(quantize(np.array(6.0), value.type))
+    if any(isinstance(user, Unary) and user.result.type.quantization is not None for user in value.uses):
+        low = max(low, LOWEST_MAPPED + signed_offset(storage))
     return low, high
 
 

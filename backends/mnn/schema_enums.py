@@ -271,6 +271,11 @@ class AvgPoolCountType(IntEnum):
     EXCLUDE_PADDING = 2
 
 
+class SparseAlgo(IntEnum):
+    RANDOM = 0
+    SIMD_OC = 1
+
+
 class ScaleStorageType(IntEnum):
     FP32 = 0
     FP16 = 1

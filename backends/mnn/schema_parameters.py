@@ -36,6 +36,7 @@ from .schema_enums import (
     QuantizeAlgo,
     ReductionType,
     ScaleStorageType,
+    SparseAlgo,
     UnaryOperation,
 )
 
@@ -66,7 +67,7 @@ class IDSTQuan(Table):
     has_scale_int: bool = scalar(10, BOOL)
     shape_int32: bool = scalar(11, BOOL)
     weight_size: int = scalar(12, UINT32)
-    index: Sequence[int] | None = vector(13, UINT32)
+    index: Array | None = array(13, UINT32)
     alpha_fp16: Array | None = array(14, UINT16)
     scale_storage: ScaleStorageType = enum(15, ScaleStorageType.FP32)
 
@@ -107,12 +108,24 @@ class Convolution2DCommon(Table):
     has_output_shape: bool = scalar(16, BOOL)
 
 
+class Attribute(Table):
+    i: int = scalar(1, INT32)
+    key: str | None = string(3)
+
+
+class SparseCommon(Table):
+    method: SparseAlgo = enum(0, SparseAlgo.RANDOM)
+    args: Sequence[Attribute] | None = tables(1, Attribute)
+    """In the order of their keys: they are found by halving."""
+
+
 class Convolution2D(Table):
     common: Convolution2DCommon | None = table(0, Convolution2DCommon)
     weight: Array | None = array(1, FLOAT32)
     bias: Array | None = array(2, FLOAT32)
     quan_parameter: IDSTQuan | None = table(3, IDSTQuan)
     symmetric_quan: QuantizedFloatParam | None = table(4, QuantizedFloatParam)
+    sparse_parameter: SparseCommon | None = table(5, SparseCommon)
     external: Sequence[int] | None = vector(6, INT64)
 
 
@@ -269,7 +282,7 @@ class BinaryOp(Table):
 class UnaryOp(Table):
     op_type: UnaryOperation = enum(0, UnaryOperation.ABS, INT32)
     t: DataType = enum(1, DataType.INVALID, INT32)
-    table_int8: Sequence[int] | None = vector(2, INT8)
+    table_int8: Array | None = array(2, INT8)
 
 
 class CastParam(Table):

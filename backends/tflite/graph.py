@@ -1,13 +1,15 @@
 """The subgraph under construction: values to tensors, constants to buffers, operators in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ...dims import SymInt
 from ...ir import Array, Function, Value
-from ...ops import tensor
+from ...ops import quant, tensor
+from ...passes.lowering.fold_quantization import quantization_of
+from ...passes.patterns import constant_array, is_compressed
 from ...types import DType, QuantizedType, TensorType
 from ..emission import EmitterTable
 from ..flatbuffer import Table
@@ -50,6 +52,21 @@ class StoredArray:
     array: Array
     type: TensorType
 
+    def transposed(self, permutation: Sequence[int]) -> "StoredArray":
+        """The same with its axes reordered, the array a view."""
+        quantization, shape = self.type.quantization, [self.type.shape[a] for a in permutation]
+        if quantization is not None and quantization.axis is not None:
+            quantization = replace(quantization, axis=list(permutation).index(quantization.axis))
+        array = np.transpose(self.array, permutation)
+        return StoredArray(array, TensorType(self.type.dtype, tuple(shape), quantization))
+
+
+def stored_array(op: quant.Dequantize) -> StoredArray:
+    """The integers of a compressed weight."""
+    array = constant_array(op.x)
+    assert array is not None
+    return StoredArray(array, TensorType(op.result.type.dtype, op.x.type.shape, quantization_of(op)))
+
 
 Operand = Value | Slot | Array | StoredArray | None
 """What an operator takes: a value of the function, a tensor made before, constant elements (mere numbers, or integers
@@ -72,6 +89,7 @@ class Graph:
     _buffer_indices: dict[tuple[object, ...], int] = field(default_factory=dict)
     _slots: dict[Value, Slot] = field(default_factory=dict)
     _constants: dict[tuple[object, ...], Slot] = field(default_factory=dict)
+    _dequantized: dict[Slot, Slot] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
 
     def add(
@@ -113,9 +131,21 @@ class Graph:
             owner = operand.owner
             if isinstance(owner, tensor.Constant):
                 found = self.constant(owner.value.array, operand.name, operand.type.quantization)
+            elif isinstance(owner, quant.Dequantize) and is_compressed(operand):
+                found = self.dequantized(stored_array(owner), operand.name)
             else:
                 found = self._append(operand.type, operand.name, 0)
             self._slots[operand] = found
+        return found
+
+    def dequantized(self, stored: "StoredArray", name: str = "") -> Slot:
+        """The numbers that constant integers mean, which the runtime computes once, when it loads the model."""
+        source = self.constant(stored.array, f"{name}_stored" if name else "", stored.type.quantization)
+        found = self._dequantized.get(source)
+        if found is None:
+            found = self._append(TensorType(stored.type.dtype, stored.type.shape), name, 0)
+            self.add(BuiltinOperator.DEQUANTIZE, [source], [found])
+            self._dequantized[source] = found
         return found
 
     def temporary(self, type_: TensorType) -> Slot:

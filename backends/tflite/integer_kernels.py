@@ -11,6 +11,8 @@ import numpy as np
 from ...ir import Op, Value
 from ...ops import math, nn, quant, tensor
 from ...types import DType, QuantizedType
+from ...passes.lowering.fold_quantization import quantization_of
+from ...passes.patterns import constant_array, is_compressed
 from ..emission import is_quantized
 
 StoredCondition = Callable[[Op], bool]
@@ -88,10 +90,17 @@ def is_integer_layer(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> bool:
     return op.bias is None or _is_product_bias(op, op.bias, DType.I32 if storage is I8 else DType.I64)
 
 
-def is_layer_of_stored_weights(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> bool:
-    """float activations, and weights that are stored"""
+def is_dynamic_layer(op: Op) -> bool:
+    """float activations, and i8 weights without zero points"""
+    if not isinstance(op, nn.Conv | nn.Linear):
+        return False
     others = [v for v in (op.x, op.bias, op.result) if v is not None]
-    return not any(v.type.quantization for v in others) and isinstance(op.weight.owner, tensor.Constant)
+    return not any(v.type.quantization for v in others) and is_symmetric_weight(op.weight, 0, I8)
+
+
+def is_integer_or_dynamic_layer(op: nn.Conv | nn.Linear) -> bool:
+    """i8 weights without zero points, and activations that are floats, or i8 (or i16) with one scale"""
+    return is_dynamic_layer(op) or is_integer_layer(op)
 
 
 def output_axis(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> int:
@@ -134,6 +143,18 @@ def is_convertible(op: quant.Convert) -> bool:
     )
 
 
+def is_storable_weight(op: quant.Dequantize) -> bool:
+    """a constant of i8 or i4 as f32, with one scale or one for each index of an axis"""
+    return (
+        is_compressed(op.result)
+        and op.result.type.dtype is DType.F32
+        and op.x.type.dtype in (I8, DType.I4)
+        and op.block is None
+        and quantization_of(op) is not None
+        and constant_array(op.x) is not None
+    )
+
+
 def _numbers(op: Op) -> Iterator[Value]:
     """Operands and results that are numbers, not positions or truths."""
     return (v for v in (*op.operands, *op.results) if v.type.dtype.is_float)
@@ -161,7 +182,7 @@ def _names(storages: tuple[DType, ...]) -> str:
 
 
 __all__ = [
-    "I16", "I8", "LOG_UNIT_I8", "SIGNED_UNIT_I8", "UNIT_I16", "UNIT_I8", "Mapping", "and_gentle_scales", "giving", "is_convertible",
-    "is_integer_layer", "is_integer_product", "is_layer_of_stored_weights", "is_quantized", "is_symmetric_weight",
+    "I16", "I8", "LOG_UNIT_I8", "SIGNED_UNIT_I8", "UNIT_I16", "UNIT_I8", "Mapping", "and_gentle_scales", "giving", "is_convertible", "is_dynamic_layer",
+    "is_integer_layer", "is_integer_or_dynamic_layer", "is_integer_product", "is_quantized", "is_storable_weight", "is_symmetric_weight",
     "output_axis", "with_one_scale", "with_one_scale_each",
 ]  # fmt: skip

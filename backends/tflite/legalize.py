@@ -18,6 +18,7 @@ from . import (
 )
 from .emitters import TABLE
 from .emitters.neural import MAX_XNNPACK_RANK
+from .integer_kernels import is_dynamic_layer
 from .legalize_loops import separate_results
 
 RULES = RuleSet(
@@ -42,9 +43,12 @@ STRUCTURAL_RULES = RuleSet(RULES, only=_is_rewritten_before_folding)
 
 
 @module_pass()
-def legalize_tflite(module: Module) -> bool:
-    """Rewrites the ops that TFLite lacks into those that it has."""
-    changed = _fold_pairs(module)
+def legalize_tflite(module: Module, *, dynamic: bool = False) -> bool:
+    """Rewrites the ops that TFLite lacks into those that it has.
+
+    ``dynamic`` leaves it to kernels to quantize the floats that layers with stored weights take, at run time.
+    """
+    changed = _fold_pairs(module, dynamic)
     # What makes an op legal may stand some ops before it (indices that cannot be negative), and be rewritten later on.
     # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
     while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
@@ -55,10 +59,10 @@ def legalize_tflite(module: Module) -> bool:
     return changed
 
 
-def _fold_pairs(module: Module) -> bool:
+def _fold_pairs(module: Module, dynamic: bool) -> bool:
     """Makes integer ops of what stands between pairs; what it leaves of them is rewritten like any op."""
     if not any(isinstance(op, quant.Scaled) for f in module.functions.values() for op in f.ops):
         return False
     while apply_rules(module, legalize_quantization.RULES) or apply_rules(module, STRUCTURAL_RULES):
         pass
-    return fold_quantization(module, TABLE.is_legal)
+    return fold_quantization(module, lambda op: TABLE.is_legal(op) and (dynamic or not is_dynamic_layer(op)))

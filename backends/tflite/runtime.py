@@ -26,13 +26,17 @@ class _Detail(TypedDict):
     shape_signature: Array
 
 
-def run(model: Path | bytes, inputs: Mapping[str, Array], threads: int = 1) -> dict[str, Array]:
+def run(
+    model: Path | bytes, inputs: Mapping[str, Array], threads: int = 1, *, with_xnnpack: bool = True
+) -> dict[str, Array]:
     """Runs the model's signature on named arrays; dynamic inputs are resized to the arrays' shapes.
+
+    Without XNNPACK, LiteRT's own kernels compute everything, as they do where XNNPACK is switched off.
 
     Raises InputError when LiteRT is not installed or the inputs do not fit, GlmirError when the runtime fails.
     """
     with _failures(model):
-        interpreter = _interpreter(model, threads)
+        interpreter = _interpreter(model, threads, with_xnnpack=with_xnnpack)
         input_details, output_details = _details(interpreter)
         arrays = _checked(input_details, inputs)
         # Not through a signature runner, which takes keyword arguments: no input could be called "self".
@@ -71,13 +75,14 @@ def input_types(model: Path | bytes) -> dict[str, TensorType]:
     }
 
 
-def _interpreter(model: Path | bytes, threads: int = 1) -> "Interpreter":
+def _interpreter(model: Path | bytes, threads: int = 1, *, with_xnnpack: bool = True) -> "Interpreter":
     try:
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError:
         raise InputError("running a .tflite file needs LiteRT: pip install 'glmc[tflite]'") from None
     source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
-    interpreter = Interpreter(**source, num_threads=threads)
+    kernels = OpResolverType.AUTO if with_xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(**source, num_threads=threads, experimental_op_resolver_type=kernels)
     if SIGNATURE_KEY not in interpreter.get_signature_list():
         raise InputError(f"the model has no signature {SIGNATURE_KEY}, so its inputs have no names")
     return interpreter

@@ -15,7 +15,7 @@ def make_target(options: TargetOptions) -> Target:
         name="tflite",
         suffix=".tflite",
         spatial_layout=Layout.NHWC,
-        legalize=(legalize_tflite.with_options(),),
+        legalize=(legalize_tflite.with_options(dynamic=options.is_dynamic),),
         rules=RULES,
         table=TABLE,
         serialize=single_file(serialize),

@@ -3,7 +3,7 @@
 ``weight`` becomes ``quant.dequantize(integers, scales, zero_points) {axis, block}``; what is computed stays float.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,8 @@ from .dense_weights import SMALLEST_WEIGHT, DenseWeight, Replacement, Selection,
 
 WIDE = Scheme(8)
 """What weights become that blocks of fewer bits do not fit: they are small (depthwise kernels, first layers)."""
+
+WIDE_PART = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class WeightOptions:
     block: int | None = None
     refinement: Refinement = Refinement.NONE
     selection: Selection = field(default_factory=Selection)
-    importances: Mapping[WeightUse, Array] = field(default_factory=dict)
-    """What a squared error of each input counts, f32[inputs] along the weight's input axis: the mean of its square."""
+    wide_part: float = 0.0
+    """The smallest weights, up to this part of all elements, have 8 bits if others have fewer: first layers and
+    bottlenecks, which matter most and cost least."""
 
     rounding: Rounding | None = None
 
@@ -73,12 +76,14 @@ def quantize_weights(
     block: int | None = None,
     symmetric: bool = True,
     refine: Refinement = Refinement.NONE,
+    wide_part: float = WIDE_PART,
     min_elements: int = SMALLEST_WEIGHT,
     keep: str = "",
 ) -> bool:
     """Stores constant weights of layers as integers with scales per output channel, or per block of its inputs.
 
-    Weights that the block does not fit become 8 bits per channel. ``keep`` names what stays float, separated by ``;``.
+    Weights that the block does not fit have 8 bits, a scale per channel; so do the smallest, up to ``wide_part`` of all
+    elements, where others have fewer bits. ``keep`` names what stays float, separated by ``;``.
     Raises InputError for other than 2 to 8 or 16 bits, CompileError for weights with NaNs or infinities.
     """
     try:
@@ -87,7 +92,7 @@ def quantize_weights(
         raise InputError(f"quantize-weights: {error}") from None
     if block is not None and block < 2:
         raise InputError(f"quantize-weights: a block has at least 2 elements, not {block}")
-    options = WeightOptions(scheme, block, refine, Selection.parse(min_elements, keep))
+    options = WeightOptions(scheme, block, refine, Selection.parse(min_elements, keep), wide_part)
     return any(weight.form is not None for weight in quantize_weights_of(module, options))
 
 
@@ -97,20 +102,47 @@ def quantize_weights_of(module: Module, options: WeightOptions) -> list[Quantize
     Weights that are compressed already stay as they are, and are not told of. Raises CompileError for weights with
     NaNs or infinities, naming all of them.
     """
-    return [_quantize(weight, options) for weight in dense_weights(module)]
+    return [_quantize(plan, options) for plan in plan_weights(module, options)]
 
 
-def _quantize(weight: DenseWeight, options: WeightOptions) -> QuantizedWeight:
-    if reason := options.selection.why_not(weight):
-        return QuantizedWeight(weight.name, weight.users, weight.value.type, None, reason=reason)
-    form, reason = form_of(weight.first_use, options)
-    quantized = _rounded(weight, form, options)
-    sqnr = signal_to_noise(weight.elements, quantized.dequantized())
-    _replace(weight, quantized)
-    return QuantizedWeight(weight.name, weight.users, weight.value.type, form, sqnr, reason)
+@dataclass(frozen=True)
+class WeightPlan:
+    """What a weight is to become: a form, or None when it stays float; and why it is not what was asked for."""
+
+    weight: DenseWeight
+    form: Form | None
+    reason: str = ""
 
 
-def form_of(use: WeightUse, options: WeightOptions) -> tuple[Form, str]:
+def plan_weights(module: Module, options: WeightOptions) -> list[WeightPlan]:
+    """What each weight is to become. Raises CompileError for weights with NaNs or infinities."""
+    weights = dense_weights(module)
+    wide = _smallest([w for w in weights if not options.selection.why_not(w)], options.wide_part)
+    plans = []
+    for weight in weights:
+        if reason := options.selection.why_not(weight):
+            plans.append(WeightPlan(weight, None, reason))
+        elif weight in wide and options.scheme.bits < WIDE.bits:
+            form = Form(WIDE, weight.first_use.output_axis)
+            plans.append(WeightPlan(weight, form, "it is among the smallest, which take little room"))
+        else:
+            plans.append(WeightPlan(weight, *_form_of(weight.first_use, options)))
+    return plans
+
+
+def _smallest(weights: list[DenseWeight], part: float) -> list[DenseWeight]:
+    """The smallest weights that together hold at most ``part`` of all elements."""
+    room = part * sum(weight.elements.size for weight in weights)
+    found = []
+    for weight in sorted(weights, key=lambda w: w.elements.size):
+        room -= weight.elements.size
+        if room < 0:
+            break
+        found.append(weight)
+    return found
+
+
+def _form_of(use: WeightUse, options: WeightOptions) -> tuple[Form, str]:
     """How a weight is stored, and why not as was asked for (empty when it is)."""
     if options.block is None:
         return Form(options.scheme, use.output_axis), ""
@@ -121,26 +153,28 @@ def form_of(use: WeightUse, options: WeightOptions) -> tuple[Form, str]:
     return Form(options.scheme, use.input_axis, block), ""
 
 
+def _quantize(plan: WeightPlan, options: WeightOptions) -> QuantizedWeight:
+    weight, form = plan.weight, plan.form
+    if form is None:
+        return QuantizedWeight(weight.name, weight.users, weight.value.type, None, reason=plan.reason)
+    quantized = _rounded(weight, form, options)
+    sqnr = signal_to_noise(weight.elements, quantized.dequantized())
+    _replace(weight, quantized)
+    return QuantizedWeight(weight.name, weight.users, weight.value.type, form, sqnr, plan.reason)
+
+
 def fitting_block(inputs: int, block: int) -> int | None:
     """The longest block of at most ``block`` and more than half of it that divides the inputs; None without one."""
     return next((b for b in range(block, block // 2, -1) if inputs % b == 0), None)
 
 
 def _rounded(weight: DenseWeight, form: Form, options: WeightOptions) -> QuantizedArray:
-    use, elements = weight.first_use, weight.elements
-    if options.rounding is not None and (quantized := options.rounding(use, elements, form)) is not None:
-        return quantized
-    importance = options.importances.get(use)
-    if importance is not None:
-        importance = importance.reshape([-1 if i == use.input_axis else 1 for i in range(elements.ndim)])
-    return quantize(
-        elements,
-        form.scheme,
-        axis=form.axis,
-        block=form.block,
-        refinement=options.refinement,
-        importance=importance,
-    )
+    elements = weight.elements
+    if options.rounding is not None:
+        quantized = options.rounding(weight.first_use, elements, form)
+        if quantized is not None:
+            return quantized
+    return quantize(elements, form.scheme, axis=form.axis, block=form.block, refinement=options.refinement)
 
 
 def _replace(weight: DenseWeight, quantized: QuantizedArray) -> None:
@@ -152,4 +186,4 @@ def _replace(weight: DenseWeight, quantized: QuantizedArray) -> None:
     replacement.finish(quant.Dequantize(integers, scales, zeros, grouping.axis, grouping.block))
 
 
-__all__ = ["Form", "QuantizedWeight", "WeightOptions", "fitting_block", "form_of", "quantize_weights_of"]
+__all__ = ["Form", "QuantizedWeight", "WeightOptions", "WeightPlan", "plan_weights", "quantize_weights_of"]

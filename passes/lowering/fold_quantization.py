@@ -149,6 +149,9 @@ class _Folding:
         moved = [self._stored.get(v) for v in moved_operands(op)]
         common = {v.type.quantization for v in moved if v is not None} if moved and all(moved) else set()
         kept = next(iter(common)) if len(common) == 1 else None
+        if kept is not None and kept.axis is not None:
+            # Which scale an element has, its new place does not tell.
+            kept = None
         quantizations: list[QuantizedType | None] = []
         for result in op.results:
             if not result.type.dtype.is_float:

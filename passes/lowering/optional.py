@@ -10,7 +10,7 @@ from ...ops.enums import ChannelOrder, Layout
 from ...ops.math.reduction import LogicalReduction
 from ...ops.nn.activation import SoftmaxFamily
 from ...types import DType
-from ..patterns import constant, constant_array, reshape
+from ..patterns import constant, is_known, reshape
 from .activations import activated
 from .building import folded, folded_reshape, insert_axis, scalar
 from .normalization import affine
@@ -76,7 +76,7 @@ def linear_as_product(op: nn.Linear) -> Value:
 
 def linear_of_computed_weight(op: nn.Linear) -> Value | None:
     """linear(x, w, b) -> matmul(x, transpose(w)) + b, w not constant"""
-    return None if constant_array(op.weight) is not None else linear_as_product(op)
+    return None if is_known(op.weight) else linear_as_product(op)
 
 
 def with_last_axes_exchanged(x: Value) -> Value:

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from ...errors import InputError
-from .histograms import MAX_BINS, Histogram
+from .histograms import MAX_BINS, SMALLEST_EXPONENT, Histogram
 from .statistics import ChannelStatistics, FloatVector, MovingAverage, TensorStatistics
 
 FORMAT = "glmc calibration"
@@ -26,7 +26,7 @@ class Calibration:
     """Statistics of the values of one model by their names.
 
     ``model`` is the model's hash. ``sources`` says how many samples of which source of data are in it, by the
-    fingerprints of the sources, of which there are more to come from ``unfinished``. ``notes`` are sentences on what was
+    fingerprints of the sources; there is more to come from ``unfinished``. ``notes`` are sentences on what was
     not calibrated, or not as usual; no file has them.
     """
 
@@ -167,7 +167,7 @@ def _read_histogram(entry: _Json, path: Path, name: str) -> Histogram:
     # The bins reach over zero.
     is_sound = array.ndim == 1 and -array.size < first <= 0 and array.size <= MAX_BINS and bool((array >= 0).all())
     zeros = _count(entry.get("zeros"), path, name)
-    if not is_sound or not -1074 <= exponent <= 1024 or zeros > array[-first]:
+    if not is_sound or not SMALLEST_EXPONENT <= exponent <= 128 or zeros > array[-first]:
         raise _damaged(path, name)
     return Histogram(exponent, first, array, zeros)
 

@@ -86,8 +86,8 @@ def _percentile_range(histogram: Histogram, whole: Range, percentile: float, sym
 class ExpectedError:
     """What a quantizer does to a tensor, as its histogram tells.
 
-    ``sqnr`` is the ratio of the signal's power to the error's, in dB: inf when there is no error, 0 when there is no
-    signal but one. ``clipped`` is the part of the elements that lie outside the quantizer's range.
+    ``sqnr`` is the ratio of the signal's power to the error's, in dB: inf when there is no error. ``clipped`` is the
+    part of the elements that lie outside the quantizer's range.
     """
 
     sqnr: float
@@ -105,8 +105,13 @@ def expected_error(statistics: TensorStatistics, parameters: Parameters, storage
     # Half a step beyond the last level is no clipping yet, but rounding.
     low, high = (ends + np.array([-0.5, 0.5])) * parameters.scale
     clipped = density.clipped(Range(float(low), float(high))) / max(statistics.histogram.total, 1)
-    sqnr = 10 * math.log10(power / error) if power > 0 and error > 0 else math.inf if error <= 0 else 0.0
-    return ExpectedError(sqnr, max(clipped, 0.0))
+    return ExpectedError(_decibels(power, error), min(max(clipped, 0.0), 1.0))
+
+
+def _decibels(power: float, error: float) -> float:
+    if error <= 0:
+        return math.inf
+    return 10 * math.log10(power / error) if power > 0 else -math.inf
 
 
 __all__ = [

@@ -71,11 +71,6 @@ def _round(numbers: Doubles, feedback: Doubles, scales: Doubles, zeros: Doubles,
     return integers
 
 
-def fit_scales(weight: Array, moments: Array, integers: Array, blocks: Array, scales: Array) -> Array:
-    """Scales for given integers (less their zero points) that cost least together: [groups, rows, count of blocks]."""
-    raise NotImplementedError
-
-
 def cost(errors: Array, moments: Array) -> float:
     """sum(e^T H e) over the rows e of [groups, rows, n]."""
     total = 0.0

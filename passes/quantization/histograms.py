@@ -16,8 +16,8 @@ from ...types import Array
 MAX_BINS = 2048
 """At least half as many are in use unless all is zero: four to eight for each step of an 8-bit quantizer."""
 
-SMALLEST_EXPONENT = -1000
-"""Numbers below ``2**-1000`` are as good as zero, and the power's inverse is finite in double precision."""
+SMALLEST_EXPONENT = -160
+"""With it the least positive number of float32, 2**-149, takes all bins."""
 
 Counts = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class Histogram:
 
     @staticmethod
     def of(values: Array, low: float, high: float) -> "Histogram":
-        """The histogram of float64 ``values``, all of them finite and in [low, high], which the bins span."""
+        """The histogram of ``values``, f64[n] of numbers of float32, all in [low, high], which the bins span."""
         exponent, first, bins = _span(low, high)
         # Dividing by a power of two is exact, so floor gives the bin that the definition says.
         indices = np.floor(values * 2.0**-exponent)
@@ -82,7 +82,9 @@ class Histogram:
 def _span(low: float, high: float) -> tuple[int, int, int]:
     """The least exponent with which [low, high] and zero take at most MAX_BINS bins; the first bin, how many."""
     low, high = min(low, 0.0), max(high, 0.0)
-    # One bit less than all bins need, which is enough when the values have one sign.
+    if low == high:
+        return SMALLEST_EXPONENT, 0, 1
+    # What is enough when the values have one sign.
     exponent = math.frexp(max(-low, high))[1] - MAX_BINS.bit_length() + 1
     exponent = max(exponent, SMALLEST_EXPONENT)
     while True:

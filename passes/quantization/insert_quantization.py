@@ -6,14 +6,19 @@ integers, so that every target may compute it as it can, with the same scales.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from ...errors import InputError
 from ...ir import Array, Function, Module, Op, Value
 from ...ops import nn, quant, tensor
+from ...pass_manager import module_pass
 from ...types import DType
 from ...weights import Weight
 from ..patterns import constant_array
+from .calibration_file import read_calibration
+from .calibrators import PERCENTILE, Calibrator, activation_range
 from .parameters import Parameters, Range, activation_parameters
 from .plan import Decision, Plan, StaticOptions, make_plan
 from .uniform import QuantizedArray, Scheme, quantize, round_to_nearest
@@ -25,8 +30,39 @@ BIAS_LIMIT = 2.0**30
 ZERO_STEPS = 256
 """How many steps the products of a channel without weights have in a step of its result: its bias is all it says."""
 
+ACTIVATIONS = (DType.I8, DType.U8, DType.I16)
+"""What activations may be stored as."""
+
 Roundings = Mapping[Value, QuantizedArray]
 """Weights, by the constant that holds them, as somebody who knows more has rounded them."""
+
+
+@module_pass()
+def insert_quantization(
+    module: Module,
+    *,
+    calibration: str = "",
+    calibrator: Calibrator = Calibrator.MSE,
+    percentile: float = PERCENTILE,
+    dtype: DType = DType.I8,
+    symmetric: bool = False,
+    per_channel: bool = True,
+    keep: str = "",
+) -> bool:
+    """Puts pairs around the ops of ``main`` that shall compute on integers, with ranges from the file ``calibration``.
+
+    ``dtype`` is what activations are stored as, i8, u8 or i16. ``keep`` names ops that stay float, separated by ``;``.
+    Raises InputError without a readable calibration file.
+    """
+    if not calibration:
+        raise InputError("insert-quantization needs a calibration file: calibration=FILE")
+    if dtype not in ACTIVATIONS:
+        raise InputError(f"activations are stored as {', '.join(d.value for d in ACTIVATIONS)}, not {dtype.value}")
+    tensors = read_calibration(Path(calibration)).tensors
+    ranges = {n: activation_range(s, calibrator, dtype, symmetric, percentile) for n, s in tensors.items()}
+    kept = frozenset(name.strip() for name in keep.split(";") if name.strip())
+    options = StaticOptions(ranges, dtype, symmetric, per_channel, kept)
+    return any(decision.is_integer for decision in insert_pairs(module, options))
 
 
 def insert_pairs(module: Module, options: StaticOptions, roundings: Roundings | None = None) -> list[Decision]:

@@ -46,7 +46,7 @@ def activation_parameters(range_: Range, storage: DType, symmetric: bool) -> Par
 
 
 def activation_grids(low: Vector, high: Vector, storage: DType, symmetric: bool) -> Grids:
-    """The quantizers of many ranges, f64[n] each, as ``activation_parameters`` makes them."""
+    """The quantizers of many ranges of float32, f64[n] each, as ``activation_parameters`` makes them."""
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     levels = storage.highest - storage.lowest
     extents = np.maximum(-low, high) / (levels // 2) if symmetric else high / levels - low / levels

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ...ir import Function, Module, Op, Value
+from ...ir import Function, Module, Op, Return, Value
 from ...ops import math, tensor
 from ...types import DType
 from ..patterns import is_known
@@ -81,9 +81,35 @@ def make_plan(function: Function, options: StaticOptions) -> Plan:
             plan.reasons[op] = reason
         else:
             plan.integer[op] = None
+    _leave_islands(function, plan)
     merged = _ranges_of_joined(function, plan, options)
     _choose_parameters(function, plan, options, merged)
     return plan
+
+
+def _leave_islands(function: Function, plan: Plan) -> None:
+    """Takes out what is no layer and only floats use: it would round once more, and save no work that is worth it.
+
+    So the sums that residual connections add up before norms stay float. Outputs are no such use.
+    """
+    before = -1
+    while before != len(plan.integer):
+        before = len(plan.integer)
+        for op in reversed(function.ops):
+            if op in plan.integer and not isinstance(op, LAYERS) and not _has_integer_use(op, plan):
+                _take_out(op, plan, "only floats are computed from it")
+        for op in list(plan.integer):
+            if not isinstance(op, LAYERS) and not all(_is_integer(v, plan) for v in _taken(op)):
+                _take_out(op, plan, "what it takes is float")
+
+
+def _take_out(op: Op, plan: Plan, reason: str) -> None:
+    del plan.integer[op]
+    plan.reasons[op] = reason
+
+
+def _has_integer_use(op: Op, plan: Plan) -> bool:
+    return any(user in plan.integer or isinstance(user, Return) for result in op.results for user in result.users)
 
 
 def _stays_float(op: Op, plan: Plan, options: StaticOptions) -> str:
@@ -97,7 +123,7 @@ def _stays_float(op: Op, plan: Plan, options: StaticOptions) -> str:
     if isinstance(op, LAYERS):
         reason = _why_no_layer(op)
     elif can_be_between(op):
-        is_between = all(_is_integer(v, plan) for v in op.operands if v.type.dtype.is_float and v.type.rank)
+        is_between = all(_is_integer(v, plan) for v in _taken(op))
         reason = "" if is_between else "what it takes is float"
     else:
         reason = "such ops lose too much in integers"
@@ -106,6 +132,11 @@ def _stays_float(op: Op, plan: Plan, options: StaticOptions) -> str:
     values = [v for v in (*op.operands, *op.results) if v.type.dtype.is_float and not is_known(v)]
     unknown = [v.name for v in values if v.name not in options.ranges and not _is_fixed(v, options)]
     return f"calibration did not see {', '.join(unknown)}" if unknown else ""
+
+
+def _taken(op: Op) -> list[Value]:
+    """What an op between layers must get as integers: what it moves, or all but numbers."""
+    return [*(moved_operands(op) or (v for v in op.operands if v.type.dtype.is_float and v.type.rank))]
 
 
 def _why_no_layer(op: Op) -> str:

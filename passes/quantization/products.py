@@ -13,7 +13,7 @@ from ...ir import Array, Value
 from ...ops import math as arithmetic
 from ...ops import nn
 from ...ops.nn.arrays import channels_first, widen
-from ...ops.nn.windows import Windows
+from ...ops.nn.windows import Windows, as_ints
 from .weights import WeightUse
 
 LARGEST_WINDOW = 2048
@@ -22,8 +22,8 @@ LARGEST_WINDOW = 2048
 LARGEST_VECTOR = 8192
 """For longer vectors the matrix of second moments is too large."""
 
-SAMPLED = 1 << 22
-"""Elements that are read off windows at a time, at most about."""
+SAMPLED = 1024
+"""Vectors that are taken of one array at most, about: more tell little new."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +38,31 @@ class Product:
     source: Value
     kind: Hashable
     order: tuple[int, ...]
-    """The weight's axes in the order groups, rows, inputs, of which ``leading`` begin a matrix and ``inner`` end it."""
+    """The weight's axes in the order groups, rows, inputs."""
 
     groups: int
     inner: int
+    """How many axes, the last in ``order``, are inputs."""
+
     windows: Windows | None = None
     axis: int = -1
     """Without windows: the axis of the source that the vectors lie along."""
 
     def matrices(self, weight: Array) -> Array:
         """The weight, or what has its shape, as [groups, rows, n]."""
-        moved = weight.transpose(self.order)
-        return moved.reshape(self.groups, -1, math.prod(moved.shape[len(moved.shape) - self.inner :]))
+        return weight.transpose(self.order).reshape(self.groups, -1, self.size)
 
     def weight(self, matrices: Array) -> Array:
         """The inverse of ``matrices``."""
         shape = self.use.value.type.static_shape
         moved = matrices.reshape([shape[axis] for axis in self.order])
         return np.ascontiguousarray(moved.transpose(np.argsort(self.order)))
+
+    @property
+    def size(self) -> int:
+        """n"""
+        shape = self.use.value.type.static_shape
+        return math.prod(shape[axis] for axis in self.order[len(self.order) - self.inner :])
 
     def vectors(self, source: Array) -> Array:
         """The vectors in one array of the source, f32[count, n], or a regular sample of them where there are many."""
@@ -65,50 +72,41 @@ class Product:
         if self.kind == RECURRENT:
             # [T, D, B, H]
             time, directions, batch, hidden = source.shape
-            return widen(source).transpose(0, 2, 1, 3).reshape(time * batch, directions * hidden)
-        return np.moveaxis(widen(source), self.axis, -1).reshape(-1, source.shape[self.axis])
+            vectors = source.transpose(0, 2, 1, 3).reshape(time * batch, directions * hidden)
+        else:
+            vectors = np.moveaxis(source, self.axis, -1).reshape(-1, source.shape[self.axis])
+        return widen(vectors[sampled(len(vectors))])
 
     def moments(self, gram: Array) -> Array:
         """The second moments of each group, [groups or 1, n, n], out of those of the whole vectors."""
-        size = self.matrices(np.empty(self.use.value.type.static_shape, np.bool_)).shape[2]
-        count = len(gram) // size
-        parts = [gram[i * size : (i + 1) * size, i * size : (i + 1) * size] for i in range(count)]
-        return np.stack(parts)
+        starts = range(0, len(gram), self.size)
+        return np.stack([gram[i : i + self.size, i : i + self.size] for i in starts])
 
 
 RECURRENT = "recurrent"
 
 
-def product_of(use: WeightUse) -> Product | None:
-    """How a weight multiplies; None for tables, batches of matrices, single inputs, and vectors that are too long."""
-    product = _product_of(use)
-    if product is None or product.groups * _inputs(product) > LARGEST_VECTOR * (product.groups if _shares(use) else 1):
+def product_of(use: WeightUse, is_joint: bool = True) -> Product | None:
+    """How a weight multiplies; None for tables, batches of matrices, single inputs, and vectors that are too long.
+
+    Unless ``is_joint``, windows are taken apart into their positions, so that all layers on a tensor see the same.
+    """
+    product = _product_of(use, is_joint)
+    if product is None or not 1 < product.size <= LARGEST_VECTOR:
         return None
-    return product if _inputs(product) > 1 else None
+    return product
 
 
-def _inputs(product: Product) -> int:
-    shape = [product.use.value.type.static_shape[axis] for axis in product.order]
-    return math.prod(shape[len(shape) - product.inner :])
-
-
-def _shares(use: WeightUse) -> bool:
-    return use.field == "weight" and isinstance(use.op, nn.Recurrent)
-
-
-def _product_of(use: WeightUse) -> Product | None:
+def _product_of(use: WeightUse, is_joint: bool) -> Product | None:
     match use.op:
         case nn.Linear() as op:
             return Product(use, op.x, ("axis", op.x.type.rank - 1), (0, 1), 1, 1)
         case nn.Conv() as op:
-            return _convolution(use, op)
-        case nn.ConvTranspose() as op:
+            return _convolution(use, op, is_joint)
+        case nn.ConvTranspose(groups=1) as op:
+            # [C, O, *kernel]
             axis = op.layout.channel_axis(op.x.type.rank)
-            # [C, O / groups, *kernel]
-            if op.groups == 1:
-                order = (*range(1, op.weight.type.rank), 0)
-                return Product(use, op.x, ("axis", axis), order, 1, 1, axis=axis)
-            return None
+            return Product(use, op.x, ("axis", axis), (*range(1, op.weight.type.rank), 0), 1, 1, axis=axis)
         case nn.Recurrent() as op:
             directions = op.direction.count
             if use.field == "weight":
@@ -128,14 +126,15 @@ def _matrix_product(use: WeightUse, op: arithmetic.MatMul) -> Product:
     return Product(use, source, ("axis", axis), (use.output_axis, use.input_axis), 1, 1, axis=axis)
 
 
-def _convolution(use: WeightUse, op: nn.Conv) -> Product:
+def _convolution(use: WeightUse, op: nn.Conv, is_joint: bool) -> Product:
     """[O, C / groups, *kernel]"""
     rank, axis = op.weight.type.rank, op.layout.channel_axis(op.x.type.rank)
-    outputs, channels, *kernel = op.weight.type.static_shape
+    _, channels, *kernel = op.weight.type.static_shape
     order = tuple(range(rank))
     window = math.prod(kernel)
     is_point = window == 1 and all(s == 1 for s in op.strides) and all(p == 0 for p in op.padding)
-    if not is_point and op.groups * channels * window <= LARGEST_WINDOW:
+    is_known = all(isinstance(p, int) for p in op.padding)
+    if is_joint and is_known and not is_point and op.groups * channels * window <= LARGEST_WINDOW:
         kind = ("windows", *kernel, op.strides, op.padding, op.dilations, op.layout)
         return Product(use, op.x, kind, order, op.groups, rank - 1, op.windows)
     # A position of the kernel at a time: each is a row of its own.
@@ -143,23 +142,21 @@ def _convolution(use: WeightUse, op: nn.Conv) -> Product:
 
 
 def _read_off(image: Array, windows: Windows) -> Array:
-    """What windows see of [N, C, *spatial], f32[count, C * window]."""
+    """What windows see of [N, C, *spatial], f32[count, C * window], of at most about SAMPLED windows."""
     padded = windows.pad(image, 0)
     spatial = tuple(range(2, padded.ndim))
-    extents = [e for e in windows.extents if isinstance(e, int)]
+    extents = as_ints(windows.extents)
     views = np.lib.stride_tricks.sliding_window_view(padded, extents, axis=spatial)  # type: ignore[call-overload]
-    steps = [slice(None, None, s) for s in windows.strides]
-    taps = [slice(None, None, d) for d in windows.dilations]
-    views = views[(slice(None), slice(None), *steps, *taps)]
-    elements = views.shape[1] * math.prod(views.shape[2 + len(spatial) :])
-    positions = views.size // elements
-    skip = max(1, -(-positions * elements // SAMPLED))
-    # Every position along the last axis in turn is met, rows by rows, when the step does not divide its length.
-    flat = np.moveaxis(views, 1, 1 + len(spatial)).reshape(-1, elements) if skip == 1 else None
-    if flat is not None:
-        return flat
-    thinned = views[(slice(None), slice(None), *(slice(None),) * (len(spatial) - 1), slice(None, None, skip))]
-    return np.moveaxis(thinned, 1, 1 + len(spatial)).reshape(-1, elements)
+    steps, taps = ([slice(None, None, s) for s in sizes] for sizes in (windows.strides, windows.dilations))
+    places = np.moveaxis(views[(slice(None), slice(None), *steps, *taps)], 1, 1 + len(spatial))
+    positions = places.shape[: 1 + len(spatial)]
+    chosen = np.arange(math.prod(positions))[sampled(math.prod(positions))]
+    return places[np.unravel_index(chosen, positions)].reshape(len(chosen), -1)
+
+
+def sampled(count: int) -> slice:
+    """At most about SAMPLED of ``count`` places, at an odd step, which meets all columns of most images."""
+    return slice(None, None, max(1, count // SAMPLED) | 1 if count > SAMPLED else 1)
 
 
 __all__ = ["Product", "product_of"]

@@ -109,7 +109,7 @@ class MovingAverage:
 
 @dataclass
 class TensorStatistics:
-    """Statistics of one float tensor over ``samples`` samples.
+    """Statistics of one float tensor over ``samples`` samples, in float32.
 
     ``minimum`` and ``maximum`` are of the finite elements (of none, they are inf and -inf); ``not_finite`` elements of
     ``elements`` are NaN or infinite. ``gram`` is f64[k, k], over ``gram_rows`` rows.
@@ -137,8 +137,9 @@ class TensorStatistics:
         self.elements += array.size
         if array.size == 0:
             return
-        if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float32)
+        # What float32 cannot hold no scale can: it counts as infinite.
+        with np.errstate(over="ignore"):
+            array = np.asarray(array, np.float32)
         low, high = float(array.min()), float(array.max())
         values = array
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -149,7 +150,7 @@ class TensorStatistics:
                 return
             low, high = float(values.min()), float(values.max())
             # What is said of channels needs the shape.
-            array = np.where(is_finite, array, array.dtype.type(0))
+            array = np.where(is_finite, array, np.float32(0))
         self._add_values(values, low, high)
         if request.axis is not None and request.axis < array.ndim:
             channels = ChannelStatistics.of(array, request.axis)

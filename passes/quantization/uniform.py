@@ -85,7 +85,8 @@ def quantize(
 ) -> QuantizedArray:
     """Quantizes floats per tensor, per index of ``axis``, or per ``block`` along it (see Grouping).
 
-    ``importance`` (f32, broadcasts against ``array``) weights the squared errors that ``mse`` minimises.
+    The scales of blocks are f16's numbers, if these reach so far. ``importance`` (f32, broadcasts against ``array``)
+    weights the squared errors that ``mse`` minimises.
     An element between the ends of its group's range is off by half a scale at most. Groups of zeros get the scale 1.
     Raises ValueError for NaN, infinities, and no elements.
     """
@@ -110,8 +111,18 @@ def _parameters(
         scales, zeros = fit_least_squares(rows, scheme.levels, weights)
         if refinement is Refinement.HQQ:
             scales, zeros = fit_half_quadratic(rows, scheme.levels, scales, zeros)
+    if grouping.block is not None:
+        scales = _as_halves(scales)
     stored_zeros = None if scheme.is_symmetric else grouping.parameters(zeros).astype(scheme.storage.numpy)
     return grouping.parameters(scales), stored_zeros
+
+
+def _as_halves(scales: Floats) -> Floats:
+    """Scales that f16 holds too: some runtimes keep those of blocks so. As they are where one is beyond its range."""
+    limits = np.finfo(np.float16)
+    if scales.min() < limits.smallest_normal or scales.max() > limits.max:
+        return scales
+    return scales.astype(np.float16).astype(np.float32)
 
 
 def _spread(importance: Array, grouping: Grouping) -> Floats:

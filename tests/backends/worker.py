@@ -3,14 +3,19 @@
 import os
 import pickle
 import sys
+from functools import partial
 
+from glmir.backends.tflite import runtime
 from glmir.backends.target import load_target
 from glmir.errors import GlmirError
+
+run_in_kernels = partial(runtime.run, with_xnnpack=False)
+"""LiteRT's own kernels, which compute where XNNPACK is not used."""
 
 
 def serve(target_name: str) -> None:
     """Answers ``(artifact, inputs)`` with the outputs, or with the error's text, until stdin ends."""
-    target = load_target(target_name)
+    run = run_in_kernels if target_name == "tflite-kernels" else load_target(target_name).run
     answers = os.fdopen(os.dup(1), "wb")
     # Whatever the runtime prints must not run into the answers.
     os.dup2(2, 1)
@@ -20,7 +25,7 @@ def serve(target_name: str) -> None:
         except EOFError:
             return
         try:
-            answer: object = target.run(artifact, inputs)
+            answer: object = run(artifact, inputs)
         except GlmirError as error:
             answer = str(error)
         pickle.dump(answer, answers)

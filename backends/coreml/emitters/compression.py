@@ -36,7 +36,7 @@ def has_axes(op: Op) -> bool:
     return op.results[0].type.rank > 0
 
 
-def is_stored_whole(op: quant.Dequantize | quant.Densify | quant.Depalettize) -> bool:
+def is_stored_whole(op: Op) -> bool:
     """integers or numbers that are stored as they are"""
     return all(is_constant(v) for v in op.operands)
 
@@ -150,7 +150,7 @@ def has_palette_of_values(op: quant.Densify) -> bool:
     return isinstance(owner, quant.Depalettize) and is_stored_whole(owner) and has_new_palette(owner)
 
 
-def is_part_of_weight(op: quant.Densify | quant.Depalettize) -> bool:
+def is_part_of_weight(op: Op) -> bool:
     """a weight that it is a part of"""
     return all(
         (isinstance(user, quant.Dequantize) and is_stored_sparse(user))
@@ -160,7 +160,7 @@ def is_part_of_weight(op: quant.Densify | quant.Depalettize) -> bool:
 
 
 @TABLE.emits(quant.Densify, quant.Depalettize, when=(is_weight, is_stored_whole, is_part_of_weight), since=NEW_FORMS)
-def part(op: quant.Densify | quant.Depalettize, program: Program) -> None:
+def part(op: Op, program: Program) -> None:
     """What takes it writes it, in one operation."""
 
 

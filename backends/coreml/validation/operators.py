@@ -4,53 +4,10 @@ Sources: the operator reference and the type inference of Apple's converter, rel
 compiler refuses all the same (its issues 2127, 2571, 2576, 2701; executorch 11691).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
 
-from ....types import Array
-from ..executor.kinds import DeclaredType, Operand
-
-
-class Value(Protocol):
-    """What is known of an argument."""
-
-    @property
-    def type(self) -> DeclaredType: ...
-    @property
-    def constant(self) -> Operand | None: ...
-
-
-@dataclass(frozen=True)
-class Given:
-    """An operation whose parameters fit its signature. ``opset`` is an iOS release."""
-
-    operator: str
-    opset: int
-    one: Mapping[str, Value]
-    many: Mapping[str, Sequence[Value]]
-    results: tuple[DeclaredType, ...]
-
-    def rank(self, name: str) -> int:
-        return len(self.one[name].type.dims)
-
-    def dims(self, name: str) -> tuple[int | None, ...]:
-        return self.one[name].type.dims
-
-    def array(self, name: str) -> Array | None:
-        """A constant tensor; None for one that is computed, or not given."""
-        value = self.one.get(name)
-        constant = value.constant if value is not None else None
-        return constant.array if constant is not None and constant.kind not in ("str", "list") else None
-
-    def integers(self, name: str) -> list[int] | None:
-        array = self.array(name)
-        return None if array is None else [int(n) for n in array.reshape(-1)]
-
-    def word(self, name: str) -> str | None:
-        value = self.one.get(name)
-        constant = value.constant if value is not None else None
-        return constant.value if constant is not None and isinstance(constant.value, str) else None
+from . import compression
+from .given import Given
 
 
 def check_operator(given: Given) -> Iterator[str]:
@@ -230,11 +187,7 @@ def _convolution(given: Given) -> Iterator[str]:
     channels = weight[0] if is_transposed else None if weight[1] is None else weight[1] * groups
     if x[1] is not None and channels is not None and x[1] != channels:
         yield f"x has {x[1]} channels, the weight is for {channels}"
-    if (
-        not is_transposed
-        and given.one["weight"].constant is None
-        and any(d > 1 for d in given.integers("dilations") or [])
-    ):
+    if not is_transposed and not given.is_known("weight") and any(d > 1 for d in given.integers("dilations") or []):
         yield "a weight that is computed goes without dilations"
 
 
@@ -361,5 +314,6 @@ _RULES: Mapping[str, tuple[_Rule, ...]] = {
     **dict.fromkeys(("batch_norm", "instance_norm", "prelu"), (_channel_parameters,)),
     "layer_norm": (_layer_norm,),
     "split": (_splits,),
+    **compression.RULES,
 }
 """Operator -> what else is demanded of it."""

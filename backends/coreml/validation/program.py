@@ -9,8 +9,9 @@ from ..executor.kinds import KINDS, DeclaredType, Operand, ProgramError
 from ..executor.signatures import Parameter, signature
 from ..executor.values import constant_value, declared_type
 from ..protobuf import has
-from ..schema import Argument, Block, Function, NamedValueType, Operation
-from .operators import Given, check_operator
+from ..schema import Argument, Block, Function, NamedValueType, Operation, Value
+from .given import DECOMPRESSING, Given
+from .operators import check_operator
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_@]*")
 _MAX_RANK = 5
@@ -91,7 +92,7 @@ class _Checker:
         for value in operation.outputs:
             yield from self.define(value, f"the result of {operation.type}", scope, constant, operation.type)
             kind = scope[value.name].type.kind if value.name in scope else "fp32"
-            is_run_time = operation.type != "const" and not operation.type.startswith("constexpr_")
+            is_run_time = operation.type != "const" and not operation.type.startswith(DECOMPRESSING)
             if is_run_time and kind not in _RUN_TIME_KINDS | (_NEWER_KINDS if self.opset >= _NEWER_SINCE else set()):
                 yield f"{title}: its result {value.name} is {kind}, which no operation of this opset computes"
 
@@ -121,12 +122,15 @@ class _Checker:
         yield from self.attributes(operation)
         if len(operation.blocks) != _BLOCKS.get(operation.type, 0):
             yield f"it has {len(operation.blocks)} blocks"
-        if operation.type.startswith("constexpr_") and self.opset < _CONSTEXPR_AS_INPUTS:
-            return
         given: dict[str, list[Known]] = {}
         for name, argument in operation.inputs.items():
             given[name] = []
             yield from self.argument(operation.type, name, argument, scope, given[name])
+        if self.is_old_constexpr(operation):
+            for name, value in operation.attributes.items():
+                if name != "name":
+                    given[name] = []
+                    yield from self.value(name, value, given[name])
         if found := list(check_parameters(parameters, given)):
             yield from found
         else:
@@ -136,9 +140,13 @@ class _Checker:
             yield from check_operator(Given(operation.type, self.opset, one, many, tuple(results)))
         yield from self.blocks(operation, given.get("loop_vars", []), scope)
 
+    def is_old_constexpr(self, operation: Operation) -> bool:
+        """Whether the operation's parameters are attributes."""
+        return operation.type.startswith(DECOMPRESSING) and self.opset < _CONSTEXPR_AS_INPUTS
+
     def attributes(self, operation: Operation) -> Iterator[str]:
         others = set(operation.attributes) - {"name"}
-        is_old_constexpr = operation.type.startswith("constexpr_") and self.opset < _CONSTEXPR_AS_INPUTS
+        is_old_constexpr = self.is_old_constexpr(operation)
         if "name" not in operation.attributes:
             yield "it has no name"
         if is_old_constexpr and operation.inputs:
@@ -151,17 +159,19 @@ class _Checker:
     ) -> Iterator[str]:
         for binding in argument.arguments:
             if has(binding, "value"):
-                try:
-                    operand = constant_value(binding.value, self.weights)
-                    found.append(Known(declared_type(binding.value.type), operand))
-                except ProgramError as error:
-                    yield f"{name}: {error}"
+                yield from self.value(name, binding.value, found)
             elif (operator, name) in _IMMEDIATE:
                 yield f"{name} has to be written into the operation"
             elif binding.name in scope:
                 found.append(scope[binding.name])
             else:
                 yield f"{name} is {binding.name}, which is not there"
+
+    def value(self, name: str, value: Value, found: list[Known]) -> Iterator[str]:
+        try:
+            found.append(Known(declared_type(value.type), constant_value(value, self.weights)))
+        except ProgramError as error:
+            yield f"{name}: {error}"
 
     def blocks(self, operation: Operation, carried: Sequence[Known], scope: Mapping[str, Known]) -> Iterator[str]:
         for block in operation.blocks:
@@ -201,7 +211,7 @@ def check_parameters(parameters: Mapping[str, Parameter], given: Mapping[str, Se
             kind = value.type.kind
             if parameter.types and kind not in parameter.types:
                 yield f"{name} is {kind}, not {' or '.join(sorted(parameter.types))}"
-            if parameter.constant and value.constant is None and not value.maker.startswith("constexpr_"):
+            if parameter.constant and value.constant is None and not value.maker.startswith(DECOMPRESSING):
                 yield f"{name} is not a constant"
             if parameter.tie and ties.setdefault(parameter.tie, kind) != kind:
                 yield f"{name} is {kind}, parameters of its type are {ties[parameter.tie]}"

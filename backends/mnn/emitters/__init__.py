@@ -1,7 +1,7 @@
 """What MNN can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import MnnTable
-from . import control, elementwise, indexing, neural, quantization, reduction, resize, spatial, structure
+from . import control, elementwise, indexing, neural, quantization, reduction, resize, sparse, spatial, structure
 
 TABLE: MnnTable = MnnTable(
     control.TABLE,
@@ -11,6 +11,7 @@ TABLE: MnnTable = MnnTable(
     quantization.TABLE,
     reduction.TABLE,
     resize.TABLE,
+    sparse.TABLE,
     spatial.TABLE,
     structure.TABLE,
 )

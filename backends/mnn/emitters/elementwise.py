@@ -17,6 +17,7 @@ from ..graph import MNN_TYPES, Graph, MnnTable
 from ..schema_enums import BinaryOperation, OpType, UnaryOperation
 from ..schema_parameters import ELU, BinaryOp, CastParam, PRelu, Relu, Relu6, Scale, UnaryOp
 from .operands import INTEGERS, MAX_RANK, float32, int32
+from .quantization import byte_table, combines_bytes, maps_bytes
 
 TABLE = MnnTable()
 
@@ -93,7 +94,10 @@ _SHIFTS: Mapping[type[Op], BinaryOperation] = {
 
 
 def unary(op: Unary, graph: Graph) -> None:
-    graph.add(OpType.UNARY_OP, [op.x], [op.result], UnaryOp(op_type=_UNARY[type(op)][0]))
+    parameter = UnaryOp(op_type=_UNARY[type(op)][0])
+    if op.result.type.quantization is not None:
+        parameter.table_int8 = byte_table(op)
+    graph.add(OpType.UNARY_OP, [op.x], [op.result], parameter)
 
 
 def binary(op: Binary, graph: Graph) -> None:
@@ -101,7 +105,7 @@ def binary(op: Binary, graph: Graph) -> None:
 
 
 for _op_class, (_, _dtypes) in _UNARY.items():
-    TABLE.emits(_op_class, when=(takes(*_dtypes),))(unary)  # type: ignore[arg-type]
+    TABLE.emits(_op_class, when=(takes(*_dtypes),), stored=maps_bytes)(unary)  # type: ignore[arg-type]
 for _op_class, _binary in _BINARY.items():
     TABLE.emits(_op_class, when=(takes(*_binary[1]), _SMALL_ENOUGH))(binary)  # type: ignore[arg-type]
 
@@ -152,6 +156,12 @@ def has_native_activation(op: math.ActivatedArithmetic) -> bool:
     if op.activation is Activation.RELU:
         return op.x.type.dtype is _F32 and not isinstance(op, math.Div)
     return op.activation is Activation.NONE
+
+
+@TABLE.emits(math.Add, math.Sub, math.Mul, when=(combines_bytes,), stored=combines_bytes)
+def arithmetic_on_bytes(op: math.ActivatedArithmetic, graph: Graph) -> None:
+    """Activations are bounds of what the result's tensor holds."""
+    graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], BinaryOp(op_type=_ACTIVATED[type(op)]))
 
 
 @TABLE.emits(math.Mul, when=(takes(*_BOTH), is_single_or_size, has_native_activation, _SMALL_ENOUGH))

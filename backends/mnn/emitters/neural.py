@@ -14,6 +14,7 @@ from ..graph import Graph, MnnTable
 from ..schema_enums import OpType
 from ..schema_parameters import Axis, LayerNorm, MatMul, Scale
 from .operands import MAX_RANK
+from .quantization import computes_on_bytes
 
 TABLE = MnnTable()
 
@@ -47,7 +48,7 @@ def mat_mul(op: math.MatMul, graph: Graph) -> None:
     graph.add(OpType.MAT_MUL, [op.x, op.y], [op.result], parameter)
 
 
-@TABLE.emits(nn.Softmax, when=(is_f32,))
+@TABLE.emits(nn.Softmax, when=(is_f32,), stored=computes_on_bytes)
 def softmax(op: nn.Softmax, graph: Graph) -> None:
     graph.add(OpType.SOFTMAX, [op.x], [op.result], Axis(axis=op.axis))
 

@@ -13,6 +13,8 @@ from ..graph import Graph, MnnTable
 from ..schema_enums import AvgPoolCountType, OpType, PoolPadType, PoolType
 from ..quantized import describe_tensor, is_byte_tensor, pack_weight, row_spread
 from ..schema_parameters import Convolution2D, Convolution2DCommon, Pool, QuantizedFloatParam
+from ..sparse import sparse_weight
+from .sparse import is_stored_sparse
 
 TABLE = MnnTable()
 
@@ -34,7 +36,7 @@ def is_ungrouped(op: nn.Conv | nn.ConvTranspose) -> bool:
 
 def has_constant_weight(op: nn.Convolution | nn.Linear) -> bool:
     """a constant weight and bias"""
-    return is_constant(op.weight) and (op.bias is None or is_constant(op.bias))
+    return (is_constant(op.weight) or is_stored_sparse(op.weight)) and (op.bias is None or is_constant(op.bias))
 
 
 def is_depthwise(op: nn.Conv) -> bool:
@@ -128,13 +130,17 @@ def _convolution(op: nn.Conv, operator: OpType, graph: Graph) -> None:
 def _with_weight(parameter: Convolution2D, op: Layer, outputs: int) -> Convolution2D:
     """The parameter with the layer's weight, as floats or packed integers, and its bias, which are floats always."""
     parameter.bias = bias_or_zeros(op.bias, outputs)
+    if is_stored_sparse(op.weight):
+        parameter.quan_parameter, parameter.sparse_parameter = sparse_weight(elements_of(op.weight))
+        return parameter
     weight = op.weight.owner
     assert isinstance(weight, tensor.Constant)
     if op.weight.type.quantization is None:
         parameter.weight = weight.value.array
         return parameter
-    parameter.quan_parameter = packed = pack_weight(op.weight.type, weight.value.array)
-    if op.x.type.quantization is not None:
+    is_float = op.x.type.quantization is None
+    parameter.quan_parameter = packed = pack_weight(op.weight.type, weight.value.array, fewest_bits=is_float)
+    if not is_float:
         before, after = describe_tensor(op.x), describe_tensor(op.result)
         packed.scale_in, packed.scale_out = before.scale, after.scale
         parameter.symmetric_quan = QuantizedFloatParam(

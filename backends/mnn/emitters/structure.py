@@ -23,6 +23,7 @@ from ..schema_parameters import (
     StridedSliceParam,
 )
 from .operands import INT32, INTEGERS, MAX_RANK, float32, int32
+from .quantization import joins_bytes, keeps_bytes
 
 TABLE = MnnTable()
 
@@ -45,7 +46,7 @@ def has_no_axes(op: tensor.Reshape) -> bool:
     return not op.shape
 
 
-@TABLE.emits(tensor.Reshape, when=(_MOVABLE, has_no_axes, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Reshape, when=(_MOVABLE, has_no_axes, _SMALL_ENOUGH), stored=keeps_bytes)
 def reshape_to_scalar(op: tensor.Reshape, graph: Graph) -> None:
     """Without its axes: when the runtime loads a subgraph it drops empty vectors, and misses that of the shape."""
     graph.add(OpType.SQUEEZE, [op.x], [op.result], SqueezeParam(squeeze_dims=list(range(op.x.type.rank))))
@@ -76,7 +77,7 @@ def reshape_of_copy(op: tensor.Reshape, graph: Graph) -> None:
     _add_reshape(op, copy, graph)
 
 
-@TABLE.emits(tensor.Reshape, when=(_MOVABLE, knows_shape, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Reshape, when=(_MOVABLE, knows_shape, _SMALL_ENOUGH), stored=keeps_bytes)
 def reshape(op: tensor.Reshape, graph: Graph) -> None:
     _add_reshape(op, op.x, graph)
 
@@ -89,12 +90,12 @@ def _add_reshape(op: tensor.Reshape, x: Value | Slot, graph: Graph) -> None:
     graph.add(OpType.RESHAPE, [x], [op.result], Reshape(dims=dims, dim_type=DataFormat.NCHW))
 
 
-@TABLE.emits(tensor.Transpose, when=(_MOVABLE, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Transpose, when=(_MOVABLE, _SMALL_ENOUGH), stored=keeps_bytes)
 def transpose(op: tensor.Transpose, graph: Graph) -> None:
     graph.add(OpType.PERMUTE, [op.x], [op.result], Permute(dims=list(op.permutation)))
 
 
-@TABLE.emits(tensor.Concat, when=(_MOVABLE, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Concat, when=(_MOVABLE, _SMALL_ENOUGH), stored=joins_bytes)
 def concat(op: tensor.Concat, graph: Graph) -> None:
     graph.add(OpType.CONCAT, op.xs, [op.result], Axis(axis=op.axis))
 
@@ -104,7 +105,7 @@ def knows_sizes(op: tensor.Split) -> bool:
     return len(op.sizes) > 1 and 0 not in op.sizes and sum(isinstance(s, SymInt) for s in op.sizes) <= 1
 
 
-@TABLE.emits(tensor.Split, when=(_MOVABLE, knows_sizes, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Split, when=(_MOVABLE, knows_sizes, _SMALL_ENOUGH), stored=keeps_bytes)
 def split(op: tensor.Split, graph: Graph) -> None:
     sizes = [-1 if isinstance(s, SymInt) else s for s in op.sizes]
     parameter = Slice(axis=op.axis, slice_points=sizes, source_type=NetSource.TENSORFLOW)
@@ -118,7 +119,7 @@ def goes_forward(op: tensor.Slice | tensor.DynamicSlice) -> bool:
     return all(s > 0 for s in op.strides)
 
 
-@TABLE.emits(tensor.Slice, when=(_MOVABLE, has_axes, goes_forward, has_known_bounds, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Slice, when=(_MOVABLE, has_axes, goes_forward, has_known_bounds, _SMALL_ENOUGH), stored=keeps_bytes)
 def slice_(op: tensor.Slice, graph: Graph) -> None:
     bounds = [b for b in slice_bounds(op) if b is not None]
     begins, ends = int32([b.begin for b in bounds]), int32([INT32.max if b.end is None else b.end for b in bounds])
@@ -157,7 +158,7 @@ def has_one_axis(op: tensor.Reverse) -> bool:
     return len(op.axes) == 1
 
 
-@TABLE.emits(tensor.Reverse, when=(_MOVABLE, has_one_axis, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Reverse, when=(_MOVABLE, has_one_axis, _SMALL_ENOUGH), stored=keeps_bytes)
 def reverse(op: tensor.Reverse, graph: Graph) -> None:
     graph.add(OpType.REVERSE, [op.x, int32(op.axes)], [op.result])
 
@@ -187,7 +188,7 @@ _PAD_MODES = {
 }
 
 
-@TABLE.emits(tensor.Pad, when=(_MOVABLE, pads_natively, knows_amounts, pads_few_axes, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Pad, when=(_MOVABLE, pads_natively, knows_amounts, pads_few_axes, _SMALL_ENOUGH), stored=keeps_bytes)
 def pad(op: tensor.Pad, graph: Graph) -> None:
     amounts = [d for pair in zip(op.low, op.high, strict=True) for d in pair if isinstance(d, int)]
     value = [] if op.value is None else [op.value]
@@ -213,7 +214,7 @@ def _broadcast_shape(op: tensor.Expand) -> list[int] | None:
     return shape
 
 
-@TABLE.emits(tensor.Expand, when=(_MOVABLE, knows_result_shape, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Expand, when=(_MOVABLE, knows_result_shape, _SMALL_ENOUGH), stored=keeps_bytes)
 def expand(op: tensor.Expand, graph: Graph) -> None:
     known = _broadcast_shape(op)
     shape = int32(known) if known is not None else op.dims
@@ -227,7 +228,7 @@ def repeats_few_axes(op: tensor.Tile) -> bool:
     return sum(r != 1 for r in op.repeats) <= 2
 
 
-@TABLE.emits(tensor.Tile, when=(_MOVABLE, knows_repeats, repeats_few_axes, _SMALL_ENOUGH))
+@TABLE.emits(tensor.Tile, when=(_MOVABLE, knows_repeats, repeats_few_axes, _SMALL_ENOUGH), stored=keeps_bytes)
 def tile(op: tensor.Tile, graph: Graph) -> None:
     repeats = int32([r for r in op.repeats if isinstance(r, int)])
     graph.add(OpType.TILE, [op.x, repeats], [op.result])

@@ -22,7 +22,7 @@ from ..integer_kernels import (
     UNIT_I8,
     UNIT_I16,
     giving,
-    is_integer_layer,
+    is_integer_or_dynamic_layer,
     is_integer_product,
     with_one_scale,
 )
@@ -53,7 +53,7 @@ def has_constant_weight(op: nn.Linear) -> bool:
     return is_known(op.weight)
 
 
-@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight, up_to_rank(MAX_XNNPACK_RANK)), stored=is_integer_layer)
+@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight, up_to_rank(MAX_XNNPACK_RANK)), stored=is_integer_or_dynamic_layer)
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     options = FullyConnectedOptions(
         fused_activation_function=ACTIVATIONS[op.activation], keep_num_dims=op.x.type.rank != 2

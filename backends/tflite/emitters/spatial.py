@@ -7,7 +7,7 @@ from ....ops.nn.windows import spatial_sizes
 from ....types import DType, QuantizedType, TensorType
 from ...conditions import has_channels_last, has_static_weight, is_f32, is_not_dilated
 from ..graph import Graph, Operand, StoredArray, TfliteTable
-from ..integer_kernels import I8, I16, is_integer_layer, with_one_scale
+from ..integer_kernels import I8, I16, is_integer_layer, is_integer_or_dynamic_layer, with_one_scale
 from ..padding import padding_scheme
 from ..schema_enums import BuiltinOperator, Padding
 from ..schema_options import Conv2DOptions, Conv3DOptions, DepthwiseConv2DOptions, Pool2DOptions
@@ -94,7 +94,7 @@ def depthwise_conv_2d(op: nn.Conv, graph: Graph) -> None:
 @TABLE.emits(
     nn.Conv,
     when=(has_channels_last, is_2d, is_f32, has_static_weight, has_tensorflow_padding),
-    stored=is_integer_layer,
+    stored=is_integer_or_dynamic_layer,
 )
 def conv_2d(op: nn.Conv, graph: Graph) -> None:
     options = Conv2DOptions(

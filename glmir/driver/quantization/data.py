@@ -254,10 +254,10 @@ def _from_python(source: Callable[[], object] | Iterable[object], inputs: ModelI
     for item in _items(source, where):
         is_sequence = isinstance(item, list | tuple) and all(isinstance(call, Mapping) for call in item)
         calls = list(item) if is_sequence and isinstance(item, list | tuple) else [item]
-        for call in calls:
+        for turn, call in enumerate(calls):
             place = f"{where}, sample {number}"
             arrays = _arrays(call, inputs, place)
-            yield Sample(inputs.checked(arrays, place), place, begins=call is calls[0] and (is_sequence or number == 0))
+            yield Sample(inputs.checked(arrays, place), place, begins=number == 0 or (is_sequence and turn == 0))
             number += 1
 
 

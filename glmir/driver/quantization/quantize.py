@@ -1,6 +1,6 @@
 """The steps of a recipe, in order: prune, calibrate, make integers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from pathlib import Path
@@ -18,8 +18,9 @@ from ...passes.quantization.calibration_file import Calibration
 from ...passes.quantization.calibrators import activation_range
 from ...passes.quantization.insert_quantization import insert_pairs
 from ...passes.quantization.parameters import Range, activation_parameters
-from ...passes.quantization.plan import StaticOptions, activations, name_values
+from ...passes.quantization.plan import Decision, StaticOptions, activations, name_values
 from ...passes.quantization.quantize_border import quantize_border
+from ...passes.quantization.roles import LAYERS
 from ...passes.quantization.uniform import Scheme
 from .calibration import Progress, calibrate, silent
 from .data import Samples, open_samples
@@ -120,6 +121,9 @@ def _(recipe: Static, record: Record, context: Context) -> Record:
         names(recipe.keep),
     )
     decisions = insert_pairs(record.quantized, options)
+    # Tables and recurrent layers have no integer kernels everywhere, but need not take the room of floats.
+    others = WeightOptions(selection=Selection(keep=_kept_in_float(decisions)))
+    weights = quantize_weights_of(record.quantized, others)
     stored = tuple(
         StoredActivation(name, range_, activation_parameters(range_, recipe.storage, recipe.symmetric))
         for name, range_ in options.ranges.items()
@@ -129,8 +133,15 @@ def _(recipe: Static, record: Record, context: Context) -> Record:
         calibration=calibration,
         activations=stored,
         decisions=tuple(decisions),
+        weights=tuple(weights),
         notes=[*record.notes, *calibration.notes],
     )
+
+
+def _kept_in_float(decisions: Sequence[Decision]) -> frozenset[str]:
+    """The names of layers that could compute on integers, but shall not."""
+    layers = {op.definition.name for op in LAYERS}
+    return frozenset(d.op for d in decisions if not d.is_integer and d.kind in layers)
 
 
 def ranges_of(calibration: Calibration, recipe: Static) -> Mapping[str, Range]:

@@ -16,7 +16,8 @@ from glmir.backends.coreml.protobuf import serialize as serialized
 from glmir.backends.coreml.schema import ArrayDataType, DataType, Model
 from glmir.backends.coreml.serializer import serialize
 from glmir.backends.coreml.validation import problems
-from glmir.backends.coreml.validation.operators import Given, check_operator
+from glmir.backends.coreml.validation.given import Given
+from glmir.backends.coreml.validation.operators import check_operator
 from glmir.backends.coreml.values import immediate
 from glmir.backends.target import TargetOptions
 from glmir.parser import parse_module

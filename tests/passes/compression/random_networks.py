@@ -146,7 +146,7 @@ def normalized(net: Network, x: Value) -> Value:
             return net.add(nn.BatchNorm(x, scale, bias, net.weight(channels), variance, 1e-5, net.axis))
         case "instance":
             return net.add(nn.InstanceNorm(x, scale, bias, 1e-5, net.layout))
-    groups = net.random.choice([g for g in (2, 3, 4) if channels % g == 0])
+    groups = net.random.choice([g for g in (2, 3, 4, channels) if channels % g == 0])
     return net.add(nn.GroupNorm(x, scale, bias, groups, 1e-5, net.layout))
 
 

@@ -1,0 +1,99 @@
+"""Folding pairs into quantized types: the same integers, and floats wherever the target has no kernel."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from glmir import interpreter
+from glmir.ir import Op
+from glmir.ops import math, nn, quant, tensor
+from glmir.parser import parse_module
+from glmir.passes.lowering.fold_quantization import fold_quantization
+from glmir.passes.quantization.insert_quantization import insert_pairs
+from glmir.passes.quantization.plan import StaticOptions
+from glmir.verifier import verify
+from tests.golden import check_round_trip
+from tests.passes.quantization.networks import Arrays, network, ranges_of
+
+INPUTS: Arrays = {"x": np.random.default_rng(1).standard_normal((6, 4, 8, 8)).astype(np.float32)}
+
+TARGETS: dict[str, Callable[[Op], bool]] = {
+    "everything": lambda op: True,
+    "nothing": lambda op: False,
+    "layers": lambda op: isinstance(op, (nn.Conv, nn.Linear)),
+    "no joins": lambda op: not isinstance(op, (tensor.Concat, math.ReduceMean)),
+    "no weights alone": lambda op: all(v.type.quantization for v in op.results),
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_computes_the_same(target: str) -> None:
+    module = network()
+    insert_pairs(module, StaticOptions(ranges_of(module, INPUTS)))
+    expected = interpreter.run(module, INPUTS)["y"]
+    assert fold_quantization(module, TARGETS[target])
+    verify(module)
+    check_round_trip(module)
+    actual = interpreter.run(module, INPUTS)["y"]
+    # Biases in i32 times their scale are rounded in double precision here, in single there: a step now and then.
+    assert np.abs(actual - expected).max() <= 1.01 / 256
+
+
+def test_every_layer_is_on_integers_where_the_target_has_all() -> None:
+    module = network()
+    insert_pairs(module, StaticOptions(ranges_of(module, INPUTS)))
+    fold_quantization(module, TARGETS["everything"])
+    floats = [
+        op for op in module.main.ops if not isinstance(op, tensor.Constant) and op.results[0].type.quantization is None
+    ]
+    assert [type(op) for op in floats] == [quant.Convert] and floats[0].result is module.main.outputs[0]
+    assert not any(isinstance(op, quant.Scaled) for op in module.main.ops)
+
+
+def test_joined_values_come_in_the_scale_of_the_whole() -> None:
+    text = """
+func @main(%a: i8[n, 2], %b: i8[n, 2]) -> (%y: i8[n, 4]) {
+  %s = tensor.constant() {value = dense<0.5>} : f32[]
+  %t = tensor.constant() {value = dense<0.25>} : f32[]
+  %af = quant.dequantize(%a, %s, none) : f32[n, 2]
+  %bf = quant.dequantize(%b, %t, none) : f32[n, 2]
+  %c = tensor.concat([%af, %bf]) {axis = 1} : f32[n, 4]
+  %y = quant.quantize(%c, %s, none) : i8[n, 4]
+  return %y
+}"""
+    module = parse_module(text)
+    inputs: Arrays = {"a": np.array([[1, -128]], np.int8), "b": np.array([[3, 127]], np.int8)}
+    expected = interpreter.run(module, inputs)["y"]
+    fold_quantization(module, TARGETS["everything"])
+    verify(module)
+    assert [type(op) for op in module.main.ops if not isinstance(op, tensor.Constant)] == [quant.Convert, tensor.Concat]
+    np.testing.assert_array_equal(interpreter.run(module, inputs)["y"], expected)
+
+
+def test_scales_that_are_computed_stay() -> None:
+    text = """
+func @main(%x: f32[n, 2], %s: f32[]) -> (%y: f32[n, 2]) {
+  %q = quant.quantize(%x, %s, none) : i8[n, 2]
+  %y = quant.dequantize(%q, %s, none) : f32[n, 2]
+  return %y
+}"""
+    module = parse_module(text)
+    fold_quantization(module, TARGETS["everything"])
+    assert [type(op) for op in module.main.ops] == [quant.Quantize, quant.Dequantize]
+
+
+def test_a_table_with_a_scale_a_row_is_no_quantized_result() -> None:
+    text = """
+func @main(%i: i64[n]) -> (%y: f32[n, 3]) {
+  %t = tensor.constant() {value = dense<[[1, 2, 3], [4, 5, 6]]>} : i8[2, 3]
+  %s = tensor.constant() {value = dense<[0.5, 0.25]>} : f32[2]
+  %table = quant.dequantize(%t, %s, none) {axis = 0} : f32[2, 3]
+  %y = tensor.gather(%table, %i) {axis = 0} : f32[n, 3]
+  return %y
+}"""
+    module = parse_module(text)
+    fold_quantization(module, TARGETS["everything"])
+    verify(module)
+    rows = interpreter.run(module, {"i": np.array([1, 0])})["y"]
+    np.testing.assert_array_equal(rows, np.array([[1, 1.25, 1.5], [0.5, 1, 1.5]], np.float32))
