@@ -36,7 +36,7 @@ class Slot:
 
 
 Operand = Value | Slot | Array
-"""What an op takes: a value of the function, a tensor made before, or constant elements (bool, i32 or f32)."""
+"""What an op takes: a value of the function, a tensor made before, or constant elements (bool, i8, i32 or f32)."""
 
 
 @dataclass
@@ -235,6 +235,8 @@ def _input(value: Value) -> Input:
 
 
 def _blob(array: Array) -> Blob:
+    if array.dtype == np.int8:
+        return Blob(dims=list(array.shape), data_type=DataType.INT8, int8s=array)
     blob = Blob(dims=list(array.shape), data_type=MNN_TYPES[DType.of(array.dtype)])
     if array.dtype == np.float32:
         blob.float32s = array

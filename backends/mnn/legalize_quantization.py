@@ -6,9 +6,10 @@ from ...ir import Function, Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, quant, tensor
 from ...pass_manager import module_pass
-from ...passes.lowering.building import folded
+from ...passes.compressed_weights import known_transpose
 from ...passes.lowering.fold_quantization import fold_quantization
-from ...passes.patterns import constant, is_compressed
+from ...passes.lowering.indexing import gather_from_the_front
+from ...passes.patterns import constant, elements_of, is_compressed
 from ...rewriter import RuleSet, apply_rules, insert_new_ops
 from ...types import TensorType
 from .emitters import TABLE
@@ -40,21 +41,25 @@ def is_quantized_layer(op: Op) -> bool:
 @RULES.on(math.MatMul)
 def product_with_compressed_as_linear(op: math.MatMul) -> Op | None:
     """matmul(x, dequantize(constant)) -> linear(x, dequantize(constant))"""
-    weight = op.y.owner
-    if not isinstance(weight, quant.Dequantize) or not is_compressed(op.y) or op.y.type.rank != 2 or op.transpose_x:
+    if not is_compressed(op.y) or op.y.type.rank != 2 or op.transpose_x:
         return None
-    return nn.Linear(op.x, op.y if op.transpose_y else _transposed(weight), None)
+    weight = op.y if op.transpose_y else known_transpose(op.y, (1, 0))
+    return None if weight is None else nn.Linear(op.x, weight, None)
 
 
-def _transposed(op: quant.Dequantize) -> Value:
-    """A dequantized constant matrix, transposed."""
-    turned = {"x": folded(tensor.Transpose(op.x, (1, 0)))}
-    if op.block is not None:
-        for name in ("scale", "zero_point"):
-            parameter = getattr(op, name)
-            if parameter is not None:
-                turned[name] = folded(tensor.Transpose(parameter, (1, 0)))
-    return replace(op, **turned, axis=None if op.axis is None else 1 - op.axis).result
+@RULES.on(tensor.Gather)
+def rows_counted_from_front(op: tensor.Gather) -> Op | None:
+    """gather(dequantize(constant), indices) -> the same with indices that are not negative"""
+    return gather_from_the_front(op) if is_compressed(op.x) else None
+
+
+@RULES.on(quant.Dequantize)
+def dequantize_of_palette(op: quant.Dequantize) -> Op | None:
+    """dequantize(depalettize(constants)) -> dequantize(constant): what occurs is found again when it is packed"""
+    stored = op.x.owner
+    if not isinstance(stored, quant.Depalettize | quant.Densify) or not is_compressed(op.x):
+        return None
+    return replace(op, x=constant(elements_of(op.x)))
 
 
 @RULES.on(nn.Linear)
@@ -91,6 +96,7 @@ def round_by_arithmetic(op: quant.Convert) -> Op | None:
 
 def _pass_integers_plainly(function: Function) -> None:
     """Inputs and outputs of quantized types become the integers that are stored: MNN passes no bytes."""
+    first = next(iter(function.ops), None)
     for value in function.inputs:
         type_ = value.type
         if type_.quantization is None:
@@ -99,7 +105,7 @@ def _pass_integers_plainly(function: Function) -> None:
         value.type = TensorType(type_.stored, type_.shape)
         floats = _dequantized(value, type_)
         typed = _typed(quant.Convert(floats.result), type_)
-        insert_new_ops(typed.results, function.ops.prepend)
+        insert_new_ops(typed.results, lambda op: _insert_before(first, op, function))
         for user in users:
             user.replace_operand(value, typed.result)
     for value in function.outputs:
@@ -109,6 +115,13 @@ def _pass_integers_plainly(function: Function) -> None:
             insert_new_ops([integers], function.ops.append)
             integers.name, value.name = value.name, ""
             function.ret.replace_operand(value, integers)
+
+
+def _insert_before(anchor: Op | None, op: Op, function: Function) -> None:
+    if anchor is None:
+        function.ops.append(op)
+    else:
+        function.ops.insert_before(anchor, op)
 
 
 def _typed(op: quant.Convert, type_: TensorType) -> quant.Convert:

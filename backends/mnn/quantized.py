@@ -14,7 +14,7 @@ from ...ir import Array, Value
 from ...ops.enums import Activation
 from ...ops.math import Unary
 from ...quantized import quantize
-from ...types import DType, TensorType
+from ...types import DType, QuantizedType, TensorType
 from .schema import TensorQuantInfo
 from .schema_enums import DataType, ScaleStorageType
 from .schema_parameters import IDSTQuan
@@ -55,10 +55,16 @@ def row_spread(type_: TensorType) -> Spread | None:
         return lambda parameters: np.tile(parameters, outputs)
     # What remains behind the last whole block is shorter.
     size = gcd(block, inputs) if block < inputs else inputs
-    if size < SMALLEST_ROW or prod(kernel) != 1:
+    if size * prod(kernel) < SMALLEST_ROW or not _is_equal_over(quantization, prod(kernel)):
         return None
     of_row = np.arange(0, inputs, size) // block
-    return lambda parameters: parameters.reshape(outputs, -1)[:, of_row].reshape(-1)
+    return lambda parameters: parameters.reshape(outputs, -1, prod(kernel))[:, of_row, 0].reshape(-1)
+
+
+def _is_equal_over(quantization: QuantizedType, taps: int) -> bool:
+    """Whether the parameters of blocks are the same at all places of the kernel."""
+    numbers = (np.array(n).reshape(-1, taps) for n in (quantization.scales, quantization.zero_points))
+    return taps == 1 or all(bool(np.all(n == n[:, :1])) for n in numbers)
 
 
 def pack_weight(type_: TensorType, stored: Array, fewest_bits: bool = True) -> IDSTQuan:

@@ -138,12 +138,14 @@ class Graph:
             self._slots[operand] = found
         return found
 
-    def dequantized(self, stored: "StoredArray", name: str = "") -> Slot:
-        """The numbers that constant integers mean, which the runtime computes once, when it loads the model."""
-        source = self.constant(stored.array, f"{name}_stored" if name else "", stored.type.quantization)
+    def dequantized(self, stored: StoredArray | Array, name: str = "") -> Slot:
+        """The numbers that constant integers mean, or halves, in f32. The runtime computes them once, as it loads."""
+        array = stored if isinstance(stored, np.ndarray) else stored.array
+        quantization = None if isinstance(stored, np.ndarray) else stored.type.quantization
+        source = self.constant(array, f"{name}_stored" if name else "", quantization)
         found = self._dequantized.get(source)
         if found is None:
-            found = self._append(TensorType(stored.type.dtype, stored.type.shape), name, 0)
+            found = self._append(TensorType(DType.F32, array.shape), name, 0)
             self.add(BuiltinOperator.DEQUANTIZE, [source], [found])
             self._dequantized[source] = found
         return found

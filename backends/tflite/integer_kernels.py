@@ -10,9 +10,10 @@ import numpy as np
 
 from ...ir import Op, Value
 from ...ops import math, nn, quant, tensor
+from ...ops.enums import Activation
 from ...types import DType, QuantizedType
 from ...passes.lowering.fold_quantization import quantization_of
-from ...passes.patterns import constant_array, is_compressed
+from ...passes.patterns import constant_array, elements_of, is_compressed
 from ..emission import is_quantized
 
 StoredCondition = Callable[[Op], bool]
@@ -30,6 +31,9 @@ LOG_UNIT_I8 = QuantizedType(I8, (16 / 256,), (127,))
 
 _BIAS_TOLERANCE = 1e-5
 """By how much a bias's scale may differ from the product of the scales of input and weight: what rounding to f32 costs."""
+
+BLOCK_MULTIPLE = 32
+"""What XNNPACK asks block sizes to be multiples of."""
 
 _LARGEST_RATIOS = {I8: 2.0**19, I16: 2.0**14}
 """How much coarser than its sum a summand may be: ADD, SUB and SQUARED_DIFFERENCE stop the process beyond."""
@@ -96,6 +100,50 @@ def is_dynamic_layer(op: Op) -> bool:
         return False
     others = [v for v in (op.x, op.bias, op.result) if v is not None]
     return not any(v.type.quantization for v in others) and is_symmetric_weight(op.weight, 0, I8)
+
+
+def is_four_bit_block(op: quant.Dequantize) -> bool:
+    """Whether these are integers of four bits in such blocks along the second axis as XNNPACK takes, of a matrix."""
+    shape, block = op.x.type.shape, op.block
+    return (
+        op.x.type.dtype in (DType.I4, DType.U4)
+        and block is not None
+        and block % BLOCK_MULTIPLE == 0
+        and len(shape) == 2
+        and op.axis == 1
+        and isinstance(shape[1], int)
+        and shape[1] % block == 0
+    )
+
+
+def is_four_bit_matrix(op: quant.Dequantize) -> bool:
+    """Whether a fully connected layer takes such integers: of four bits about 0, in blocks or per output channel."""
+    if op.x.type.dtype is not DType.I4 or (op.zero_point is not None and elements_of(op.zero_point).any()):
+        return False
+    columns = op.x.type.shape[-1]
+    is_even = isinstance(columns, int) and columns % 2 == 0
+    return is_four_bit_block(op) or (op.block is None and op.axis in (None, 0) and is_even)
+
+
+def is_four_bit_layer(op: nn.Linear) -> bool:
+    """float activations, no fused one, and i4 weights in blocks of 32, 64, ..., or with one scale an output channel"""
+    quantization = op.weight.type.quantization
+    others = [v for v in (op.x, op.bias, op.result) if v is not None]
+    if quantization is None or not isinstance(op.weight.owner, tensor.Constant) or quantization.zero_points:
+        return False
+    columns = op.weight.type.static_shape[1]
+    if op.activation is not Activation.NONE:
+        return False
+    if quantization.storage is not DType.I4 or columns % 2 or any(v.type.quantization for v in others):
+        return False
+    if quantization.block is None:
+        return quantization.axis in (None, 0)
+    return quantization.axis == 1 and quantization.block % BLOCK_MULTIPLE == 0 and columns % quantization.block == 0
+
+
+def is_storable_layer(op: nn.Linear) -> bool:
+    """i8 weights without zero points (or i4 ones, in blocks or not), and activations that are floats, or i8 or i16"""
+    return is_four_bit_layer(op) or is_integer_or_dynamic_layer(op)
 
 
 def is_integer_or_dynamic_layer(op: nn.Conv | nn.Linear) -> bool:

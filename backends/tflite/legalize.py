@@ -3,7 +3,7 @@
 from ...ir import Module, Op
 from ...ops import quant
 from ...pass_manager import module_pass
-from ...passes.lowering import shared
+from ...passes.lowering import dissolve_compression, shared
 from ...passes.lowering.fold_quantization import fold_quantization
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
@@ -15,6 +15,7 @@ from . import (
     legalize_quantization,
     legalize_resize,
     legalize_spatial,
+    legalize_weights,
 )
 from .emitters import TABLE
 from .emitters.neural import MAX_XNNPACK_RANK
@@ -48,7 +49,8 @@ def legalize_tflite(module: Module, *, dynamic: bool = False) -> bool:
 
     ``dynamic`` leaves it to kernels to quantize the floats that layers with stored weights take, at run time.
     """
-    changed = _fold_pairs(module, dynamic)
+    changed = apply_rules(module, SPARSE_INTEGERS)
+    changed |= _fold_pairs(module, dynamic)
     # What makes an op legal may stand some ops before it (indices that cannot be negative), and be rewritten later on.
     # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
     while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
@@ -59,10 +61,18 @@ def legalize_tflite(module: Module, *, dynamic: bool = False) -> bool:
     return changed
 
 
+SPARSE_INTEGERS = RuleSet(
+    dissolve_compression.RULES, only=lambda op: isinstance(op, quant.Densify) and not op.result.type.dtype.is_float
+)
+"""Integers are stored dense: kernels take quantized weights as they lie in the file."""
+
+_BEFORE_FOLDING = (STRUCTURAL_RULES, legalize_weights.RULES, legalize_quantization.RULES)
+
+
 def _fold_pairs(module: Module, dynamic: bool) -> bool:
     """Makes integer ops of what stands between pairs; what it leaves of them is rewritten like any op."""
     if not any(isinstance(op, quant.Scaled) for f in module.functions.values() for op in f.ops):
         return False
-    while apply_rules(module, legalize_quantization.RULES) or apply_rules(module, STRUCTURAL_RULES):
+    while any([apply_rules(module, rules) for rules in _BEFORE_FOLDING]):
         pass
     return fold_quantization(module, lambda op: TABLE.is_legal(op) and (dynamic or not is_dynamic_layer(op)))

@@ -193,3 +193,49 @@ def silu_by_stored_sigmoid(op: nn.Silu) -> Op | None:
     if given is None or source is None or source.storage is not given.storage:
         return None
     return math.Mul(op.x, paired(nn.Sigmoid(op.x).result, given))
+
+
+def _stored_number(number: float) -> Value:
+    """A number as integers say it exactly, up to the rounding of the scale."""
+    scale = constant(np.array(abs(number) / 127, np.float32))
+    return quant.Dequantize(constant(np.array(127 if number > 0 else -127, np.int8)), scale, None).result
+
+
+def _stored_in_bytes(op: nn.FloatActivation) -> tuple[QuantizedType, QuantizedType] | None:
+    """How operand and result are stored, when both are i8 of one scale."""
+    asked, source = _asked(op.result), _source(op.x)
+    if asked is None or source is None or {asked.storage, source.storage} != {DType.I8}:
+        return None
+    return source, asked
+
+
+@RULES.on(nn.HardSwish)
+def hard_swish_in_three_steps(op: nn.HardSwish) -> Op | None:
+    """quantize(hard_swish(x)) -> quantize(dequantize(quantize(x * dequantize(quantize(x + 3, 0 to 6)))) * 1/6)
+
+    The kernel of one step takes ten times as long as the three: it is no part of XNNPACK.
+    """
+    stored = _stored_in_bytes(op)
+    if stored is None:
+        return None
+    _, asked = stored
+    # What is below 0 or above 6 saturates, as it shall.
+    gate = paired(math.Add(op.x, _stored_number(3.0)).result, QuantizedType(DType.I8, (6 / 255,), (-128,)))
+    sixfold = QuantizedType(DType.I8, (float(np.float32(6 * asked.scales[0])),), asked.zero_points)
+    return math.Mul(paired(math.Mul(op.x, gate).result, sixfold), _stored_number(1 / 6))
+
+
+@RULES.on(nn.HardSigmoid)
+def hard_sigmoid_in_two_steps(op: nn.HardSigmoid) -> Op | None:
+    """quantize(hard_sigmoid(x), 0 to 1) -> quantize(dequantize(quantize(alpha * x)) + beta, 0 to 1)"""
+    stored = _stored_in_bytes(op)
+    if stored is None or op.alpha <= 0:
+        return None
+    source, asked = stored
+    scale, zero = asked.scales[0], (*asked.zero_points, 0)[0]
+    if (-128 - zero) * scale < -scale / 2 or (127 - zero) * scale > 1 + scale / 2:
+        return None
+    # The same integers in another scale.
+    scaled = QuantizedType(DType.I8, (float(np.float32(op.alpha * source.scales[0])),), source.zero_points)
+    product = paired(math.Mul(op.x, _stored_number(op.alpha)).result, scaled)
+    return math.Add(product, _stored_number(op.beta)) if op.beta else None

@@ -139,6 +139,11 @@ def _per_channel(index: int, axis: int) -> Condition:
     return condition
 
 
+def _is_blockwise(signature: Signature) -> bool:
+    weight = _operand(signature.inputs, 1)
+    return weight is not None and weight.quantization is not None and weight.quantization.details is not None
+
+
 def _has_many_scales(tensor: Tensor | None) -> bool:
     return len(_scales(tensor)) > 1
 
@@ -296,6 +301,8 @@ RULES: Mapping[Op, Sequence[Rule]] = {
     Op.FULLY_CONNECTED: (
         (14, _input(Type.INT2, at=1)),
         (13, _types(Type.INT16, Type.INT4, Type.INT16)),
+        (13, _types(Type.FLOAT32, Type.INT4, Type.FLOAT32), _is_blockwise),
+        (12, _types(Type.FLOAT32, Type.INT4, Type.FLOAT32)),
         (12, _hybrid(), _per_channel(1, axis=0)),
         (11, _types(Type.INT16, Type.INT8, Type.INT16), _option("quantized_bias_type")),
         (8, _is_sparse),

@@ -10,27 +10,25 @@ from ..quantization.products import Product, product_of
 from ..quantization.statistics import Request, TensorStatistics
 from ..quantization.uniform import QuantizedArray, Refinement, Scheme, quantize
 from ..quantization.weights import WeightUse
-from .quantize_weights import WIDE, Form, WeightOptions, plan_weights
+from .quantize_weights import Form, WeightOptions, plan_weights
 
 LEAST_IMPORTANCE = 0.01
 """What an input counts at least, in parts of the mean, when scales are chosen."""
 
 
 class FeedbackRounding:
-    """Rounds the weights of fewer than 8 bits of a module's ``main`` so that their layers' results change least.
+    """Rounds the weights of a module's ``main`` that get what ``options`` ask for so that their layers' results change
+    least; those that get 8 bits instead of fewer need no such care.
 
     Scales are chosen for the least squared error, each input weighted by its second moment; then each element makes up
     for the errors of those before it. The values of the module have names, by which calibration knows them.
     """
 
     def __init__(self, module: Module, options: WeightOptions) -> None:
-        uses = [
-            plan.weight.first_use
-            for plan in plan_weights(module, options)
-            if plan.form is not None and plan.form.scheme.bits < WIDE.bits
-            and plan.weight.constant.function is module.main
-        ]  # fmt: skip
-        self._products = _one_kind_a_source([p for use in uses if (p := product_of(use)) is not None])
+        self._scheme = options.scheme
+        plans = [p for p in plan_weights(module, options) if p.weight.constant.function is module.main]
+        uses = [p.weight.first_use for p in plans if p.form is not None and p.form.scheme == options.scheme]
+        self._products = _one_kind_a_source([p for p in map(product_of, uses) if p is not None])
         self._grams: Mapping[str, Array] = {}
 
     @property
@@ -43,10 +41,10 @@ class FeedbackRounding:
         self._grams = {name: s.gram for name, s in tensors.items() if s.gram is not None}
 
     def __call__(self, use: WeightUse, elements: Array, form: Form) -> QuantizedArray | None:
-        """The weight's integers; None when nothing is known of its inputs, or it has 8 bits anyway."""
+        """The weight's integers; None when nothing is known of its inputs, or it is not what was asked for."""
         product = self._products.get((use.op, use.field))
         gram = None if product is None else self._grams.get(product.source.name)
-        if product is None or gram is None or form.scheme.bits >= WIDE.bits:
+        if product is None or gram is None or form.scheme != self._scheme:
             return None
         return _rounded(product, elements, product.moments(gram), form)
 

@@ -13,6 +13,9 @@ from ..quantization.palettes import palettize
 from ..quantization.uniform import signal_to_noise
 from .dense_weights import SMALLEST_WEIGHT, DenseWeight, Replacement, Selection, dense_weights
 
+FLOAT = 4
+"""Bytes of an entry, or of an element."""
+
 
 @dataclass(frozen=True)
 class PalettizedWeight:
@@ -51,7 +54,7 @@ def palettize_weights_of(module: Module, bits: int, selection: Selection) -> lis
 
 def _palettize(weight: DenseWeight, bits: int, selection: Selection) -> PalettizedWeight:
     reason = selection.why_not(weight)
-    if not reason and weight.elements.size <= 1 << bits:
+    if not reason and weight.elements.size * bits // 8 + (1 << bits) * FLOAT >= weight.elements.size * FLOAT:
         reason = "its table would be no smaller than it"
     if reason:
         return PalettizedWeight(weight.name, weight.users, weight.value.type, None, reason=reason)

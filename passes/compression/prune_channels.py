@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import InputError
 from ...ir import Function, Module, Op, Value
 from ...ops import tensor
 from ...pass_manager import module_pass
@@ -23,7 +24,7 @@ from .channel_couplings import couple
 from .channel_groups import ChannelGroups, Labels
 from .op_axes import OpAxes
 from .remove_channels import remove_channels
-from .selection import named
+from .selection import check_share, named
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -49,9 +50,14 @@ def prune_channels(
     """Removes the share ``amount`` of the channels, those of the lowest L2 norm, from the layers and all that follows.
 
     Channels left in a layer are a multiple of ``multiple``; no layer loses more than ``limit``. ``keep`` names layers
-    that lose none; with ``keep_statistics`` no channel goes that a layer norm averages over.
+    that lose none; with ``keep_statistics`` no channel goes that a layer norm averages over. Raises InputError for
+    options out of range.
     """
-    if amount <= 0:
+    check_share("amount", amount)
+    check_share("limit", limit)
+    if multiple < 1:
+        raise InputError(f"channels can be a multiple of 1 or more, not of {multiple}")
+    if amount == 0:
         return False
     budget = Budget(amount, scope, multiple, limit)
     groups, is_removed = removed_channels(module, budget, keep, keep_statistics)

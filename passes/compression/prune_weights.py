@@ -17,7 +17,7 @@ from ...pass_manager import module_pass
 from ...weights import Weight
 from ..quantization.weights import weights_in
 from .prune_channels import Scope
-from .selection import named
+from .selection import check_share, named
 
 Mask = NDArray[np.bool_]
 
@@ -29,9 +29,10 @@ def prune_weights(
     """Sets the share ``amount`` of the weights to zero, those of the lowest magnitude in the module or in each layer.
 
     With a ``pattern`` n:m instead all but the n largest of every m weights along the input channels. ``keep`` names
-    layers that lose none. Raises InputError for a pattern that is none.
+    layers that lose none. Raises InputError for an amount that is no share, and for a pattern that is none.
     """
-    if amount <= 0 and pattern is None:
+    check_share("amount", amount)
+    if amount == 0 and pattern is None:
         return False
     weights = _dense_weights(module, keep)
     if pattern is not None:
@@ -76,8 +77,9 @@ def _parsed(pattern: str) -> tuple[int, int]:
     return kept, group
 
 
-def _magnitudes(array: Array) -> NDArray[np.float64]:
-    return np.asarray(np.abs(array.astype(np.float64)))
+def _magnitudes(array: Array) -> NDArray[np.floating]:
+    """In single precision at least, in which all shorter floats are what they are."""
+    return np.asarray(np.abs(array.astype(np.float64 if array.dtype == np.float64 else np.float32)))
 
 
 def _largest(array: Array, amount: float) -> Mask:
@@ -90,12 +92,22 @@ def _largest_of_all(arrays: list[Array], amount: float) -> list[Mask]:
     if not arrays:
         return []
     magnitudes = np.concatenate([_magnitudes(array).reshape(-1) for array in arrays])
-    count = min(int(amount * len(magnitudes) + 1e-9), len(magnitudes))
-    mask = np.ones(len(magnitudes), bool)
-    # Of equal ones those go that stand first, on every machine.
-    mask[np.argsort(magnitudes, kind="stable")[:count]] = False
+    mask = _largest_elements(magnitudes, len(magnitudes) - int(amount * len(magnitudes) + 1e-9))
     parts = np.split(mask, np.cumsum([array.size for array in arrays])[:-1])
     return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
+
+
+def _largest_elements(magnitudes: NDArray[np.floating], kept: int) -> Mask:
+    """Which elements are among the ``kept`` largest; of equal ones those that stand last. NaN is larger than all."""
+    removed = len(magnitudes) - kept
+    if removed == 0:
+        return np.ones(len(magnitudes), bool)
+    threshold = np.partition(magnitudes, removed - 1)[removed - 1]
+    mask = np.asarray(~(magnitudes <= threshold))
+    (equal,) = np.nonzero(magnitudes == threshold)
+    missing = kept - int(np.count_nonzero(mask))
+    mask[equal[len(equal) - missing :]] = True
+    return mask
 
 
 def _largest_of_groups(array: Array, axis: int, kept: int, group: int) -> Mask:

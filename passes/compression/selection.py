@@ -1,10 +1,17 @@
-"""Which ops a user names to be left alone."""
+"""How much a user wants to be pruned, and which ops to be left alone."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
+from ...errors import InputError
 from ...ir import Op, Value
 from ...ops import tensor
+
+
+def check_share(option: str, share: float) -> None:
+    """Raises InputError unless ``share`` is a part of a whole."""
+    if not 0 <= share <= 1:
+        raise InputError(f"{option} is a share between 0 and 1, not {share}")
 
 
 def named(patterns: str) -> Callable[[Op], bool]:

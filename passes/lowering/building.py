@@ -11,10 +11,16 @@ from ...ops import tensor
 from ...types import DType, Shape
 from ..compressed_weights import known_reshape
 from ..patterns import constant, constant_array, reshape
+from .compressed import transposed_weight
 
 
 def folded(op: Op) -> Value:
-    """The op's result, as a constant when all its operands are: rules take constant weights apart without a trace."""
+    """The op's result, as a constant when all its operands are: rules take constant weights apart without a trace.
+
+    Compressed weights stay so when they are transposed.
+    """
+    if isinstance(op, tensor.Transpose) and (weight := transposed_weight(op.x, op.permutation)) is not None:
+        return weight
     if any(constant_array(v) is None for v in op.operands) or _has_symbols(op):
         return op.result
     fields = (getattr(op, f.name) for f in op.definition.operand_fields)

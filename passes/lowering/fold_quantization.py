@@ -16,7 +16,7 @@ from ...opdef import replace
 from ...ops import nn, quant, tensor
 from ...types import DType, QuantizedType, TensorType
 from ...weights import Weight
-from ..patterns import constant_array
+from ..patterns import constant_array, elements_of, is_known
 from ..quantization.moves import moved_operands
 
 IsLegal = Callable[[Op], bool]
@@ -70,9 +70,9 @@ class _Folding:
     def _typed_source(self, op: quant.Dequantize, quantization: QuantizedType) -> Value | None:
         """The integers of a constant, or of an input that nothing takes as mere integers, as a quantized value."""
         type_ = TensorType(op.result.type.dtype, op.x.type.shape, quantization)
-        array = constant_array(op.x)
-        if array is not None:
-            stored = quantized_constant(array, type_, op.x.name)
+        if is_known(op.x):
+            # Sparse integers, too: types of quantized constants say nothing of zeros.
+            stored = quantized_constant(elements_of(op.x), type_, op.x.name)
             stored.name, op.x.name = op.x.name, ""
             self._insert_before(op, stored)
             return stored

@@ -9,6 +9,7 @@ clipping costs. Zeros are left out: they are stored exactly whatever the range i
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .clipping_error import Density
 from .parameters import Range, Vector
@@ -18,6 +19,8 @@ CANDIDATES = 128
 
 TURNS = 2
 """How often the two ends of a range are searched in turn, the other one held."""
+
+Places = NDArray[np.intp]
 
 UNSEEN = 0.5
 """The count in Q of a bin where P has something and Q nothing: less than that of anything seen."""
@@ -56,17 +59,17 @@ def _searched(divergence: "_Divergence", levels: int, zero: int) -> tuple[int, i
         if zero < bins:
             least = max(zero + 1, min(low + levels, bins))
             ends = _candidates(least, bins)
-            high = min(ends, key=lambda end: divergence(low, end, levels))
+            high = int(ends[np.argmin(divergence(np.full_like(ends, low), ends, levels))])
         if zero > 0:
             most = min(zero - 1, max(high - levels, 0))
             starts = _candidates(0, most)[::-1]
-            low = min(starts, key=lambda start: divergence(start, high, levels))
+            low = int(starts[np.argmin(divergence(starts, np.full_like(starts, high), levels))])
     return low, high
 
 
-def _candidates(first: int, last: int) -> list[int]:
+def _candidates(first: int, last: int) -> Places:
     """From the last down to the first: of ranges equally good, the widest is the first."""
-    return [int(i) for i in np.unique(np.linspace(first, last, CANDIDATES).astype(np.int64))[::-1]]
+    return np.unique(np.linspace(first, last, CANDIDATES).astype(np.intp))[::-1]
 
 
 @dataclass(frozen=True)
@@ -81,35 +84,36 @@ class _Divergence:
 
     @staticmethod
     def of(counts: Vector) -> "_Divergence":
-        logarithms = counts * np.log(np.where(counts > 0, counts, 1.0))
-        return _Divergence(counts, *(_sums(x) for x in (counts, (counts > 0).astype(np.float64), logarithms)))
+        occupied = (counts > 0).astype(np.float64)
+        return _Divergence(counts, *(_sums(x) for x in (counts, occupied, _entropy(counts))))
 
     @property
     def bins(self) -> int:
         return self.counts.size
 
-    def __call__(self, low: int, high: int, levels: int) -> float:
-        """The divergence of the range of bins [low, high)."""
-        bounds = low + (high - low) * np.arange(levels + 1) // levels
+    def __call__(self, lows: Places, highs: Places, levels: int) -> Vector:
+        """The divergence of each range of bins [low, high), f64[ranges]; inf for one without values."""
+        bounds = lows[:, None] + (highs - lows)[:, None] * np.arange(levels + 1) // levels
         masses, occupied = np.diff(self.mass[bounds]), np.diff(self.occupied[bounds])
         spread = np.log(np.maximum(masses, UNSEEN) / np.maximum(occupied, 1.0))
-        inside, total = float(self.mass[high] - self.mass[low]), float(self.mass[-1])
-        if inside == 0:
-            return np.inf
+        total = self.mass[-1]
+        inside = self.mass[highs] - self.mass[lows]
         # sum(P log P) - sum(P log Q), where P and Q are still counts …
-        own = float(self.entropy[high] - self.entropy[low])
-        cross = float(masses @ spread)
-        for end, level, clipped in ((low, 0, float(self.mass[low])), (high - 1, -1, total - float(self.mass[high]))):
-            count = float(self.counts[end])
-            own += _entropy(count + clipped) - _entropy(count)
-            cross += clipped * (float(spread[level]) if count else np.log(UNSEEN))
+        own = self.entropy[highs] - self.entropy[lows]
+        cross = np.sum(masses * spread, axis=1)
+        ends = ((lows, spread[:, 0], self.mass[lows]), (highs - 1, spread[:, -1], total - self.mass[highs]))
+        for bins, outermost, clipped in ends:
+            counts = self.counts[bins]
+            own = own + _entropy(counts + clipped) - _entropy(counts)
+            cross = cross + clipped * np.where(counts > 0, outermost, np.log(UNSEEN))
         # … and now are divided by their sums.
-        return (own - cross) / total - float(np.log(total / inside))
+        divergence = (own - cross) / total + np.log(np.maximum(inside, 1.0) / total)
+        return np.asarray(np.where(inside > 0, divergence, np.inf))
 
 
 def _sums(x: Vector) -> Vector:
     return np.concatenate([[0.0], np.cumsum(x)])
 
 
-def _entropy(count: float) -> float:
-    return count * float(np.log(count)) if count > 0 else 0.0
+def _entropy(counts: Vector) -> Vector:
+    return np.asarray(counts * np.log(np.where(counts > 0, counts, 1.0)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...ir import Array, Function, Module, Op, Value
-from ...ops import nn, quant, tensor
+from ...ops import math, nn, quant, tensor
 from ...pass_manager import module_pass
 from ...types import DType
 from ...weights import Weight
@@ -32,6 +32,9 @@ ZERO_STEPS = 256
 
 ACTIVATIONS = (DType.I8, DType.U8, DType.I16)
 """What activations may be stored as."""
+
+SUM_STEPS = 256
+"""How much finer than the sum a constant that is added may be stored."""
 
 Roundings = Mapping[Value, QuantizedArray]
 """Weights, by the constant that holds them, as somebody who knows more has rounded them."""
@@ -141,6 +144,10 @@ class _Insertion:
         low, high = float(array.min()), float(array.max())
         if not np.isfinite([low, high]).all():
             return
+        if isinstance(op, (math.Add, math.Sub)):
+            # What is finer than this is lost in the sum, and kernels cannot bring scales together that differ so much.
+            least = self._scale(op.results[0]) / SUM_STEPS * (self.options.storage.highest - self.options.storage.lowest)
+            low, high = (low, max(high, least)) if high >= -low else (min(low, -least), high)
         parameters = activation_parameters(Range(low, high), self.options.storage, self.options.is_symmetric)
         scale, zero = np.float32(parameters.scale), parameters.zero_point
         storage = self.options.storage

@@ -22,7 +22,7 @@ LARGEST_WINDOW = 2048
 LARGEST_VECTOR = 8192
 """For longer vectors the matrix of second moments is too large."""
 
-SAMPLED = 1024
+SAMPLED = 512
 """Vectors that are taken of one array at most, about: more tell little new."""
 
 

@@ -7,7 +7,7 @@ An op commutes with positive factors, one a channel, when f(s x) = s f(x): ReLU 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...ir import Op, Return, Value
+from ...ir import Op, Value
 from ...ops import math, nn, tensor
 from ...ops.enums import Activation, PadMode
 from ..axis_atoms import common_atoms
@@ -57,10 +57,10 @@ def _commuting(op: Op, x: Value, axis: int) -> Iterator[tuple[Value, int]]:
             yield op.result, axis
         case nn.PRelu(slope=slope) if x is op.x and is_known(slope):
             yield op.result, axis
-        case nn.MaxPool() | nn.AveragePool() | nn.Resize():
-            # Windows and sizes lie along the other axes; a resize may go over all.
-            if op.results[0].type.shape[axis] == x.type.shape[axis] and axis == _channel_axis(op):
-                yield op.results[0], axis
+        case nn.MaxPool() | nn.AveragePool() if axis == op.layout.channel_axis(x.type.rank):
+            yield op.results[0], axis
+        case nn.Resize() if x is op.x and _is_left(op, axis):
+            yield op.result, axis
         case tensor.Pad() if x is op.x:
             fills_zero = op.mode is not PadMode.CONSTANT or op.value is None or is_number(op.value, 0.0)
             if fills_zero and op.result.type.shape[axis] == x.type.shape[axis]:
@@ -73,8 +73,10 @@ def _commuting(op: Op, x: Value, axis: int) -> Iterator[tuple[Value, int]]:
             yield op.result, axis
 
 
-def _channel_axis(op: nn.MaxPool | nn.AveragePool | nn.Resize) -> int:
-    return op.layout.channel_axis(op.results[0].type.rank)
+def _is_left(op: nn.Resize, axis: int) -> bool:
+    """Whether a resize, which takes each axis for itself, leaves one as it is, and brings no constants in."""
+    is_same = op.result.type.shape[axis] == op.x.type.shape[axis] and (not op.scales or op.scales[axis] == 1)
+    return is_same and op.extrapolation == 0 and not op.roi
 
 
 def _reshaped_axes(before: Value, after: Value, axis: int) -> list[int]:
@@ -90,4 +92,4 @@ def commutes_inside(layer: Layer) -> bool:
     return layer.activation in (Activation.NONE, Activation.RELU)
 
 
-__all__ = ["Region", "Return", "commutes_inside", "region_of"]
+__all__ = ["Region", "commutes_inside", "region_of"]

@@ -5,8 +5,8 @@ import pickle
 import sys
 from functools import partial
 
-from glmir.backends.tflite import runtime
 from glmir.backends.target import load_target
+from glmir.backends.tflite import runtime
 from glmir.errors import GlmirError
 
 run_in_kernels = partial(runtime.run, with_xnnpack=False)

@@ -1,11 +1,12 @@
 """What MNN can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import MnnTable
-from . import control, elementwise, indexing, neural, quantization, reduction, resize, sparse, spatial, structure
+from . import control, elementwise, embedding, indexing, neural, quantization, reduction, resize, sparse, spatial, structure
 
 TABLE: MnnTable = MnnTable(
     control.TABLE,
     elementwise.TABLE,
+    embedding.TABLE,
     indexing.TABLE,
     neural.TABLE,
     quantization.TABLE,

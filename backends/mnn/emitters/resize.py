@@ -2,6 +2,7 @@
 
 from ....dims import SymInt
 from ....ops import nn
+from ....ops.enums import ResizeMode
 from ....types import DType
 from ...conditions import resizes_height_and_width
 from ..graph import Graph, MnnTable, Operand
@@ -9,6 +10,7 @@ from ..resampling import sampling
 from ..schema_enums import OpType
 from ..schema_parameters import Interp, StridedSliceParam
 from .operands import int32
+from .quantization import keeps_bytes
 
 TABLE = MnnTable()
 
@@ -28,7 +30,16 @@ def has_sizes(op: nn.Resize) -> bool:
     return op.dims is not None or not any(isinstance(d, SymInt) for d in op.shape[2:])
 
 
-@TABLE.emits(nn.Resize, when=(resizes_height_and_width, is_f32_image, has_native_coordinates, has_sizes))
+def moves_or_blends_bytes(op: nn.Resize) -> bool:
+    """bytes with one scale, the same in the operand and the result, of nearest or linear mode"""
+    return op.mode in (ResizeMode.NEAREST, ResizeMode.LINEAR) and keeps_bytes(op)
+
+
+@TABLE.emits(
+    nn.Resize,
+    when=(resizes_height_and_width, is_f32_image, has_native_coordinates, has_sizes),
+    stored=moves_or_blends_bytes,
+)
 def interp(op: nn.Resize, graph: Graph) -> None:
     found = sampling(op)
     assert found is not None

@@ -1,8 +1,9 @@
 """Matrix products, normalisations, softmax, resampling."""
 
 from ....dims import known_equal
-from ....ops import math, nn
+from ....ops import math, nn, quant
 from ....ops.nn.attention import split_shape
+from ....passes.patterns import is_compressed
 from ...conditions import has_channels_first, has_four_axes, has_no_activation, is_along_last_axis, is_matrix
 from ..graph import Graph, OnnxTable, Operand
 from .operands import emits
@@ -25,12 +26,20 @@ def has_matrices(op: math.MatMul) -> bool:
     return op.x.type.rank == op.y.type.rank == 2
 
 
-@emits(TABLE, "Gemm", math.MatMul, when=(has_matrices,))
+def takes_plain_numbers(op: math.MatMul | nn.Linear) -> bool:
+    """a weight that is not of integers, unless the data is quantized too"""
+    # The runtime dequantizes a weight for Gemm at every run; for MatMul it has kernels that take it as it is.
+    weight = (op.y if isinstance(op, math.MatMul) else op.weight).owner
+    is_quantized = isinstance(weight, quant.Dequantize) and is_compressed(weight.result)
+    return not is_quantized or isinstance(op.operands[0].owner, quant.Dequantize)
+
+
+@emits(TABLE, "Gemm", math.MatMul, when=(has_matrices, takes_plain_numbers))
 def gemm(op: math.MatMul, graph: Graph) -> None:
     graph.add("Gemm", [op.x, op.y], [op.result], transA=int(op.transpose_x), transB=int(op.transpose_y))
 
 
-@emits(TABLE, "Gemm", nn.Linear, when=(is_matrix, has_no_activation))
+@emits(TABLE, "Gemm", nn.Linear, when=(is_matrix, has_no_activation, takes_plain_numbers))
 def linear(op: nn.Linear, graph: Graph) -> None:
     graph.add("Gemm", [op.x, op.weight, op.bias], [op.result], transB=1)
 

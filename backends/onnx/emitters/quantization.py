@@ -3,8 +3,10 @@
 import numpy as np
 
 from ....ops import quant
-from ....types import DType
+from ....passes.patterns import elements_of, is_known
+from ....types import DType, TensorType
 from ..graph import Graph, OnnxTable, Operand
+from ..initializers import ONNX_TYPES
 from .operands import are_known, emits
 
 TABLE = OnnxTable()
@@ -68,3 +70,22 @@ def _add(op: quant.Scaled, operator: str, graph: Graph) -> None:
     attributes = {"axis": op.axis} if op.axis is not None else {}
     blocks = {"block_size": op.block} if op.block is not None else {}
     graph.add(operator, [op.x, op.scale, zeros], op.results, **attributes, **blocks)
+
+
+_NIBBLE = 4
+
+
+def takes_known_indices(op: quant.Depalettize) -> bool:
+    """constant indices and a constant table"""
+    return all(is_known(v) for v in op.operands)
+
+
+@emits(TABLE, "Gather", quant.Depalettize, when=(takes_known_indices,), operand=1)
+def depalettize(op: quant.Depalettize, graph: Graph) -> None:
+    # The runtime looks the elements up once, when it loads the model.
+    stored = elements_of(op.indices)
+    if op.bits <= _NIBBLE and graph.opset >= _BLOCKS:
+        stored = stored.astype(DType.U4.numpy)
+    indices = graph.temporary(TensorType(DType.I32, op.indices.type.shape))
+    graph.add("Cast", [graph.constant(stored, op.indices.name)], [indices], to=ONNX_TYPES[DType.I32])
+    graph.add("Gather", [op.table, indices], [op.result], axis=0)

@@ -1,9 +1,7 @@
 """Matrix products, softmax, local response normalization, and channels to space and back."""
 
-import numpy as np
-
 from ....ops import math, nn, tensor
-from ....passes.patterns import constant_array, is_known
+from ....passes.patterns import is_known
 from ....types import DType
 from ...conditions import (
     has_channels_last,
@@ -22,7 +20,7 @@ from ..integer_kernels import (
     UNIT_I8,
     UNIT_I16,
     giving,
-    is_integer_or_dynamic_layer,
+    is_storable_layer,
     is_integer_product,
     with_one_scale,
 )
@@ -37,6 +35,7 @@ from ..schema_options import (
     SpaceToDepthOptions,
 )
 from .elementwise import ACTIVATIONS
+from .weights import transposed, weight
 
 TABLE = TfliteTable()
 
@@ -53,17 +52,19 @@ def has_constant_weight(op: nn.Linear) -> bool:
     return is_known(op.weight)
 
 
-@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight, up_to_rank(MAX_XNNPACK_RANK)), stored=is_integer_or_dynamic_layer)
+@TABLE.emits(nn.Linear, when=(is_f32, has_constant_weight, up_to_rank(MAX_XNNPACK_RANK)), stored=is_storable_layer)
 def fully_connected(op: nn.Linear, graph: Graph) -> None:
     options = FullyConnectedOptions(
-        fused_activation_function=ACTIVATIONS[op.activation], keep_num_dims=op.x.type.rank != 2
+        fused_activation_function=ACTIVATIONS[op.activation],
+        keep_num_dims=op.x.type.rank != 2,
+        asymmetric_quantize_inputs=op.x.type.quantization is None and op.weight.type.quantization is not None,
     )
-    graph.add(BuiltinOperator.FULLY_CONNECTED, [op.x, op.weight, op.bias], [op.result], options)
+    graph.add(BuiltinOperator.FULLY_CONNECTED, [op.x, weight(op.weight, graph), op.bias], [op.result], options)
 
 
 def multiplies_by_constant(op: math.MatMul) -> bool:
     """a constant matrix on the right"""
-    return constant_array(op.y) is not None and op.y.type.rank == 2 and not op.transpose_x
+    return is_known(op.y) and op.y.type.rank == 2 and not op.transpose_x
 
 
 def has_few_batch_axes(op: math.MatMul) -> bool:
@@ -73,11 +74,9 @@ def has_few_batch_axes(op: math.MatMul) -> bool:
 
 @TABLE.emits(math.MatMul, when=(is_f32, multiplies_by_constant, up_to_rank(MAX_XNNPACK_RANK)))
 def constant_mat_mul(op: math.MatMul, graph: Graph) -> None:
-    matrix = constant_array(op.y)
-    assert matrix is not None
-    weight = matrix if op.transpose_y else np.transpose(matrix)
+    matrix = transposed(op.y, (0, 1) if op.transpose_y else (1, 0), graph)
     options = FullyConnectedOptions(keep_num_dims=op.x.type.rank != 2)
-    graph.add(BuiltinOperator.FULLY_CONNECTED, [op.x, weight, None], [op.result], options)
+    graph.add(BuiltinOperator.FULLY_CONNECTED, [op.x, matrix, None], [op.result], options)
 
 
 @TABLE.emits(math.MatMul, when=(is_f32, has_few_batch_axes), stored=is_integer_product)

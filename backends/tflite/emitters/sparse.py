@@ -14,17 +14,14 @@ from ..schema_options import DensifyOptions
 
 TABLE = TfliteTable()
 
-_STORED = (DType.F32, DType.F16, DType.I8)
-
-
 def is_constant(op: quant.Densify) -> bool:
     """constant values and a constant mask"""
     return is_known(op.values) and is_known(op.mask)
 
 
 def is_stored_sparse(op: quant.Densify) -> bool:
-    """float or 8-bit integer values, of one axis or more"""
-    return op.values.type.dtype in _STORED and op.result.type.rank >= 1
+    """f32 values, of one axis or more"""
+    return op.values.type.dtype is DType.F32 and op.result.type.rank >= 1
 
 
 @TABLE.emits(quant.Densify, when=(is_constant, is_stored_sparse))

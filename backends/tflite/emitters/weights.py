@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....ir import Value
+from ....ir import Array, Value
 from ....ops import quant, tensor
 from ....passes.patterns import is_compressed
 from ..graph import Graph, Operand, StoredArray, stored_array
 from ..schema_enums import BuiltinOperator
 from ..schema_options import TransposeOptions
 from .sparse import densified
+
+SMALLEST_IN_HALVES = 1024
+"""Weights of fewer elements are stored as they are computed with."""
 
 
 def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operand:
@@ -22,7 +25,7 @@ def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operan
     if isinstance(owner, tensor.Constant):
         array = owner.value.array
         if value.type.quantization is None:
-            return np.transpose(array, permutation)
+            return _in_halves(np.transpose(array, permutation), value.name, graph)
         return StoredArray(array, value.type).transposed(permutation)
     if isinstance(owner, quant.Dequantize) and is_compressed(value):
         return graph.dequantized(stored_array(owner).transposed(permutation), value.name)
@@ -32,3 +35,20 @@ def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operan
     order = np.array(permutation, np.int32)
     graph.add(BuiltinOperator.TRANSPOSE, [value, order], [result], TransposeOptions())
     return result
+
+
+def weight(value: Value, graph: Graph) -> Operand:
+    """A weight in the order of axes that it has."""
+    return transposed(value, range(value.type.rank), graph)
+
+
+def _in_halves(array: Array, name: str, graph: Graph) -> Operand:
+    """A large weight whose elements halves hold exactly is stored so: that takes half the room, and nothing else."""
+    if array.dtype != np.float32 or array.size < SMALLEST_IN_HALVES:
+        return array
+    with np.errstate(over="ignore"):
+        first = array.reshape(-1)[:SMALLEST_IN_HALVES] if array.flags.c_contiguous else array[:1]
+        if not np.array_equal(first, first.astype(np.float16)):
+            return array
+        halves = array.astype(np.float16)
+    return graph.dequantized(halves, name) if np.array_equal(halves, array) else array

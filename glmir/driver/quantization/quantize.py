@@ -24,6 +24,7 @@ from ...passes.quantization.roles import LAYERS
 from ...passes.quantization.uniform import Scheme
 from .calibration import Progress, calibrate, silent
 from .data import Samples, open_samples
+from .first_samples import FirstSamples
 from .model_inputs import ModelInputs
 from .recipe import Dynamic, Palette, Recipe, Static, Weights
 from .record import Record, StoredActivation
@@ -54,14 +55,15 @@ def compress(
     reference = module.clone()
     _run(reference, compression.pruning)
     name_values(reference)
-    samples = None
+    first = None
     if compression.data is not None:
-        samples = open_samples(compression.data, ModelInputs.of(reference, pinned))
-    context = Context(compression, samples, progress)
-    record = Record(compression.recipe, reference, reference.clone())
+        first = FirstSamples(open_samples(compression.data, ModelInputs.of(reference, pinned)))
+    context = Context(compression, None if first is None else first.all, progress)
+    record = Record(compression.recipe, reference, reference.clone(), source=module, first=first)
     if compression.recipe is not None:
         record = apply(compression.recipe, record, context)
     if compression.border is not None:
+        record.float_bordered = record.quantized.clone()
         _run(record.quantized, (quantize_border.with_options(dtype=compression.border),))
     if compression.pruning:
         _run(record.quantized, (store_sparse.with_options(), eliminate_dead_code.with_options()))

@@ -9,6 +9,7 @@ from ...passes.compression.quantize_weights import QuantizedWeight
 from ...passes.quantization.calibration_file import Calibration
 from ...passes.quantization.parameters import Parameters, Range
 from ...passes.quantization.plan import Decision
+from .first_samples import FirstSamples
 from .recipe import Recipe
 
 
@@ -25,7 +26,9 @@ class StoredActivation:
 class Record:
     """``reference`` is the float module, after pruning, ``quantized`` the one that targets are made from.
 
-    ``notes`` are sentences for the user."""
+    ``source`` is the module before pruning. ``float_bordered`` is the quantized one with inputs and outputs in float,
+    where the user asked for integers. ``first`` are samples of the calibration data. ``notes`` are sentences for the
+    user."""
 
     recipe: Recipe | None
     reference: Module
@@ -35,6 +38,14 @@ class Record:
     decisions: tuple[Decision, ...] = ()
     weights: tuple[QuantizedWeight | PalettizedWeight, ...] = ()
     notes: list[str] = field(default_factory=list)
+    source: Module | None = None
+    float_bordered: Module | None = None
+    first: FirstSamples | None = None
+
+    @property
+    def measurable(self) -> Module:
+        """What takes and gives what the float module does."""
+        return self.quantized if self.float_bordered is None else self.float_bordered
 
     @property
     def ranges(self) -> Mapping[str, Range]:

@@ -15,7 +15,7 @@ from glmir import interpreter
 from glmir.backends.emission import is_quantized
 from glmir.ir import Array, Function, Module, Op, Value
 from glmir.ops import math, nn, quant, tensor
-from glmir.ops.enums import Activation, GeluForm, CoordinateTransform, Layout, PadMode, ResizeMode
+from glmir.ops.enums import Activation, CoordinateTransform, GeluForm, Layout, PadMode, ResizeMode
 from glmir.rewriter import insert_new_ops
 from glmir.types import DType, QuantizedType
 from glmir.verifier import verify

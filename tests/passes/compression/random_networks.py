@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 from hypothesis import strategies as st
@@ -19,12 +20,11 @@ SIZE = 4
 class Network:
     """A network that grows: images [2, C, 4, 4], or the same with their channels last."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, layout: Layout | None = None) -> None:
         self.random = random.Random(seed)
         self.rng = np.random.default_rng(seed)
-        self.layout = self.random.choice([Layout.NCHW, Layout.NHWC])
+        self.layout = layout or self.random.choice([Layout.NCHW, Layout.NHWC])
         self.function = Function("main")
-        self.shape(3)
         x = Value(TensorType(DType.F32, self.shape(3)), "x")
         self.function.inputs.append(x)
         self.images = [self.conv(x, self.channels())]
@@ -44,7 +44,7 @@ class Network:
         return op.results[0]
 
     def weight(self, *shape: int) -> Value:
-        array = self.rng.standard_normal(shape) / max(np.prod(shape[1:]), 1) ** 0.5
+        array = self.rng.standard_normal(shape) / prod(shape[1:]) ** 0.5
         return self.add(tensor.Constant(Weight(array.astype(np.float32))))
 
     def image(self) -> Value:
@@ -231,13 +231,13 @@ def recurrent(net: Network, x: Value) -> Value:
     tanh, sigmoid = RecurrentActivation.TANH, RecurrentActivation.SIGMOID
     op: nn.Lstm | nn.Gru
     if net.random.random() < 0.5:
-        operands = [net.weight(2, 4 * hidden, n) for n in (features, hidden)]
-        bias, activations = net.weight(2, 4 * hidden), (sigmoid, tanh, tanh) * 2
-        op = nn.Lstm(sequence, *operands, bias, None, None, None, None, Direction.BIDIRECTIONAL, activations)
+        w, r, b = net.weight(2, 16, features), net.weight(2, 16, hidden), net.weight(2, 16)
+        activations = (sigmoid, tanh, tanh) * 2
+        op = nn.Lstm(sequence, w, r, b, None, None, None, None, Direction.BIDIRECTIONAL, activations)
     else:
-        operands = [net.weight(2, 3 * hidden, n) for n in (features, hidden)]
-        biases = [net.weight(2, 3 * hidden) for _ in range(2)]
-        op = nn.Gru(sequence, *operands, *biases, None, None, Direction.BIDIRECTIONAL, (sigmoid, tanh) * 2)
+        w, r = net.weight(2, 12, features), net.weight(2, 12, hidden)
+        b, rb = net.weight(2, 12), net.weight(2, 12)
+        op = nn.Gru(sequence, w, r, b, rb, None, None, Direction.BIDIRECTIONAL, (sigmoid, tanh) * 2)
     net.add(op)
     state = net.add(tensor.Transpose(op.results[1], (1, 0, 2)))
     return net.add(tensor.Reshape(state, None, (2, 2 * hidden)))
@@ -250,9 +250,9 @@ _BLOCKS: list[Block] = [
 _HEADS: list[Block] = [flattened, averaged, attended, recurrent]
 
 
-def random_network(seed: int, blocks: int) -> tuple[Module, dict[str, Array]]:
-    """A network of that many blocks, and an input for it."""
-    network = Network(seed)
+def random_network(seed: int, blocks: int, layout: Layout | None = None) -> tuple[Module, dict[str, Array]]:
+    """A network of that many blocks, and an input for it; its images lie in either layout, unless one is given."""
+    network = Network(seed, layout)
     for _ in range(blocks):
         network.grow()
     module = network.finish()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from glmir.errors import InputError
 from glmir.interpreter import run
 from glmir.ir import Array, Module
 from glmir.ops import nn, tensor
@@ -133,6 +134,15 @@ def test_no_layer_loses_more_than_the_limit() -> None:
 def test_nothing_goes_unless_told() -> None:
     module = INVERTED_RESIDUAL.clone()
     assert not prune_channels(module) and module == INVERTED_RESIDUAL
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"amount": 2.0}, "amount is a share"), ({"limit": -1.0}, "limit is a share"), ({"multiple": 0}, "1 or more")],
+)
+def test_options_out_of_range_are_refused(options: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        prune_channels(INVERTED_RESIDUAL.clone(), **options)
 
 
 def test_the_channels_that_weigh_least_go() -> None:

@@ -101,6 +101,26 @@ def test_a_pattern_that_is_none_is_refused(module: Module, pattern: str) -> None
         prune_weights(module, pattern=pattern)
 
 
+@pytest.mark.parametrize("amount", [-0.1, 1.5, float("nan")])
+def test_an_amount_that_is_no_share_is_refused(module: Module, amount: float) -> None:
+    with pytest.raises(InputError, match="a share between 0 and 1"):
+        prune_weights(module, amount=amount)
+
+
+def test_equal_magnitudes_go_in_order_and_nan_stays() -> None:
+    module = parse_module(
+        """
+func @main(%x: f32[n, 4]) -> (%y: f32[n, 2]) {
+  %w = tensor.constant() {value = dense<[[1.0, -1.0, 1.0, 2.0], [nan, 1.0, -2.0, 0.0]]>} : f32[2, 4]
+  %y = nn.linear(%x, %w, none) : f32[n, 2]
+  return %y
+}
+"""
+    )
+    prune_weights(module, amount=0.5)
+    np.testing.assert_array_equal(constants(module)["w"], [[0, 0, 0, 2], [np.nan, 1, -2, 0]])
+
+
 def test_sparse_weights_are_stored_as_values_and_a_mask(module: Module) -> None:
     prune_weights(module, amount=0.75, scope=Scope.LAYER, keep="w2")
     inputs = random_inputs(module.main)
@@ -131,9 +151,9 @@ func @main(%x: f32[n, 16]) -> (%y: f32[n, 32]) {
   return %y
 }
 """,
-        lambda name, type_: (np.arange(512).reshape(32, 16) % 4 == 0).astype(np.int8)
-        if name == "q"
-        else random_weight(name, type_),
+        lambda name, type_: (
+            (np.arange(512).reshape(32, 16) % 4 == 0).astype(np.int8) if name == "q" else random_weight(name, type_)
+        ),
     )
     inputs = random_inputs(module.main)
     expected = run(module, inputs)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from glmir.errors import InputError
 from glmir.interpreter import bind_inputs, execute, run
 from glmir.ir import Array, Module, Op
-from glmir.ops import math, tensor
+from glmir.ops import math, quant, tensor
 from glmir.parser import parse_module
 from glmir.pass_manager import PassManager
 from glmir.passes.precision.lower_precision import IslandReport, lower_precision
@@ -175,3 +175,50 @@ def test_functions_that_are_called_stay() -> None:
 def test_only_half_precision_is_offered() -> None:
     with pytest.raises(InputError, match="not bf16"):
         lower_precision(parse_module("func @main(%x: f32[1]) -> (%x: f32[1]) { return %x }"), dtype=DType.BF16)
+
+
+QUANTIZED = """
+func @main(%x: f32[4, 6]) -> (%y: f32[4, 6], %z: f32[4, 6]) {{
+  %s = tensor.constant() {{value = dense<{scale}>}} : f32[]
+  %q = quant.quantize(%x, %s, none) {{storage = i8}} : i8[4, 6]
+  %d = quant.dequantize(%q, %s, none) : f32[4, 6]
+  %stored = tensor.constant() {{value = weight<w>}} : i8[6, 6]
+  %scales = tensor.constant() {{value = dense<{weight_scale}>}} : f32[]
+  %w = quant.dequantize(%stored, %scales, none) : f32[6, 6]
+  %y = nn.linear(%d, %w, none) : f32[4, 6]
+  %e = math.exp(%d) : f32[4, 6]
+  %z = math.mat_mul(%e, %w) : f32[4, 6]
+  return %y, %z
+}}"""
+
+
+def quantized(scale: float, weight_scale: float) -> list[Op]:
+    stored = np.random.default_rng(0).integers(-127, 128, (6, 6)).astype(np.int8)
+    module = parse_module(QUANTIZED.format(scale=scale, weight_scale=weight_scale), {"w": stored})
+    after = lowered(module)
+    inputs = {"x": np.random.default_rng(1).uniform(-120 * scale, 120 * scale, (4, 6)).astype(np.float32)}
+    expected, actual = run(module, inputs), run(after, inputs)
+    for name, array in expected.items():
+        np.testing.assert_allclose(actual[name], array, rtol=0, atol=1e-2 * np.abs(array).max())
+    return list(after.main.ops)
+
+
+def dtypes_of_scales(ops: list[Op]) -> dict[str, list[DType]]:
+    scaled = [op for op in ops if isinstance(op, quant.Scaled)]
+    return {
+        kind: [op.scale.type.dtype for op in scaled if isinstance(op.x.owner, tensor.Constant) is is_weight]
+        for kind, is_weight in (("pair", False), ("weight", True))
+    }
+
+
+def test_pairs_and_weights_become_half() -> None:
+    # The input is f32, so that to quantize it as such saves a cast.
+    assert dtypes_of_scales(quantized(0.02, 0.01)) == {"pair": [DType.F32, DType.F16], "weight": [DType.F16]}
+
+
+def test_a_scale_that_f16_cannot_hold_is_an_island() -> None:
+    assert dtypes_of_scales(quantized(1e-7, 0.01))["pair"] == [DType.F32, DType.F32]
+
+
+def test_a_weight_whose_scale_f16_cannot_hold_is_no_longer_compressed() -> None:
+    assert dtypes_of_scales(quantized(0.02, 1e-6))["weight"] == []

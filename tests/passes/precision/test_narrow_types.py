@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from glmir.errors import CompileError, InputError
 from glmir.interpreter import run
 from glmir.ir import Array, Function, Module, Op, Value
-from glmir.ops import math, nn, tensor
+from glmir.ops import math, nn, quant, tensor
 from glmir.ops.enums import Activation, ScatterReduction
 from glmir.parser import parse_module
 from glmir.passes.patterns import constant
@@ -161,3 +161,40 @@ def test_types_as_an_option() -> None:
 def test_types_that_make_no_sense(text: str) -> None:
     with pytest.raises(InputError, match="narrow-types"):
         narrow_types(Module([Function("main")]), types=text)
+
+
+QUANTIZED = """
+func @main(%x: f32[4]) -> (%y: f32[4], %q: i8[4], %z: i8[4]) {
+  %s = tensor.constant() {value = dense<0.5>} : f32[]
+  %zero = tensor.constant() {value = dense<3>} : i8[]
+  %q = quant.quantize(%x, %s, %zero) {storage = i8} : i8[4]
+  %d = quant.dequantize(%q, %s, %zero) : f32[4]
+  %w = tensor.constant() {value = dense<[1, -128, 127, 5]>} : i8[4]
+  %scales = tensor.constant() {value = dense<[0.1, 0.2, 0.3, 0.4]>} : f32[4]
+  %v = quant.dequantize(%w, %scales, none) {axis = 0} : f32[4]
+  %y = math.add(%d, %v) : f32[4]
+  %z = math.add(%w, %zero) : i8[4]
+  return %y, %q, %z
+}"""
+
+
+def test_quantization_is_kept_when_asked() -> None:
+    """Its integers stay as they are stored; what else uses them gets the wider ones."""
+    module = parse_module(QUANTIZED)
+    after = clone(module)
+    narrow_types(after, types="i8:i32", keep_quantization=True)
+    verify(after)
+    assert [v.type.dtype for v in after.main.outputs] == [DType.F32, DType.I32, DType.I32]
+    assert sum(isinstance(op, quant.Scaled) for op in after.main.ops) == 3
+    assert_same(module, after, {"x": np.array([0.25, -1e6, 1e6, 3], np.float32)})
+    weights = [op.result for op in after.main.ops if isinstance(op, tensor.Constant) and op.result.type.shape == (4,)]
+    assert sorted(v.type.dtype.value for v in weights) == ["f32", "i32", "i8"]
+
+
+def test_weights_that_are_only_stored_are_not_widened() -> None:
+    text = QUANTIZED.replace("%z = math.add(%w, %zero) : i8[4]", "%z = math.neg(%q) : i8[4]")
+    after = parse_module(text)
+    narrow_types(after, types="i8:i32", keep_quantization=True)
+    verify(after)
+    constants = [op.result.type for op in after.main.ops if isinstance(op, tensor.Constant)]
+    assert not [t for t in constants if t.dtype is DType.I32 and t.shape == (4,)]

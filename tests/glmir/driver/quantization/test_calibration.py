@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 TEXT = """
 func @main(%x: f32[n, 3, 8, 8]) -> (%y: f32[n, 4], %again: f32[n, 4]) {
   %w = tensor.constant() {value = weight<w>} : f32[4, 3, 3, 3]
-  %conv = nn.conv(%x, %w, none) {padding = [1, 1, 1, 1]} : f32[n, 4, 8, 8]
+  %conv = nn.conv(%x, %w, none) {strides = [1, 1], padding = [1, 1, 1, 1], dilations = [1, 1]} : f32[n, 4, 8, 8]
   %relu = nn.relu(%conv) : f32[n, 4, 8, 8]
   %mean = math.reduce_mean(%relu) {axes = [2, 3]} : f32[n, 4]
   return %mean, %mean
@@ -166,7 +166,7 @@ def test_what_onnx_cannot_say_the_interpreter_runs() -> None:
 def test_values_in_branches_have_no_statistics() -> None:
     text = """
 func @main(%c: bool[], %x: f32[n, 3]) -> (%y: f32[n, 3]) {
-  %y = control.if(%c, [%x]) {then = @a, else = @b} : f32[n, 3]
+  %y = control.if(%c, [%x]) {then_branch = @a, else_branch = @b} : f32[n, 3]
   return %y
 }
 func @a(%x: f32[n, 3]) -> (%y: f32[n, 3]) {
@@ -299,11 +299,12 @@ def test_progress_is_told() -> None:
 def test_many_samples_need_no_more_memory_than_few(tmp_path: Path) -> None:
     module = network()
     peaks = []
-    for count in (10, 10, 200):
+    for count in (10, 10, 1000):
         np.savez(tmp_path / "data.npz", x=images(count))
         samples = samples_of(tmp_path / "data.npz", module)
         tracemalloc.start()
         calibrate(module, samples, NAMES)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] < 1.1 * peaks[1]
+    # The samples alone are 768 kB.
+    assert peaks[2] < peaks[1] + 200_000

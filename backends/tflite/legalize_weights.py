@@ -1,0 +1,114 @@
+"""Rules on compressed weights, before pairs are folded: they bring them to the forms that TFLite has.
+
+Integers of 8 bits, with a scale for each output channel, are what the runtime makes floats of when it loads a model, and
+what XNNPACK then takes as constant. Integers of 4 bits in blocks are a form of fully connected layers alone, without
+zero points. What other layers keep in blocks is rounded once more, to 8 bits for each output channel.
+"""
+
+import numpy as np
+
+from ...ir import Array, Op, Value
+from ...opdef import replace
+from ...ops import math, nn, quant
+from ...ops.enums import Activation, Layout
+from ...passes.compressed_weights import known_reshape
+from ...passes.lowering.activations import split_off_activation
+from ...passes.lowering.building import folded_reshape
+from ...passes.patterns import constant, constant_array, elements_of, is_compressed
+from ...passes.quantization.uniform import Scheme, quantize
+from ...passes.quantization.weights import WeightUse, weights_of
+from ...rewriter import RuleSet
+from ...types import DType
+from .integer_kernels import is_four_bit_block, is_four_bit_matrix
+
+RULES = RuleSet()
+
+_MIDDLE = 8
+"""What makes signed integers of unsigned ones of four bits."""
+
+
+def _stored(value: Value) -> quant.Dequantize | None:
+    """The op by which a weight's integers become floats, when all of it is constant."""
+    owner = value.owner
+    return owner if isinstance(owner, quant.Dequantize) and is_compressed(value) else None
+
+
+@RULES.on(nn.Conv)
+def pointwise_conv_of_blocks(op: nn.Conv) -> Op | None:
+    """conv(x, w[o, c, 1, 1]) -> linear(x, w[o, c]) for channels last and weights in blocks"""
+    stored = _stored(op.weight)
+    if stored is None or stored.block is None or stored.x.type.dtype not in (DType.I4, DType.U4):
+        return None
+    is_pointwise = op.groups == 1 and op.spatial_rank == 2 and all(d == 1 for d in op.weight.type.shape[2:])
+    if not is_pointwise or op.layout is not Layout.NHWC or any(d != 0 for d in op.padding):
+        return None
+    weight = known_reshape(op.weight, op.weight.type.static_shape[:2]) if all(s == 1 for s in op.strides) else None
+    return None if weight is None else nn.Linear(op.x, weight, op.bias, op.activation)
+
+
+@RULES.on(nn.Linear)
+def activation_of_four_bit_linear(op: nn.Linear) -> Value | None:
+    """linear(x, w in 4 bits, activation=f) -> f(linear(x, w)): the runtime's own kernels forget it"""
+    stored = _stored(op.weight)
+    is_four_bit = stored is not None and stored.x.type.dtype in (DType.I4, DType.U4)
+    return split_off_activation(op) if is_four_bit else None
+
+
+@RULES.on(nn.Linear)
+def linear_of_affine_blocks(op: nn.Linear) -> Op | None:
+    """linear(x, (q - z) * s) -> linear(x, (q - 8) * s) + linear(sums of x over blocks, (8 - z) * s)"""
+    stored = _stored(op.weight)
+    if stored is None or stored.zero_point is None or not is_four_bit_block(stored):
+        return None
+    integers, scales, zeros = (constant_array(v) for v in (stored.x, stored.scale, stored.zero_point))
+    if integers is None or scales is None or zeros is None or op.x.type.rank == 0:
+        return None
+    middle = _MIDDLE if stored.x.type.dtype is DType.U4 else 0
+    signed = (integers.astype(np.int8) - middle).astype(DType.I4.numpy)
+    # They are stored as halves, which are exact to a hundredth of what rounding to four bits costs.
+    offsets = ((middle - zeros.astype(np.int8)) * scales).astype(np.float16).astype(scales.dtype)
+    blocks = folded_reshape(op.x, (*op.x.type.shape[:-1], scales.shape[1], integers.shape[1] // scales.shape[1]))
+    sums = math.ReduceSum(blocks, (blocks.type.rank - 1,), False).result
+    weight = replace(stored, x=constant(signed, stored.x), zero_point=None).result
+    product = replace(op, weight=weight, activation=Activation.NONE).result
+    return math.Add(product, nn.Linear(sums, constant(offsets), None).result, op.activation)
+
+
+@RULES.on(Op)
+def storable_weights(op: Op) -> Op | None:
+    """op(x, dequantize(w in 4 bits, or in blocks)) -> op(x, dequantize(w in 8 bits per output channel))"""
+    changed: dict[str, Value] = {}
+    for use in weights_of(op):
+        stored = _stored(use.value)
+        weight = None if stored is None else _storable(use, stored)
+        if weight is not None:
+            changed[use.field] = weight
+    return replace(op, **changed) if changed else None
+
+
+def _storable(use: WeightUse, stored: quant.Dequantize) -> Value | None:
+    """The weight in a form that can be stored; None when it is."""
+    integers = constant_array(stored.x)
+    if integers is None or stored.x.type.dtype not in (DType.I4, DType.U4, DType.I8) or constant_array(stored.scale) is None:
+        return None
+    if isinstance(use.op, nn.Linear) and is_four_bit_matrix(stored):
+        return None
+    if stored.block is None:
+        return None if stored.x.type.dtype is DType.I8 else _in_bytes(stored, integers)
+    if use.output_axis is None:
+        return None
+    rounded = quantize(elements_of(use.value), Scheme(8), axis=use.output_axis)
+    return quant.Dequantize(constant(rounded.stored, stored.x), constant(rounded.scales), None, use.output_axis).result
+
+
+def _in_bytes(stored: quant.Dequantize, integers: Array) -> Value:
+    """The same integers of four bits, a byte each."""
+    zero = None if stored.zero_point is None else constant_array(stored.zero_point)
+    middle = _MIDDLE if stored.x.type.dtype is DType.U4 else 0
+    signed = constant((integers.astype(np.int8) - middle).astype(np.int8), stored.x)
+    if zero is None:
+        zero_point = None if middle == 0 else constant(np.full(stored.scale.type.static_shape, -middle, np.int8))
+    else:
+        zero_point = constant((zero.astype(np.int8) - middle).astype(np.int8))
+    return replace(stored, x=signed, zero_point=zero_point).result
+
