@@ -3,15 +3,14 @@
 In the packed format channels lie in groups of four (or of as many as the machine's vectors hold), which its
 convolutions and pools compute in. Plain tensors they convert themselves, back and forth for every op; so chains of them
 stay packed, with what is elementwise in between, and values are converted where an op that wants the other format
-starts. Where that is follows from ...passes.patterns import is_constant
-from a minimum cut, as in the assignment of layouts.
+starts. Where that is follows from a minimum cut, as in the assignment of layouts.
 """
 
 import enum
 
 from ...dims import SymInt, evaluate, free_symbols
 from ...ir import Function, Op, Value
-from ...ops import math, nn, tensor
+from ...ops import math, nn, quant, tensor
 from ...ops.math import Binary, Unary
 from ...ops.nn.activation import SoftmaxFamily
 from ...passes.layout.minimum_cut import ONE, ZERO, LabelProblem, Node
@@ -37,6 +36,7 @@ _NATIVE = (nn.Conv, nn.ConvTranspose, nn.MaxPool, nn.AveragePool, nn.PRelu, nn.R
 
 _EITHER = (
     Unary, nn.Relu, nn.Relu6, nn.LeakyRelu, nn.Elu, nn.Gelu, nn.Sigmoid, nn.HardSwish, nn.Silu, math.Clamp,
+    quant.Convert,
 )  # fmt: skip
 """What looks at one element at a time."""
 

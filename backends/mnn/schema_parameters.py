@@ -36,9 +36,9 @@ from .schema_enums import (
     QuantizeAlgo,
     ReductionType,
     ScaleStorageType,
-    SparseAlgo,
     UnaryOperation,
 )
+from .schema_sparse import SparseCommon
 
 
 class Blob(Table):
@@ -106,17 +106,6 @@ class Convolution2DCommon(Table):
     pads: Sequence[int] | None = vector(14, INT32)
     out_pads: Sequence[int] | None = vector(15, INT32)
     has_output_shape: bool = scalar(16, BOOL)
-
-
-class Attribute(Table):
-    i: int = scalar(1, INT32)
-    key: str | None = string(3)
-
-
-class SparseCommon(Table):
-    method: SparseAlgo = enum(0, SparseAlgo.RANDOM)
-    args: Sequence[Attribute] | None = tables(1, Attribute)
-    """In the order of their keys: they are found by halving."""
 
 
 class Convolution2D(Table):

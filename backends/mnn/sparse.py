@@ -8,7 +8,8 @@ import numpy as np
 
 from ...ir import Array
 from .schema_enums import SparseAlgo
-from .schema_parameters import Attribute, IDSTQuan, SparseCommon
+from .schema_parameters import IDSTQuan
+from .schema_sparse import Attribute, SparseCommon
 
 BLOCK = 1
 """Of how many output channels those weights are stored together of which one is not zero."""

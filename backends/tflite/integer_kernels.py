@@ -35,6 +35,9 @@ _BIAS_TOLERANCE = 1e-5
 BLOCK_MULTIPLE = 32
 """What XNNPACK asks block sizes to be multiples of."""
 
+HALVES = np.finfo(np.float16)
+"""What scales of blocks are stored in."""
+
 _LARGEST_RATIOS = {I8: 2.0**19, I16: 2.0**14}
 """How much coarser than its sum a summand may be: ADD, SUB and SQUARED_DIFFERENCE stop the process beyond."""
 
@@ -116,29 +119,35 @@ def is_four_bit_block(op: quant.Dequantize) -> bool:
     )
 
 
+def has_four_bit_blocks(op: quant.Dequantize) -> bool:
+    """Whether these are integers of four bits in blocks, of a matrix, that can be looked up in."""
+    columns, block = op.x.type.shape[-1], op.block
+    is_matrix = op.x.type.rank == 2 and op.axis == 1 and op.x.type.dtype in (DType.I4, DType.U4)
+    return is_matrix and block is not None and block % 2 == 0 and isinstance(columns, int) and columns % block == 0
+
+
 def is_four_bit_matrix(op: quant.Dequantize) -> bool:
     """Whether a fully connected layer takes such integers: of four bits about 0, in blocks or per output channel."""
     if op.x.type.dtype is not DType.I4 or (op.zero_point is not None and elements_of(op.zero_point).any()):
         return False
     columns = op.x.type.shape[-1]
-    is_even = isinstance(columns, int) and columns % 2 == 0
-    return is_four_bit_block(op) or (op.block is None and op.axis in (None, 0) and is_even)
+    is_one_block = isinstance(columns, int) and columns % BLOCK_MULTIPLE == 0
+    scales = elements_of(op.scale)
+    fits = bool((scales >= HALVES.smallest_normal).all() and (scales <= HALVES.max).all())
+    return fits and (is_four_bit_block(op) or (op.block is None and op.axis in (None, 0) and is_one_block))
 
 
 def is_four_bit_layer(op: nn.Linear) -> bool:
-    """float activations, no fused one, and i4 weights in blocks of 32, 64, ..., or with one scale an output channel"""
+    """float activations, no fused one, and i4 weights in blocks of 32, 64, ..., without zero points"""
     quantization = op.weight.type.quantization
     others = [v for v in (op.x, op.bias, op.result) if v is not None]
     if quantization is None or not isinstance(op.weight.owner, tensor.Constant) or quantization.zero_points:
         return False
-    columns = op.weight.type.static_shape[1]
-    if op.activation is not Activation.NONE:
+    if quantization.storage is not DType.I4 or any(v.type.quantization for v in others):
         return False
-    if quantization.storage is not DType.I4 or columns % 2 or any(v.type.quantization for v in others):
-        return False
-    if quantization.block is None:
-        return quantization.axis in (None, 0)
-    return quantization.axis == 1 and quantization.block % BLOCK_MULTIPLE == 0 and columns % quantization.block == 0
+    block, columns = quantization.block, op.weight.type.static_shape[1]
+    is_in_blocks = quantization.axis == 1 and block is not None and block % BLOCK_MULTIPLE == 0 and columns % block == 0
+    return is_in_blocks and op.activation is Activation.NONE
 
 
 def is_storable_layer(op: nn.Linear) -> bool:
@@ -182,6 +191,36 @@ def _is_product_bias(op: nn.Conv | nn.ConvTranspose | nn.Linear, bias: Value, st
 def is_integer_product(op: math.MatMul) -> bool:
     """i8 or i16 operands and results, with one scale a tensor"""
     return _storage(_numbers(op), (I8, I16)) is not None
+
+
+def is_moved_or_looked_up(op: tensor.Gather) -> bool:
+    """all numbers as i8 or i16 with one scale and zero point, or a table of i8 with a scale a row (or i4 in blocks)"""
+    return with_one_scale(I8, I16)(op) or is_lookup(op)
+
+
+def is_lookup(op: tensor.Gather) -> bool:
+    """Whether rows of a stored table become floats."""
+    known = [d for d in op.result.type.shape if isinstance(d, int)]
+    return (
+        op.axis == 0
+        and op.x.type.rank == 2
+        and op.result.type.quantization is None
+        and (is_symmetric_weight(op.x, 0, I8) or _is_table_of_blocks(op.x))
+        and len(known) >= op.result.type.rank - 1
+    )
+
+
+def _is_table_of_blocks(table: Value) -> bool:
+    quantization = table.type.quantization
+    return (
+        isinstance(table.owner, tensor.Constant)
+        and quantization is not None
+        and quantization.storage is DType.I4
+        and not quantization.zero_points
+        and quantization.axis == 1
+        and quantization.block is not None
+        and quantization.block % 2 == 0
+    )
 
 
 def is_convertible(op: quant.Convert) -> bool:

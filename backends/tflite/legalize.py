@@ -66,7 +66,8 @@ SPARSE_INTEGERS = RuleSet(
 )
 """Integers are stored dense: kernels take quantized weights as they lie in the file."""
 
-_BEFORE_FOLDING = (STRUCTURAL_RULES, legalize_weights.RULES, legalize_quantization.RULES)
+_BEFORE_FOLDING = (legalize_quantization.RULES, legalize_weights.RULES, STRUCTURAL_RULES)
+"""What is made for integers first, before an op is taken apart into others between which there are no pairs."""
 
 
 def _fold_pairs(module: Module, dynamic: bool) -> bool:

@@ -3,6 +3,7 @@
 What the rules put between an op and its pair is a pair again: folding makes a requantization of it.
 """
 
+import math as numbers
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn, quant
-from ...ops.enums import ResizeMode
+from ...ops.enums import Activation, ResizeMode
 from ...passes.lowering.fold_quantization import quantization_of
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet
@@ -185,6 +186,77 @@ def select_in_scale_of_result(op: math.Select) -> Op | None:
 # ---- ops that the target computes in two steps
 
 
+@RULES.on(nn.HardSigmoid)
+def hard_sigmoid_by_saturation(op: nn.HardSigmoid) -> Op | None:
+    """quantize(hard_sigmoid(x)) -> quantize(alpha * dequantize(quantize(relu(x + beta / alpha), 0 to 1 / alpha)))"""
+    asked, source = _asked(op.result), _source(op.x)
+    if asked is None or source is None or source.storage is not asked.storage or op.alpha <= 0:
+        return None
+    storage = asked.storage
+    if storage not in (DType.I8, DType.I16):
+        return None
+    levels = storage.highest - (storage.lowest if storage is DType.I8 else 0)
+    points = (storage.lowest,) if storage is DType.I8 else ()
+    # Its highest number is 1 / alpha: what is greater saturates there, as hard_sigmoid does at 1.
+    inner = QuantizedType(storage, (float(np.float32(1 / op.alpha / levels)),), points)
+    shifted = math.Add(op.x, _stored_number(op.beta / op.alpha, storage, op.x), Activation.RELU).result
+    return math.Mul(paired(shifted, inner), _stored_number(op.alpha, storage, op.x))
+
+
+def _stored_number(number: float, storage: DType, like: Value) -> Value:
+    """A constant, exact as the highest integer times its scale; its sign is that of the integer."""
+    scale = constant(np.array(abs(number) / storage.highest or 1.0, like.type.dtype.numpy))
+    integer = constant(np.array(round(np.sign(number)) * storage.highest, storage.numpy))
+    return quant.Dequantize(integer, scale, None).result
+
+
+@RULES.on(math.Clamp)
+def clamp_by_saturation(op: math.Clamp) -> Value | None:
+    """quantize(clamp(x)) -> quantize(x) where the integers reach no further than the limits"""
+    asked, source = _asked(op.result), _source(op.x)
+    if asked is None or source is None or source.storage is not asked.storage:
+        return None
+    lowest, highest = _ends(asked)
+    half = asked.scales[0] / 2
+    return op.x if op.minimum <= lowest + half and op.maximum >= highest - half else None
+
+
+@RULES.on(math.Clamp)
+def clamp_by_extrema(op: math.Clamp) -> Op | None:
+    """quantize(clamp(x, a, b)) -> quantize(minimum(maximum(x, a), b)), of constants in the scale of the result"""
+    asked, source = _asked(op.result), _source(op.x)
+    if asked is None or source is None or source.storage is not asked.storage or _has_kernel(op):
+        return None
+    lowest, highest = _ends(asked)
+    x, half = op.x, asked.scales[0] / 2
+    made: Op | None = None
+    if op.minimum > lowest + half:
+        made = math.Maximum(x, _number_in(op.minimum, asked, x))
+        x = paired(made.results[0], asked)
+    if op.maximum < highest - half:
+        made = math.Minimum(x, _number_in(op.maximum, asked, x))
+    return made
+
+
+def _has_kernel(op: math.Clamp) -> bool:
+    return (op.minimum, op.maximum) in ((0.0, numbers.inf), (0.0, 6.0), (-1.0, 1.0), (0.0, 1.0))
+
+
+def _ends(quantization: QuantizedType) -> tuple[float, float]:
+    """The lowest and the highest number that can be stored."""
+    zero, storage = (*quantization.zero_points, 0)[0], quantization.storage
+    return (storage.lowest - zero) * quantization.scales[0], (storage.highest - zero) * quantization.scales[0]
+
+
+def _number_in(number: float, quantization: QuantizedType, like: Value) -> Value:
+    """A constant in a scale that is given."""
+    zero, storage = (*quantization.zero_points, 0)[0], quantization.storage
+    integer = int(np.clip(round(number / quantization.scales[0]) + zero, storage.lowest, storage.highest))
+    scale = constant(np.array(quantization.scales[0], like.type.dtype.numpy))
+    stored, zero_point = (constant(np.array(n, storage.numpy)) for n in (integer, zero))
+    return quant.Dequantize(stored, scale, zero_point).result
+
+
 @RULES.on(nn.Silu)
 def silu_by_stored_sigmoid(op: nn.Silu) -> Op | None:
     """quantize(silu(x)) -> quantize(x * dequantize(quantize(sigmoid(x), 1/256 about -128)))"""
@@ -193,12 +265,6 @@ def silu_by_stored_sigmoid(op: nn.Silu) -> Op | None:
     if given is None or source is None or source.storage is not given.storage:
         return None
     return math.Mul(op.x, paired(nn.Sigmoid(op.x).result, given))
-
-
-def _stored_number(number: float) -> Value:
-    """A number as integers say it exactly, up to the rounding of the scale."""
-    scale = constant(np.array(abs(number) / 127, np.float32))
-    return quant.Dequantize(constant(np.array(127 if number > 0 else -127, np.int8)), scale, None).result
 
 
 def _stored_in_bytes(op: nn.FloatActivation) -> tuple[QuantizedType, QuantizedType] | None:
@@ -220,22 +286,6 @@ def hard_swish_in_three_steps(op: nn.HardSwish) -> Op | None:
         return None
     _, asked = stored
     # What is below 0 or above 6 saturates, as it shall.
-    gate = paired(math.Add(op.x, _stored_number(3.0)).result, QuantizedType(DType.I8, (6 / 255,), (-128,)))
+    gate = paired(math.Add(op.x, _stored_number(3.0, DType.I8, op.x)).result, QuantizedType(DType.I8, (6 / 255,), (-128,)))
     sixfold = QuantizedType(DType.I8, (float(np.float32(6 * asked.scales[0])),), asked.zero_points)
-    return math.Mul(paired(math.Mul(op.x, gate).result, sixfold), _stored_number(1 / 6))
-
-
-@RULES.on(nn.HardSigmoid)
-def hard_sigmoid_in_two_steps(op: nn.HardSigmoid) -> Op | None:
-    """quantize(hard_sigmoid(x), 0 to 1) -> quantize(dequantize(quantize(alpha * x)) + beta, 0 to 1)"""
-    stored = _stored_in_bytes(op)
-    if stored is None or op.alpha <= 0:
-        return None
-    source, asked = stored
-    scale, zero = asked.scales[0], (*asked.zero_points, 0)[0]
-    if (-128 - zero) * scale < -scale / 2 or (127 - zero) * scale > 1 + scale / 2:
-        return None
-    # The same integers in another scale.
-    scaled = QuantizedType(DType.I8, (float(np.float32(op.alpha * source.scales[0])),), source.zero_points)
-    product = paired(math.Mul(op.x, _stored_number(op.alpha)).result, scaled)
-    return math.Add(product, _stored_number(op.beta)) if op.beta else None
+    return math.Mul(paired(math.Mul(op.x, gate).result, sixfold), _stored_number(1 / 6, DType.I8, op.x))

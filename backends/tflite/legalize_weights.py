@@ -9,7 +9,7 @@ import numpy as np
 
 from ...ir import Array, Op, Value
 from ...opdef import replace
-from ...ops import math, nn, quant
+from ...ops import math, nn, quant, tensor
 from ...ops.enums import Activation, Layout
 from ...passes.compressed_weights import known_reshape
 from ...passes.lowering.activations import split_off_activation
@@ -19,7 +19,7 @@ from ...passes.quantization.uniform import Scheme, quantize
 from ...passes.quantization.weights import WeightUse, weights_of
 from ...rewriter import RuleSet
 from ...types import DType
-from .integer_kernels import is_four_bit_block, is_four_bit_matrix
+from .integer_kernels import has_four_bit_blocks, is_four_bit_block, is_four_bit_matrix
 
 RULES = RuleSet()
 
@@ -58,20 +58,50 @@ def activation_of_four_bit_linear(op: nn.Linear) -> Value | None:
 def linear_of_affine_blocks(op: nn.Linear) -> Op | None:
     """linear(x, (q - z) * s) -> linear(x, (q - 8) * s) + linear(sums of x over blocks, (8 - z) * s)"""
     stored = _stored(op.weight)
-    if stored is None or stored.zero_point is None or not is_four_bit_block(stored):
+    if stored is None or not is_four_bit_block(stored):
+        return None
+    parts = _around_middle(stored)
+    if parts is None:
+        return None
+    weight, offsets = parts
+    sums = math.ReduceSum(_in_blocks(op.x, stored), (op.x.type.rank,), False).result
+    product = replace(op, weight=weight, activation=Activation.NONE).result
+    return math.Add(product, nn.Linear(sums, offsets, None).result, op.activation)
+
+
+@RULES.on(tensor.Gather)
+def gather_of_affine_blocks(op: tensor.Gather) -> Value | None:
+    """gather((q - z) * s, i) -> gather((q - 8) * s, i) + gather((8 - z) * s, i), by blocks"""
+    stored = _stored(op.x)
+    if stored is None or op.axis != 0 or not has_four_bit_blocks(stored):
+        return None
+    parts = _around_middle(stored)
+    if parts is None:
+        return None
+    table, offsets = parts
+    rows = _in_blocks(replace(op, x=table).result, stored)
+    added = folded_reshape(tensor.Gather(offsets, op.indices, 0).result, (*rows.type.shape[:-1], 1))
+    return folded_reshape(math.Add(rows, added).result, op.result.type.shape)
+
+
+def _around_middle(stored: quant.Dequantize) -> tuple[Value, Value] | None:
+    """Affine blocks of a matrix as (q - 8) * s, and the offsets (8 - z) * s, f32[rows, blocks]."""
+    if stored.zero_point is None:
         return None
     integers, scales, zeros = (constant_array(v) for v in (stored.x, stored.scale, stored.zero_point))
-    if integers is None or scales is None or zeros is None or op.x.type.rank == 0:
+    if integers is None or scales is None or zeros is None:
         return None
     middle = _MIDDLE if stored.x.type.dtype is DType.U4 else 0
     signed = (integers.astype(np.int8) - middle).astype(DType.I4.numpy)
     # They are stored as halves, which are exact to a hundredth of what rounding to four bits costs.
     offsets = ((middle - zeros.astype(np.int8)) * scales).astype(np.float16).astype(scales.dtype)
-    blocks = folded_reshape(op.x, (*op.x.type.shape[:-1], scales.shape[1], integers.shape[1] // scales.shape[1]))
-    sums = math.ReduceSum(blocks, (blocks.type.rank - 1,), False).result
-    weight = replace(stored, x=constant(signed, stored.x), zero_point=None).result
-    product = replace(op, weight=weight, activation=Activation.NONE).result
-    return math.Add(product, nn.Linear(sums, constant(offsets), None).result, op.activation)
+    return replace(stored, x=constant(signed, stored.x), zero_point=None).result, constant(offsets)
+
+
+def _in_blocks(x: Value, stored: quant.Dequantize) -> Value:
+    """``x`` [..., n] as [..., blocks, block]."""
+    assert stored.block is not None
+    return folded_reshape(x, (*x.type.shape[:-1], stored.x.type.static_shape[1] // stored.block, stored.block))
 
 
 @RULES.on(Op)
@@ -92,6 +122,8 @@ def _storable(use: WeightUse, stored: quant.Dequantize) -> Value | None:
     if integers is None or stored.x.type.dtype not in (DType.I4, DType.U4, DType.I8) or constant_array(stored.scale) is None:
         return None
     if isinstance(use.op, nn.Linear) and is_four_bit_matrix(stored):
+        return None if stored.block is not None else _in_one_block(stored)
+    if isinstance(use.op, tensor.Gather) and use.op.axis == 0 and stored.zero_point is None and has_four_bit_blocks(stored):
         return None
     if stored.block is None:
         return None if stored.x.type.dtype is DType.I8 else _in_bytes(stored, integers)
@@ -99,6 +131,14 @@ def _storable(use: WeightUse, stored: quant.Dequantize) -> Value | None:
         return None
     rounded = quantize(elements_of(use.value), Scheme(8), axis=use.output_axis)
     return quant.Dequantize(constant(rounded.stored, stored.x), constant(rounded.scales), None, use.output_axis).result
+
+
+def _in_one_block(stored: quant.Dequantize) -> Value:
+    """Scales of output channels as those of blocks that are as long as the rows: without XNNPACK the runtime's kernels
+    take no others for four bits."""
+    rows, columns = stored.x.type.static_shape
+    scales = np.broadcast_to(elements_of(stored.scale).reshape(-1, 1), (rows, 1))
+    return quant.Dequantize(stored.x, constant(np.ascontiguousarray(scales)), None, 1, columns).result
 
 
 def _in_bytes(stored: quant.Dequantize, integers: Array) -> Value:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..backends.target import TARGETS, Target, TargetOptions, load_target
 from ..errors import CompileError, InputError
 from ..ir import Module
 from ..passes.pipelines import OptLevel
 from ..states import describe_state
-from .compilation import Artifact, Options, compression_of, optimized
+from .compilation import Artifact, Optimized, Options, compression_of, optimized
 from .inputs import parse_input_specs
 from .io_layout import IoLayout
 from .output import check_destination, save_ir
@@ -20,6 +21,10 @@ from .progress import ProgressLine
 from .sources import IR_SUFFIX
 from .target_options import parse_target_options, read_class_labels, require_targets
 from .watching import Watching
+
+if TYPE_CHECKING:
+    # Slow to load, and most models are compiled as they are.
+    from .report.facts import Report
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,11 @@ def run(arguments: argparse.Namespace) -> None:
     options = _options(arguments)
     jobs = _jobs(arguments, options)
     with ProgressLine(not arguments.quiet and not arguments.print_ir_after) as progress:
-        results = _compile(arguments, options, jobs, progress)
+        front, results = _compile(arguments, options, jobs, progress)
         for job, result in zip(jobs, results, strict=True):
             progress.show(f"writing {job.output}")
             _write(result, job.output)
+        report = _report(arguments, front, jobs, results, progress)
     for job, result in zip(jobs, results, strict=True):
         module = result if isinstance(result, Module) else result.module
         _tell(arguments, f"{_size(job.output)}, {len(module.main.ops):,} ops, {time.perf_counter() - started:.2f} s")
@@ -50,6 +56,42 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"note: {job.output} has the state {describe_state(module, state)}", file=sys.stderr)
         if arguments.verify and isinstance(result, Artifact):
             _verify(arguments, job, result, options)
+    if report is not None:
+        _tell_report(arguments, report)
+
+
+def _report(
+    arguments: argparse.Namespace,
+    front: Optimized,
+    jobs: Sequence[Job],
+    results: Sequence[Artifact | Module],
+    progress: ProgressLine,
+) -> "Report | None":
+    """The report, written where it was asked for; none when nobody asked, and nothing was quantized."""
+    artifacts = [
+        (job.output, result) for job, result in zip(jobs, results, strict=True) if isinstance(result, Artifact)
+    ]
+    is_told = front.record is not None and artifacts and not arguments.quiet
+    if arguments.report is None and not is_told:
+        return None
+    from .report.building import Compiled, build_report
+    from .report.writing import write_report
+
+    compiled = Compiled(arguments.model, front.module, artifacts, front.record)
+    report = build_report(compiled, arguments.report is not None, progress.show)
+    if arguments.report is not None:
+        write_report(report, arguments.report)
+    return report
+
+
+def _tell_report(arguments: argparse.Namespace, report: "Report") -> None:
+    from .report.summary import summary
+
+    for line in summary(report) if report.recipe or report.weights else ():
+        _tell(arguments, line)
+    for target in report.targets:
+        for warning in target.warnings if not arguments.quiet else ():
+            print(f"warning: {target.name}: {warning}", file=sys.stderr)
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -86,6 +128,12 @@ def _jobs(arguments: argparse.Namespace, options: Options) -> list[Job]:
     is_ir = arguments.emit == "ir"
     if len(targets) > 1 and (arguments.output or is_ir):
         raise InputError(f"{'--emit ir writes' if is_ir else '-o names'} one file; give one --target")
+    if arguments.report is not None:
+        from .report.writing import check_report_path
+
+        if is_ir:
+            raise InputError("--report tells of artifacts, and --emit ir writes none")
+        check_report_path(arguments.report, arguments.model)
     if arguments.verify and is_ir:
         raise InputError("--verify runs an artifact, and --emit ir writes none")
     if arguments.verify:
@@ -119,14 +167,14 @@ def _check_suffix(output: Path, target: Target) -> None:
 
 def _compile(
     arguments: argparse.Namespace, options: Options, jobs: Sequence[Job], progress: ProgressLine
-) -> list[Artifact | Module]:
-    """The targets share one front half; raises CompileError with the reasons of all targets."""
+) -> tuple[Optimized, list[Artifact | Module]]:
+    """The targets share one front half, which is returned too; raises CompileError with the reasons of all targets."""
     progress.show(f"reading {arguments.model}")
     watching = Watching(arguments, progress)
     with watching.reporting():
         front = optimized(arguments.model, options, watching.watch)
         if arguments.emit == "ir":
-            return [front.lower(job.target) for job in jobs]
+            return front, [front.lower(job.target) for job in jobs]
         artifacts: list[Artifact | Module] = []
         refusals = []
         for job in jobs:
@@ -136,7 +184,7 @@ def _compile(
                 refusals.append(error)
         if refusals:
             raise refusals[0] if len(refusals) == 1 else _joined(refusals)
-        return artifacts
+        return front, artifacts
 
 
 def _joined(refusals: Sequence[CompileError]) -> CompileError:

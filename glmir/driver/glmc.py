@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="compare on seeded inputs with the source: ONNX in onnxruntime, others in glmc's interpreter",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html|.md|.json",
+        help="what became of the model: sizes, precision and exactness op by op, and what to try",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     add_debug_argument(parser)
     parser.add_argument("--version", action="version", version=f"glmc {__version__}")

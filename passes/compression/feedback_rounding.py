@@ -28,7 +28,7 @@ class FeedbackRounding:
         self._scheme = options.scheme
         plans = [p for p in plan_weights(module, options) if p.weight.constant.function is module.main]
         uses = [p.weight.first_use for p in plans if p.form is not None and p.form.scheme == options.scheme]
-        self._products = _one_kind_a_source([p for p in map(product_of, uses) if p is not None])
+        self._products = _one_kind_a_source([p for p in map(product_of, uses) if p is not None and p.source.name])
         self._grams: Mapping[str, Array] = {}
 
     @property

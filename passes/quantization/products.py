@@ -19,8 +19,8 @@ from .weights import WeightUse
 LARGEST_WINDOW = 2048
 """Windows of more elements are taken apart into their positions, whose vectors then count as uncorrelated."""
 
-LARGEST_VECTOR = 8192
-"""For longer vectors the matrix of second moments is too large."""
+LARGEST_VECTOR = 4096
+"""For longer vectors the matrix of second moments is too large: 128 MB in double precision."""
 
 SAMPLED = 512
 """Vectors that are taken of one array at most, about: more tell little new."""
@@ -31,7 +31,8 @@ class Product:
     """A weight as matrices [groups, rows, n], each of which multiplies its own n elements of vectors [groups * n].
 
     Where all groups see the same vectors, these have n elements. ``source`` is the tensor that the vectors are parts
-    of; of the same tensor and ``kind`` they are the same vectors. Errors of a row do not touch other rows' results.
+    of; of the same tensor and ``kind`` they are the same vectors. Rows are taken one by one, though those that add up to
+    one result (positions of a window, taken apart) could make up for each other's errors too.
     """
 
     use: WeightUse
@@ -87,12 +88,12 @@ RECURRENT = "recurrent"
 
 
 def product_of(use: WeightUse, is_joint: bool = True) -> Product | None:
-    """How a weight multiplies; None for tables, batches of matrices, single inputs, and vectors that are too long.
+    """How a weight multiplies; None for tables, batches of matrices, depthwise convolutions, and vectors too long.
 
     Unless ``is_joint``, windows are taken apart into their positions, so that all layers on a tensor see the same.
     """
     product = _product_of(use, is_joint)
-    if product is None or not 1 < product.size <= LARGEST_VECTOR:
+    if product is None or product.size * product.groups > LARGEST_VECTOR:
         return None
     return product
 
@@ -101,7 +102,7 @@ def _product_of(use: WeightUse, is_joint: bool) -> Product | None:
     match use.op:
         case nn.Linear() as op:
             return Product(use, op.x, ("axis", op.x.type.rank - 1), (0, 1), 1, 1)
-        case nn.Conv() as op:
+        case nn.Conv() as op if op.groups == 1 or op.weight.type.shape[1] != 1:
             return _convolution(use, op, is_joint)
         case nn.ConvTranspose(groups=1) as op:
             # [C, O, *kernel]

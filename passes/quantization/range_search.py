@@ -39,14 +39,12 @@ def fit_min_max(rows: Floats, levels: Levels) -> tuple[Floats, Floats]:
     low = np.minimum(rows.min(axis=1), 0).astype(np.float64)
     high = np.maximum(rows.max(axis=1), 0).astype(np.float64)
     if levels.is_symmetric:
-        # What only the lowest level reaches may be its half step too large.
+        # A range of fewer bits reaches one step further down than up.
         scales = np.maximum(high / levels.highest, low / levels.lowest)
         return _usable(scales), np.zeros(len(rows), np.float32)
     scales = _usable((high - low) / levels.span)
     zeros = np.clip(np.rint(levels.lowest - low / scales), levels.lowest, levels.highest)
-    # Rounding the zero point moved the range: widen it until both ends are inside.
-    needed = np.maximum(high / np.maximum(levels.highest - zeros, 0.5), -low / np.maximum(zeros - levels.lowest, 0.5))
-    return np.maximum(scales, np.where(needed > scales * 1.5, scales, scales)), zeros.astype(np.float32)
+    return scales, zeros.astype(np.float32)
 
 
 def _usable(scales: NDArray[np.float64]) -> Floats:

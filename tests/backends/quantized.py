@@ -48,17 +48,17 @@ def mask() -> Array:
 
 
 def sparse() -> Value:
-    values = np.random.default_rng(5).standard_normal(np.count_nonzero(mask())).astype(np.float32)
+    values = np.random.default_rng(5).standard_normal(int(np.count_nonzero(mask()))).astype(np.float32)
     return quant.Densify(constant(values), constant(mask())).result
 
 
 def sparse_integers() -> Value:
-    stored = integers(DType.I8, np.count_nonzero(mask()))
+    stored = integers(DType.I8, int(np.count_nonzero(mask())))
     return quant.Dequantize(quant.Densify(stored, constant(mask())).result, scales(ROWS), None, 0).result
 
 
 def sparse_palette() -> Value:
-    return quant.Densify(palette(4, np.count_nonzero(mask())), constant(mask())).result
+    return quant.Densify(palette(4, int(np.count_nonzero(mask()))), constant(mask())).result
 
 
 def conv_weight(*shape: int, axis: int = 0) -> Value:

@@ -13,8 +13,8 @@ from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
 from ...conditions import counts_in_i64, has_nonnegative_indices, knows_count, selects_first, takes, up_to_rank
-from ..integer_kernels import I8, I16, with_one_scale, with_one_scale_each
-from ...emission import Condition
+from ..integer_kernels import I8, I16, is_lookup, is_moved_or_looked_up, with_one_scale, with_one_scale_each
+from ...emission import Condition, is_quantized
 from ..graph import TFLITE_TYPES, Graph, Operand, TfliteTable
 from ..schema_enums import BuiltinOperator
 from ..schema_options import (
@@ -24,9 +24,11 @@ from ..schema_options import (
     GatherOptions,
     OneHotOptions,
     ReducerOptions,
+    ReshapeOptions,
     ShapeOptions,
 )
-from .operands import add_cast, cast_to_int32, int32
+from .operands import add_cast, cast_to_int32, int32, shape_operand
+from .weights import weight
 
 TABLE = TfliteTable()
 
@@ -45,9 +47,24 @@ def dynamic_update_slice(op: tensor.DynamicUpdateSlice, graph: Graph) -> None:
     graph.add(BuiltinOperator.DYNAMIC_UPDATE_SLICE, [op.x, op.update, op.starts], [op.result])
 
 
-@TABLE.emits(tensor.Gather, when=(takes(*_COMMON), has_nonnegative_indices, up_to_rank(8)), stored=_MOVED)
+@TABLE.emits(tensor.Gather, when=(takes(*_COMMON), has_nonnegative_indices, up_to_rank(8)), stored=is_moved_or_looked_up)
 def gather(op: tensor.Gather, graph: Graph) -> None:
-    graph.add(BuiltinOperator.GATHER, [op.x, _indices(op.indices)], [op.result], GatherOptions(axis=op.axis))
+    if is_quantized(op) and is_lookup(op):
+        _look_up(op, graph)
+        return
+    operands = [weight(op.x, graph), _indices(op.indices)]
+    graph.add(BuiltinOperator.GATHER, operands, [op.result], GatherOptions(axis=op.axis))
+
+
+def _look_up(op: tensor.Gather, graph: Graph) -> None:
+    """EMBEDDING_LOOKUP makes floats of those rows of a stored table that are asked for; it takes a vector of indices."""
+    indices, result = op.indices.type, op.result.type
+    lookups = graph.temporary(TensorType(DType.I32, (product(indices.shape),)))
+    rows = graph.temporary(TensorType(result.dtype, (product(indices.shape), op.x.type.shape[1])))
+    graph.add(BuiltinOperator.RESHAPE, [cast_to_int32(graph, op.indices), int32([-1])], [lookups], ReshapeOptions())
+    graph.add(BuiltinOperator.EMBEDDING_LOOKUP, [lookups, op.x], [rows])
+    shape = shape_operand(graph, None, result.shape)
+    graph.add(BuiltinOperator.RESHAPE, [rows, shape], [op.result], ReshapeOptions())
 
 
 def _indices(value: Value) -> Operand:

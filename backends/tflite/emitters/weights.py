@@ -38,8 +38,10 @@ def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operan
 
 
 def weight(value: Value, graph: Graph) -> Operand:
-    """A weight in the order of axes that it has."""
-    return transposed(value, range(value.type.rank), graph)
+    """A weight in the order of axes that it has; anything else as it is."""
+    if not isinstance(value.owner, tensor.Constant) or value.type.quantization is not None:
+        return value
+    return _in_halves(value.owner.value.array, value.name, graph)
 
 
 def _in_halves(array: Array, name: str, graph: Graph) -> Operand:

@@ -37,8 +37,8 @@ UNEVEN = 8.0
 """By how much channels' greatest weights differ where one scale for all costs three bits of the smallest."""
 
 PEAKED = 20.0
-"""How far beyond its root mean square a tensor reaches when single elements spoil its scale: a Gaussian reaches 4.5 in a
-hundred thousand elements."""
+"""How far beyond its root mean square a tensor reaches when single elements spoil its scale: a Gaussian reaches 4.5 in
+a hundred thousand elements."""
 
 UNSEEN = 3.0
 """dB that the samples are less exact than the histogram predicts when calibration saw other data."""
@@ -105,14 +105,10 @@ def _on_data(report: Report) -> Iterator[Advice]:
 
 
 def _on_case(case: _Case, recipe: Recipe | None) -> Advice | None:
-    sources: list[tuple[float, Advice]] = []
-    for weight in case.weights:
-        if weight.sqnr is not None:
-            sources.append((_noise(weight.sqnr), _on_weight(case, weight, recipe)))
+    sources = [(_noise(w.sqnr), _on_weight(case, w, recipe)) for w in case.weights if w.sqnr is not None]
     if isinstance(recipe, Static):
-        for tensor in [*case.inputs, *([case.output] if case.output is not None else [])]:
-            if tensor.measured is not None:
-                sources.append((_noise(tensor.measured), _on_tensor(case, tensor, recipe)))
+        tensors = [*case.inputs, *([case.output] if case.output is not None else [])]
+        sources += [(_noise(t.measured), _on_tensor(case, t, recipe)) for t in tensors if t.measured is not None]
     if not sources:
         return None
     greatest, advice = max(sources, key=lambda source: source[0])

@@ -97,8 +97,8 @@ class Advice:
 
 @dataclass(frozen=True)
 class TargetOp:
-    """What a target computes an op in: ``integers``, ``floats``, ``both``, ``stored`` (floats, the weight in fewer bits),
-    or ``gone`` into others; and for what rule not in integers, where the recipe asked for them."""
+    """What a target computes an op in: ``integers``, ``floats``, ``both``, ``stored`` (floats, the weight in fewer
+    bits), or ``gone`` into others; and for what rule not in integers, where the recipe asked for them."""
 
     op: str
     computed: str

@@ -92,8 +92,9 @@ def measure(
             if store is not None:
                 rounded.add(name, exact.arrays[name], _rounded(store, exact.arrays[name]))
     notes = tuple(dict.fromkeys([*exact_runner.notes, *runner.notes]))
-    parts = (ratios.decibels() for ratios in (outputs, accumulated, own, rounded))
-    return Measurement(len(samples), *parts, notes=notes)
+    return Measurement(
+        len(samples), outputs.decibels(), accumulated.decibels(), own.decibels(), rounded.decibels(), notes
+    )
 
 
 class _Thinned:

@@ -107,9 +107,8 @@ def _is_weight(value: Value) -> bool:
 
 def _is_stored(value: Value) -> bool:
     """Whether it is a weight of fewer bits than its numbers."""
-    if not _is_weight(value) or isinstance(value.owner, tensor.Constant) and value.type.quantization is None:
-        return False
-    return value.type.dtype.is_float
+    is_plain = isinstance(value.owner, tensor.Constant) and value.type.quantization is None
+    return _is_weight(value) and not is_plain and value.type.dtype.is_float
 
 
 def _on_integers(op: Op) -> Op | None:

@@ -1,6 +1,6 @@
 """How weights are stored, and what that costs them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -81,9 +81,10 @@ def _scales(op: quant.Dequantize) -> str:
     if op.axis is None:
         text = "one scale"
     else:
-        text = f"a scale per index of axis {op.axis}" if op.block is None else f"blocks of {op.block} along axis {op.axis}"
+        text = (
+            f"a scale per index of axis {op.axis}" if op.block is None else f"blocks of {op.block} along axis {op.axis}"
+        )
     return text if op.zero_point is None else f"{text}, with zero points"
-
 
 
 __all__ = ["weight_facts"]

@@ -69,8 +69,8 @@ FORMS: list[tuple[str, Weight, str | None, str]] = [
     ("i8 blocks", lambda: blocks(DType.I8, 32), None, "constexpr_blockwise_shift_scale"),
     ("i4 uneven blocks", lambda: blocks(DType.I4, 24, zeros=True), None, "constexpr_blockwise_shift_scale"),
     ("i4 blocks", lambda: blocks(DType.I4, 32), "ios17", ""),
-    *((f"{b} bits", lambda b=b: palette(b), None, "constexpr_lut_to_dense") for b in range(1, 9)),  # type: ignore[misc]
-    *((f"{b} bits", lambda b=b: palette(b), "ios18", "constexpr_lut_to_dense") for b in range(1, 9)),  # type: ignore[misc]
+    *((f"{b} bits", lambda b=b: palette(b), None, "constexpr_lut_to_dense") for b in range(1, 9)),
+    *((f"{b} bits", lambda b=b: palette(b), "ios18", "constexpr_lut_to_dense") for b in range(1, 9)),
     ("sparse", sparse, None, "constexpr_sparse_to_dense"),
     ("sparse", sparse, "ios18", "constexpr_sparse_to_dense"),
     ("sparse i8", sparse_integers, None, "constexpr_sparse_blockwise_shift_scale constexpr_sparse_to_dense"),
@@ -216,7 +216,7 @@ def test_weights_whose_scales_halves_lose(tmp_path: Path) -> None:
     stored, factors = integers(DType.I8, ROWS, COLUMNS), constant(np.full(ROWS, 1e-6, np.float32))
     weight = quant.Dequantize(stored, factors, None, 0).result
     module = module_of(
-        nn.Linear(math.Mul(argument(5, COLUMNS), constant(np.float32(1e3).reshape(()))).result, weight, None)
+        nn.Linear(math.Mul(argument(5, COLUMNS), constant(np.array(1e3, np.float32))).result, weight, None)
     )
     written = written_operations(check(module, tmp_path, "f16", "fp16"))
     assert "constexpr_affine_dequantize" not in written

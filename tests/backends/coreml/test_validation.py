@@ -223,6 +223,7 @@ def test_not_a_model(package: Path) -> None:
 class Argument:
     type: DeclaredType
     constant: Operand | None = None
+    maker: str = ""
 
 
 def computed(kind: str, *dims: int | None) -> Argument:
@@ -267,6 +268,46 @@ OPERATORS: dict[str, tuple[str, dict[str, Argument], str]] = {
     "slice": ("slice_by_index", {"x": X4, "begin": known([0]), "end": known([1])}, "not one number for each of 4 axes"),
     "select": ("select", {"a": X4, "b": computed("fp16", 1)}, "a and b are of the types fp16, fp32"),
     "batch norm": ("batch_norm", {"x": X4, "mean": known(np.ones(3, np.float32))}, "mean is fp32[3] for 4 channels"),
+    "axis of scales": (
+        "dequantize",
+        {"input": computed("i8", 1, 4, 8, 8), "scale": known(np.ones(3, np.float32)), "axis": known(1)},
+        "scale is fp32[3] for axis 1",
+    ),
+    "axis of one scale": (
+        "dequantize",
+        {"input": computed("i8", 4), "scale": known(np.float32(1)), "axis": known(0)},
+        "scale has no axis",
+    ),
+    "zero point": (
+        "quantize",
+        {"input": X4, "scale": known(np.float32(1)), "zero_point": computed("i8"), "output_dtype": known("uint8")},
+        "zero_point is i8, what is stored u8",
+    ),
+    "blocks": (
+        "constexpr_blockwise_shift_scale",
+        {"data": computed("i4", 4, 30), "scale": computed("fp16", 4, 4)},
+        "which does not divide [4, 30]",
+    ),
+    "offset": (
+        "constexpr_blockwise_shift_scale",
+        {"data": computed("i4", 4, 32), "scale": computed("fp16", 4, 4), "offset": computed("u4", 4, 4)},
+        "the offset is u4, the data i4",
+    ),
+    "table": (
+        "constexpr_lut_to_dense",
+        {"indices": computed("u8", 8), "lut": computed("fp16", 8), "shape": known([8])},
+        "the table has the shape [8]",
+    ),
+    "indices": (
+        "constexpr_lut_to_dense",
+        {"indices": computed("u8", 8), "lut": computed("fp16", 16), "shape": known([8])},
+        "indices has the shape [8], for 32 bits",
+    ),
+    "mask": (
+        "constexpr_sparse_to_dense",
+        {"nonzero_data": computed("fp16", 3), "mask": known(np.array([5], np.uint8)), "shape": known([8])},
+        "there are [3] elements for 2 bits",
+    ),
     "split": ("split", {"x": X4, "split_sizes": known([2, 2]), "axis": known(1)}, "it splits into 2, and has 0"),
 }  # fmt: skip
 

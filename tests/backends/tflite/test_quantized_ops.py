@@ -46,6 +46,7 @@ class Case:
     low: float = -4
     high: float = 4
     away: int = 1
+    """By how many units results may differ: by more than one where several operators are written."""
 
 
 def pool(kernel: int, stride: int, padding: int) -> tuple[object, ...]:
@@ -142,13 +143,18 @@ CASES = [
     Case("sigmoid", nn.Sigmoid, [ROWS], "LOGISTIC", (I8,), result=UNIT),
     Case("tanh", math.Tanh, [ROWS], "TANH", (I8,), result=HALF),
     Case("log-softmax", lambda x: nn.LogSoftmax(x, 1), [ROWS], "LOG_SOFTMAX", (I8,), result=QuantizedType(I8, (1 / 16,), (127,))),
-    Case("hard-swish", nn.HardSwish, [ROWS], "HARD_SWISH", (I8,)),
-    Case("silu", nn.Silu, [ROWS], "LOGISTIC MUL", (I8,)),
+    Case("hard-swish", nn.HardSwish, [ROWS], "ADD MUL MUL", (I8,), away=2),
+    Case("silu", nn.Silu, [ROWS], "LOGISTIC MUL", (I8,), away=2),
+    Case("hard-sigmoid", lambda x: nn.HardSigmoid(x, 1 / 6, 0.5), [ROWS], "ADD MUL"),
+    Case("hard-sigmoid-of-a-fifth", lambda x: nn.HardSigmoid(x, 0.2, 0.5), [ROWS], "ADD MUL"),
+    Case("clamp", lambda x: math.Clamp(x, -0.7, 1.5), [ROWS], "QUANTIZE", (I8,)),
+    Case("clamp-of-wide-scale", lambda x: math.Clamp(x, -0.7, 1.5), [ROWS], "MAXIMUM MINIMUM", same_scale=True),
+    Case("clamp-to-unit", lambda x: math.Clamp(x, 0.0, 1.0), [ROWS], "RELU_0_TO_1", (I8,), same_scale=True),
     Case("gelu", lambda x: nn.Gelu(x, GeluForm.ERF), [ROWS], "GELU", (I8,)),
     Case("gelu-tanh", lambda x: nn.Gelu(x, GeluForm.TANH), [ROWS], "GELU", (I8,)),
     Case("relu", nn.Relu, [ROWS], "RELU", same_scale=True),
     Case("relu6", nn.Relu6, [ROWS], "RELU6"),
-    Case("clamp-unit", lambda x: math.Clamp(x, -1.0, 1.0), [ROWS], "RELU_N1_TO_1", (I8,)),
+    Case("clamp-unit", lambda x: math.Clamp(x, -1.0, 1.0), [ROWS], "QUANTIZE", (I8,)),
     Case("leaky-relu", lambda x: nn.LeakyRelu(x, 0.1), [ROWS], "LEAKY_RELU"),
     Case("elu", lambda x: nn.Elu(x, 1.0), [ROWS], "ELU", (I8,)),
     Case("prelu", nn.PRelu, [IMAGE, (1, 1, 5)], "PRELU", (I8,)),
