@@ -96,7 +96,8 @@ class Target:
     artifact's input of the source's of that name, where more than the dtype differs. ``precision`` is what floats are
     computed in, ``tolerance`` the largest error that its arithmetic explains, as a part of an output's largest
     magnitude.
-    ``newer`` is a later version of the target, to be tried on modules that this one refuses.
+    ``newer`` is a later version of the target, to be tried on modules that this one refuses, and ``fitting`` gives the
+    version with which a module is begun.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Target:
     problems: Callable[[Path], Sequence[str]] = _no_problems
     is_folder: bool = False
     newer: Callable[[], Target] | None = None
+    fitting: Callable[[Module], Target] | None = None
 
 
 TARGETS: tuple[str, ...] = ("tflite", "coreml", "mnn", "onnx")

@@ -10,7 +10,7 @@ from ...passes.compressed_weights import known_transpose
 from ...passes.lowering.fold_quantization import fold_quantization
 from ...passes.lowering.indexing import gather_from_the_front
 from ...passes.patterns import constant, elements_of, is_compressed
-from ...rewriter import RuleSet, apply_rules, insert_new_ops
+from ...rewriter import Replacement, RuleSet, apply_rules, insert_new_ops
 from ...types import TensorType
 from .emitters import TABLE
 from .legalize_neural import global_pool_keeps_axes, linear_on_matrix
@@ -48,7 +48,7 @@ def product_with_compressed_as_linear(op: math.MatMul) -> Op | None:
 
 
 @RULES.on(tensor.Gather)
-def rows_counted_from_front(op: tensor.Gather) -> Op | None:
+def rows_counted_from_front(op: tensor.Gather) -> Replacement:
     """gather(dequantize(constant), indices) -> the same with indices that are not negative"""
     return gather_from_the_front(op) if is_compressed(op.x) else None
 
@@ -63,13 +63,13 @@ def dequantize_of_palette(op: quant.Dequantize) -> Op | None:
 
 
 @RULES.on(nn.Linear)
-def quantized_linear_on_matrix(op: nn.Linear) -> Value | None:
+def quantized_linear_on_matrix(op: nn.Linear) -> Replacement:
     """linear(x) -> reshape(linear(reshape(x, [rows, features])))"""
     return linear_on_matrix(op) if is_quantized_layer(op) else None
 
 
 @RULES.on(math.Reduction)
-def quantized_pool_keeps_axes(op: math.Reduction) -> Value | None:
+def quantized_pool_keeps_axes(op: math.Reduction) -> Replacement:
     """reduce(x, [2, 3]) -> reshape(reduce(x, [2, 3], keep_dims = true)) for a mean or maximum over images"""
     return global_pool_keeps_axes(op) if is_quantized_layer(op) else None
 

@@ -23,6 +23,9 @@ from .integer_kernels import has_four_bit_blocks, is_four_bit_block, is_four_bit
 
 RULES = RuleSet()
 
+SMALLEST_ROUNDED = 1024
+"""Weights in blocks of fewer elements become floats, which are exact."""
+
 _MIDDLE = 8
 """What makes signed integers of unsigned ones of four bits."""
 
@@ -127,7 +130,8 @@ def _storable(use: WeightUse, stored: quant.Dequantize) -> Value | None:
         return None
     if stored.block is None:
         return None if stored.x.type.dtype is DType.I8 else _in_bytes(stored, integers)
-    if use.output_axis is None:
+    # What rounding to 8 bits costs is nothing beside what rounding to 4 has; a small weight may as well stay exact.
+    if use.output_axis is None or stored.x.type.dtype is DType.I8 or integers.size < SMALLEST_ROUNDED:
         return None
     rounded = quantize(elements_of(use.value), Scheme(8), axis=use.output_axis)
     return quant.Dequantize(constant(rounded.stored, stored.x), constant(rounded.scales), None, use.output_axis).result

@@ -235,7 +235,7 @@ class Optimized:
 
     def build(self, target: Target) -> Artifact:
         """The artifact for a target, or for its first later version that takes the model; raises CompileError."""
-        first = target
+        first = target = target if target.fitting is None else target.fitting(self.module)
         with collector_paused(), naming(source_name(self.source)):
             while True:
                 module = self.lower(target)

@@ -200,6 +200,12 @@ def _write(result: Artifact | Module, output: Path) -> None:
 
 
 def _verify(arguments: argparse.Namespace, job: Job, artifact: Artifact, options: Options) -> None:
+    if artifact.record is not None:
+        from .quantized_verification import verify_quantized
+
+        for noise in verify_quantized(job.output, artifact.target, arguments.model, options, artifact.record):
+            _tell(arguments, f"  {noise}")
+        return
     from .verification import verify_file
 
     for error in verify_file(job.output, artifact.target, arguments.model, options):

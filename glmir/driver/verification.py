@@ -79,12 +79,12 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
     scalar_states = scalars.intersection(state.output for state in module.states)
 
     def run(inputs: Arrays) -> dict[str, Array]:
-        outputs = target.run(artifact, {n: _given(n, a, n in changed, target) for n, a in inputs.items()})
+        outputs = target.run(artifact, {n: given_to_artifact(n, a, n in changed, target) for n, a in inputs.items()})
         # Where inputs have an axis at least, a state has one too.
         outputs |= {name: outputs[name].reshape(()) for name in scalar_states}
-        return {name: _returned(array, name in changed) for name, array in outputs.items()}
+        return {name: given_by_artifact(array, name in changed) for name, array in outputs.items()}
 
-    run_source = _in_turn(_runner(source, module, pinned), module)
+    run_source = _in_turn(source_runner(source, module, pinned), module)
     expected, actual = _run_both(source, run_source, _in_turn(run, module), module, options.specs.sizes)
     # An artifact may say more than its source: the likeliest class.
     if not set(expected) <= set(actual):
@@ -128,7 +128,7 @@ def compare_output(name: str, actual: Array, expected: Array, tolerance: float =
 Runner = Callable[[Arrays], dict[str, Array]]
 
 
-def _runner(source: Path, module: Module, pinned: Mapping[str, Array]) -> Runner:
+def source_runner(source: Path, module: Module, pinned: Mapping[str, Array]) -> Runner:
     return _Interpreter(module) if _is_interpreted(source) else _OnnxRuntime(source, pinned)
 
 
@@ -231,14 +231,14 @@ class _OnnxRuntime:
         return dict(zip(self._names, outputs, strict=True))
 
 
-def _given(name: str, array: Array, is_channels_last: bool, target: Target) -> Array:
+def given_to_artifact(name: str, array: Array, is_channels_last: bool, target: Target) -> Array:
     """A source's input as the artifact takes it."""
     array = array.transpose(to_channels_last(array.ndim)) if is_channels_last else array
     array = target.adapt_input(name, array)
     return np.ascontiguousarray(array.astype(target.border(DType.of(array.dtype)).numpy)).reshape(array.shape)
 
 
-def _returned(array: Array, is_channels_last: bool) -> Array:
+def given_by_artifact(array: Array, is_channels_last: bool) -> Array:
     """An artifact's output as the source gives it."""
     is_image = is_channels_last and array.ndim >= SMALLEST_RANK
     return array.transpose(to_channels_first(array.ndim)) if is_image else array

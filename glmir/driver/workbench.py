@@ -19,6 +19,11 @@ RUN_EPILOG = """examples:
   glmir run model.tflite --data inputs.npz -o outputs.npz"""
 
 
+REPORT_EPILOG = """examples:
+  glmir report model.json                       prints it
+  glmir report model.json -o model.html         makes a page of it"""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and returns its exit code; bad usage raises SystemExit, as argparse does."""
     arguments = _parser().parse_args(argv)
@@ -33,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     for add, name, summary, epilog in (
         (_add_opt, "opt", "run passes on IR text or a model, print the result", OPT_EPILOG),
         (_add_run, "run", "run a model or an artifact on arrays", RUN_EPILOG),
+        (_add_report, "report", "show a report that glmc --report FILE.json wrote", REPORT_EPILOG),
         (_add_spec, "spec", "write the generated pages of spec/", ""),
     ):
         command = commands.add_parser(
@@ -76,6 +82,14 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_run)
 
 
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", type=Path, help="a .json file of glmc --report")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE.html|.md", help="write a page there; default: print the text"
+    )
+    parser.set_defaults(command=_report)
+
+
 def _add_spec(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("spec"), help="where they are (default: spec)")
     parser.set_defaults(command=_spec)
@@ -91,6 +105,12 @@ def _run(arguments: argparse.Namespace) -> None:
     from .workbench_commands import run
 
     run(arguments)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from .workbench_commands import report
+
+    report(arguments)
 
 
 def _spec(arguments: argparse.Namespace) -> None:

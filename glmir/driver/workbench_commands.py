@@ -1,4 +1,4 @@
-"""What ``glmir opt``, ``glmir run`` and ``glmir spec`` do, once their arguments are parsed."""
+"""What ``glmir opt``, ``glmir run``, ``glmir report`` and ``glmir spec`` do, once their arguments are parsed."""
 
 import argparse
 import sys
@@ -111,6 +111,21 @@ def _outputs(types: Mapping[str, TensorType], data: Arrays | None, run: Callable
         return run(data)
     _, outputs = run_on_samples(types, run)
     return outputs
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Prints a report, or makes a page of it; raises InputError."""
+    from .report.json_file import read_report
+    from .report.markdown import markdown
+    from .report.writing import check_report_path, write_report
+
+    if arguments.output:
+        check_report_path(arguments.output, arguments.report)
+    facts = read_report(arguments.report)
+    if arguments.output:
+        write_report(facts, arguments.output)
+    else:
+        sys.stdout.write(markdown(facts))
 
 
 def spec(arguments: argparse.Namespace) -> None:

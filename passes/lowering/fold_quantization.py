@@ -41,6 +41,9 @@ class _Folding:
         """Float -> the value of quantized type that means the same numbers."""
         self._typed: dict[Value, Value] = {}
         """Integers that ``quantize`` gives, or a constant or input holds -> the value of quantized type."""
+        self._constants: dict[Value, Value] = {}
+        """Constant of quantized type, which stands in the function once something takes it -> its integers."""
+        self._has_changed = False
 
     def run(self) -> bool:
         ops = list(self._function.ops)
@@ -55,7 +58,7 @@ class _Folding:
                 self._visit(op)
         self._return_integers()
         self._erase_folded(ops)
-        return bool(self._stored or self._typed)
+        return self._has_changed
 
     def _visit_dequantize(self, op: quant.Dequantize) -> None:
         quantization = quantization_of(op)
@@ -73,14 +76,14 @@ class _Folding:
         if is_known(op.x):
             # Sparse integers, too: types of quantized constants say nothing of zeros.
             stored = quantized_constant(elements_of(op.x), type_, op.x.name)
-            stored.name, op.x.name = op.x.name, ""
-            self._insert_before(op, stored)
+            self._constants[stored] = op.x
             return stored
         if op.x.owner is not None or not all(_parameters_of(user) == quantization for user in op.x.uses):
             return None
         if not self._is_convertible(Value(type_), None):
             return None
         op.x.type = type_
+        self._has_changed = True
         self._typed[op.x] = op.x
         return op.x
 
@@ -104,7 +107,8 @@ class _Folding:
         converted = quant.Convert(x)
         converted.location = before.location
         converted.result.type = TensorType(x.type.dtype, x.type.shape, quantization)
-        self._function.ops.insert_before(before, converted)
+        self._insert_before(before, converted.result)
+        self._has_changed = True
         return converted.result
 
     def _visit(self, op: Op) -> None:
@@ -115,6 +119,7 @@ class _Folding:
             for operand in folded.operands:
                 self._insert_before(op, operand)
             self._function.ops.insert_before(op, folded)
+            self._has_changed = True
             self._replace_results(op, folded)
             return
 
@@ -124,6 +129,9 @@ class _Folding:
             for operand in owner.operands:
                 self._insert_before(op, operand)
             self._function.ops.insert_before(op, owner)
+            integers = self._constants.get(value)
+            if integers is not None:
+                value.name, integers.name = integers.name, ""
 
     def _candidates(self, op: Op) -> Iterator[Op]:
         """The op on quantized values: all that can be, then its weights alone."""
@@ -265,6 +273,9 @@ def _integer_bias(op: Op, operands: dict[str, object], bias: Value) -> Value:
     if array is None or x.type.quantization is None or weight.type.quantization is None:
         return bias
     scales = np.multiply(x.type.quantization.scales, weight.type.quantization.scales)
+    if scales.size not in (1, array.size):
+        # Of blocks, or along the inputs: no kernel multiplies integers with those.
+        return bias
     storage = DType.I32 if x.type.quantization.storage.bits <= 8 else DType.I64
     integers = np.clip(np.rint(array / scales), -(2.0**31) + 1, 2.0**31 - 1).astype(storage.numpy)
     is_one = scales.size == 1

@@ -83,10 +83,29 @@ def resnet50(batch_norm: bool = False) -> onnx.ModelProto:
     return image_classifier(writer, "resnet50")
 
 
+def resnet18(batch_norm: bool = False) -> onnx.ModelProto:
+    """ResNet-18: f32[1, 3, 224, 224] -> f32[1, 1000], 11.7 M weights."""
+    writer = NetworkWriter(seed=5, batch_norm=batch_norm)
+    x = stem(writer, norm="bn1", conv="conv1")
+    for stage, width in enumerate([64, 128, 256, 512], start=1):
+        for repeat in range(2):
+            x = basic_block(writer, x, width, 2 if stage > 1 and repeat == 0 else 1, f"layer{stage}.{repeat}")
+    writer.classifier(x, "fc")
+    return image_classifier(writer, "resnet18")
+
+
 def stem(writer: NetworkWriter, conv: str, norm: str) -> Feature:
     """The 7 by 7 convolution and the max pooling with which ResNet and DenseNet begin: f32[1, 64, 56, 56]."""
     x = writer.conv(writer.image(), 64, 7, conv, stride=2, norm=norm)
     return writer.max_pool(writer.activation(x, "Relu"))
+
+
+def basic_block(writer: NetworkWriter, x: Feature, width: int, stride: int, name: str) -> Feature:
+    y = writer.activation(writer.conv(x, width, 3, f"{name}.conv1", stride=stride, norm=f"{name}.bn1"), "Relu")
+    y = writer.conv(y, width, 3, f"{name}.conv2", norm=f"{name}.bn2")
+    if x.channels != width:
+        x = writer.conv(x, width, 1, f"{name}.downsample.0", stride=stride, norm=f"{name}.downsample.1")
+    return writer.activation(writer.add(y, x), "Relu")
 
 
 def bottleneck(writer: NetworkWriter, x: Feature, width: int, stride: int, name: str) -> Feature:
@@ -277,6 +296,7 @@ def perceptron(network: Transformer, x: str, name: str) -> str:
 BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "mobilenet_v2": mobilenet_v2,
     "mobilenet_v2_batch_norm": lambda: mobilenet_v2(batch_norm=True),
+    "resnet18": resnet18,
     "resnet50": resnet50,
     "resnet50_batch_norm": lambda: resnet50(batch_norm=True),
     "densenet121": densenet121,

@@ -1,7 +1,19 @@
 """What MNN can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import MnnTable
-from . import control, elementwise, embedding, indexing, neural, quantization, reduction, resize, sparse, spatial, structure
+from . import (
+    control,
+    elementwise,
+    embedding,
+    indexing,
+    neural,
+    quantization,
+    reduction,
+    resize,
+    sparse,
+    spatial,
+    structure,
+)
 
 TABLE: MnnTable = MnnTable(
     control.TABLE,

@@ -62,7 +62,7 @@ def gather_rows_of_few_bits(op: tensor.Gather, graph: Graph) -> None:
     if is_halved:
         numbers = _apart(numbers, op.indices.type.rank + 1, graph)
     if offset or quantization.zero_points:
-        zeros = np.array(quantization.zero_points or 0, np.float32) - np.float32(offset)
+        zeros = np.array(quantization.zero_points or (0,), np.float32) - np.float32(offset)
         numbers = _binary(BinaryOperation.SUB, numbers, _parameters(zeros, rows, op.indices, graph), graph)
     scales = np.array(quantization.scales, np.float32)
     numbers = _binary(BinaryOperation.MUL, numbers, _parameters(scales, rows, op.indices, graph), graph)
@@ -90,7 +90,9 @@ def _apart(pairs: Slot, axis: int, graph: Graph) -> Slot:
 
 def _parameters(parameters: Array, rows: int, indices: Value, graph: Graph) -> Operand:
     """Those of the rows that are gathered, as they broadcast against these; one for all is itself."""
-    return parameters.reshape(()) if parameters.size == 1 else _gathered(parameters.reshape(rows, -1, 1), indices, graph)
+    return (
+        parameters.reshape(()) if parameters.size == 1 else _gathered(parameters.reshape(rows, -1, 1), indices, graph)
+    )
 
 
 def _gathered(table: Array, indices: Value, graph: Graph) -> Slot:

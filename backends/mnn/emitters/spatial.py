@@ -10,8 +10,8 @@ from ....ops.nn.windows import spatial_sizes
 from ....passes.patterns import elements_of, is_constant
 from ...conditions import has_channels_first, has_static_weight, is_f32, is_matrix, is_not_dilated, knows_padding
 from ..graph import Graph, MnnTable
-from ..schema_enums import AvgPoolCountType, OpType, PoolPadType, PoolType
 from ..quantized import describe_tensor, is_byte_tensor, pack_weight, row_spread
+from ..schema_enums import AvgPoolCountType, OpType, PoolPadType, PoolType
 from ..schema_parameters import Convolution2D, Convolution2DCommon, Pool, QuantizedFloatParam
 from ..sparse import sparse_weight
 from .sparse import is_stored_sparse

@@ -188,7 +188,9 @@ _PAD_MODES = {
 }
 
 
-@TABLE.emits(tensor.Pad, when=(_MOVABLE, pads_natively, knows_amounts, pads_few_axes, _SMALL_ENOUGH), stored=keeps_bytes)
+@TABLE.emits(
+    tensor.Pad, when=(_MOVABLE, pads_natively, knows_amounts, pads_few_axes, _SMALL_ENOUGH), stored=keeps_bytes
+)
 def pad(op: tensor.Pad, graph: Graph) -> None:
     amounts = [d for pair in zip(op.low, op.high, strict=True) for d in pair if isinstance(d, int)]
     value = [] if op.value is None else [op.value]

@@ -14,6 +14,7 @@ from ..schema_options import DensifyOptions
 
 TABLE = TfliteTable()
 
+
 def is_constant(op: quant.Densify) -> bool:
     """constant values and a constant mask"""
     return is_known(op.values) and is_known(op.mask)

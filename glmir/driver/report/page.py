@@ -62,9 +62,8 @@ def headline(report: Report) -> str:
 
 def _overview(report: Report) -> Iterator[Section]:
     rows = [_target_row(report, target) for target in report.targets]
-    headings = ("target", "file", "size", "weights", "of float", "ops", "layers on integers", "of multiplications")
-    headings = (*headings, "conversions")
-    table = Table(headings, tuple(rows), frozenset(headings[2:]))
+    numbers = ("size", "weights", "of float", "ops", "layers on integers", "of multiplications", "conversions")
+    table = Table(("target", "file", *numbers), tuple(rows), frozenset(numbers))
     text = f"The source has weights of {size(report.source_weight_bytes)} in {size(report.source_bytes)}."
     yield Section("Sizes and targets", text, table=table)
     if report.outputs:

@@ -7,7 +7,7 @@ import numpy as np
 
 from glmir import interpreter
 from glmir.backends.mnn.serializer import serialize
-from glmir.ir import Array, Op, Value
+from glmir.ir import Array, Value
 from glmir.ops import quant
 from glmir.types import DType
 from tests.backends.building import Sizes, constant, module_of
@@ -21,7 +21,9 @@ def pair(x: Value, scale: float, zero: int = 0, storage: DType = DType.I8) -> Va
     return quant.Dequantize(quant.Quantize(x, *parameters, storage=storage).result, *parameters).result
 
 
-def integers(shape: tuple[int, ...], storage: DType = DType.I8, low: int | None = None, high: int | None = None) -> Array:
+def integers(
+    shape: tuple[int, ...], storage: DType = DType.I8, low: int | None = None, high: int | None = None
+) -> Array:
     """Random integers, all that there are but for the limits."""
     generator = np.random.default_rng(3)
     low, high = storage.lowest if low is None else low, storage.highest if high is None else high
@@ -49,7 +51,7 @@ def few_bits(
 
 
 def check_steps(
-    op: Op,
+    result: Value,
     *bindings: Sizes,
     scale: float,
     writes: str | None = None,
@@ -59,11 +61,14 @@ def check_steps(
 ) -> None:
     """Fails unless MNN's results are within ``most`` steps of ``scale`` of the interpreter's, and but for a ``share``
     of the elements the same. Inputs are uniform up to ``limit``; results are floats that bytes have been."""
-    module = module_of(op)
+    assert result.owner is not None
+    module = module_of(result.owner)
     generator = np.random.default_rng(7)
     cases = []
     for sizes in bindings or ({},):
-        shapes = {v.name: [d if isinstance(d, int) else sizes[str(d)] for d in v.type.shape] for v in module.main.inputs}
+        shapes = {
+            v.name: [d if isinstance(d, int) else sizes[str(d)] for d in v.type.shape] for v in module.main.inputs
+        }
         cases.append({n: generator.uniform(-limit, limit, s).astype(np.float32) for n, s in shapes.items()})
     legalise(module)
     if writes is not None:

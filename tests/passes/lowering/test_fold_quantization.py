@@ -20,8 +20,8 @@ INPUTS: Arrays = {"x": np.random.default_rng(1).standard_normal((6, 4, 8, 8)).as
 
 TARGETS: dict[str, Callable[[Op], bool]] = {
     "everything": lambda op: True,
-    "nothing": lambda op: False,
-    "layers": lambda op: isinstance(op, (nn.Conv, nn.Linear)),
+    "nothing": lambda op: isinstance(op, quant.Convert),
+    "layers": lambda op: isinstance(op, (nn.Conv, nn.Linear, quant.Convert)),
     "no joins": lambda op: not isinstance(op, (tensor.Concat, math.ReduceMean)),
     "no weights alone": lambda op: all(v.type.quantization for v in op.results),
 }
