@@ -41,10 +41,14 @@ def is_quantized_layer(op: Op) -> bool:
 @RULES.on(math.MatMul)
 def product_with_compressed_as_linear(op: math.MatMul) -> Op | None:
     """matmul(x, dequantize(constant)) -> linear(x, dequantize(constant))"""
-    if not is_compressed(op.y) or op.y.type.rank != 2 or op.transpose_x:
+    if not is_compressed(op.y) or op.y.type.rank != 2:
         return None
     weight = op.y if op.transpose_y else known_transpose(op.y, (1, 0))
-    return None if weight is None else nn.Linear(op.x, weight, None)
+    if weight is None:
+        return None
+    *batch, rows, columns = range(op.x.type.rank)
+    x = tensor.Transpose(op.x, (*batch, columns, rows)).result if op.transpose_x else op.x
+    return nn.Linear(x, weight, None)
 
 
 @RULES.on(tensor.Gather)

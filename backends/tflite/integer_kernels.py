@@ -98,8 +98,8 @@ def is_integer_layer(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> bool:
 
 
 def is_dynamic_layer(op: Op) -> bool:
-    """float activations, and i8 weights without zero points"""
-    if not isinstance(op, nn.Conv | nn.Linear):
+    """float activations, i8 weights without zero points, and one group of channels"""
+    if not isinstance(op, nn.Conv | nn.Linear) or (isinstance(op, nn.Conv) and op.groups != 1):
         return False
     others = [v for v in (op.x, op.bias, op.result) if v is not None]
     return not any(v.type.quantization for v in others) and is_symmetric_weight(op.weight, 0, I8)

@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
             progress.show(f"writing {job.output}")
             _write(result, job.output)
         report = _report(arguments, front, jobs, results, progress)
+    if report is not None:
+        _tell_report(arguments, report)
     for job, result in zip(jobs, results, strict=True):
         module = result if isinstance(result, Module) else result.module
         _tell(arguments, f"{_size(job.output)}, {len(module.main.ops):,} ops, {time.perf_counter() - started:.2f} s")
@@ -56,8 +58,6 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"note: {job.output} has the state {describe_state(module, state)}", file=sys.stderr)
         if arguments.verify and isinstance(result, Artifact):
             _verify(arguments, job, result, options)
-    if report is not None:
-        _tell_report(arguments, report)
 
 
 def _report(

@@ -20,7 +20,7 @@ from ..states import Memory
 from ..types import Array, DType
 from .compilation import Options
 from .quantization.data import Sample
-from .quantization.recipe import Dynamic
+from .quantization.recipe import Dynamic, Static
 from .quantization.record import Record
 from .quantization.runner import Runner
 from .samples import Arrays, run_on_samples
@@ -34,6 +34,10 @@ its products and its result, which doubles the power; another factor of 2 is for
 CHANGED = 0.25
 """The part of an output's elements that may be off by a step, however exact the pairs are: sums of another order round
 to the other side of a half."""
+
+TABLES = {DType.I16: 1e-3}
+"""By how much of an output's magnitude kernels of 16 bits are off that look functions up in tables of 513 entries
+(TFLite's softmax, sigmoid, tanh)."""
 
 LAYER_NOISE = 1e-3
 """What quantizing at run time what a layer takes adds to the power of an output, as a part of it: 8 bits a row keep 30
@@ -81,7 +85,9 @@ class _Parties:
     memories: Sequence[Memory]
 
     def reset(self) -> None:
-        for memory in (self.exact, self.pairs, *self.memories):
+        self.exact.reset()
+        self.pairs.reset()
+        for memory in self.memories:
             memory.reset()
 
 
@@ -203,7 +209,9 @@ class _Limits:
         main = record.measurable.main
         outputs = zip(main.output_names, main.outputs, strict=True)
         self._steps = {name: _step(value) for name, value in outputs}
-        self._tolerance = target.tolerance
+        recipe = record.recipe
+        tables = TABLES.get(recipe.storage, 0.0) if isinstance(recipe, Static) else 0.0
+        self._tolerance = max(target.tolerance, tables)
         layers = len(record.weights) if isinstance(record.recipe, Dynamic) else 0
         self.dynamic = LAYER_NOISE * layers
         self.is_pruned = record.source is not None and record.recipe is None
@@ -244,7 +252,7 @@ class _Border:
             return array
         op, dtype = self._inputs[name]
         scale, zero = _parameters(op, dtype)
-        return np.clip(np.rint(array / scale) + zero, dtype.lowest, dtype.highest).astype(dtype.numpy)
+        return np.asarray(np.clip(np.rint(array / scale) + zero, dtype.lowest, dtype.highest), dtype.numpy)
 
     def given(self, name: str, array: Array) -> Array:
         """What an output of the artifact means."""

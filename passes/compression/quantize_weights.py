@@ -16,9 +16,13 @@ from ...types import TensorType
 from ..quantization.uniform import QuantizedArray, Refinement, Scheme, quantize, signal_to_noise
 from ..quantization.weights import WeightUse
 from .dense_weights import SMALLEST_WEIGHT, DenseWeight, Replacement, Selection, dense_weights
+from .logarithms import feeds_logarithm
 
 WIDE = Scheme(8)
 """What weights become that blocks of fewer bits do not fit: they are small (depthwise kernels, first layers)."""
+
+FINE = Scheme(16)
+"""What weights of filter banks become whose results a logarithm is taken of: they are small, too."""
 
 WIDE_PART = 0.1
 
@@ -83,7 +87,8 @@ def quantize_weights(
     """Stores constant weights of layers as integers with scales per output channel, or per block of its inputs.
 
     Weights that the block does not fit have 8 bits, a scale per channel; so do the smallest, up to ``wide_part`` of all
-    elements, where others have fewer bits. ``keep`` names what stays float, separated by ``;``.
+    elements, where others have fewer bits. Filter banks that a logarithm follows have 16. ``keep`` names what stays
+    float, separated by ``;``.
     Raises InputError for other than 2 to 8 or 16 bits, CompileError for weights with NaNs or infinities.
     """
     try:
@@ -122,6 +127,9 @@ def plan_weights(module: Module, options: WeightOptions) -> list[WeightPlan]:
     for weight in weights:
         if reason := options.selection.why_not(weight):
             plans.append(WeightPlan(weight, None, reason))
+        elif feeds_logarithm(weight.first_use.op):
+            form = Form(FINE, weight.first_use.output_axis)
+            plans.append(WeightPlan(weight, form, "a logarithm is taken of what it makes"))
         elif weight in wide and options.scheme.bits < WIDE.bits:
             form = Form(WIDE, weight.first_use.output_axis)
             plans.append(WeightPlan(weight, form, "it is among the smallest, which take little room"))

@@ -54,7 +54,7 @@ class _Folding:
                 self._visit_dequantize(op)
             elif isinstance(op, quant.Quantize):
                 self._visit_quantize(op)
-            elif not isinstance(op, tensor.Constant):
+            elif not isinstance(op, tensor.Constant) and not self._visit_moved(op):
                 self._visit(op)
         self._return_integers()
         self._erase_folded(ops)
@@ -97,6 +97,27 @@ class _Folding:
                 return
             source = self._converted(source, quantization, op)
         self._typed[op.result] = source
+
+    def _visit_moved(self, op: Op) -> bool:
+        """Makes an op on mere integers, between quantize and dequantize, one on the quantized values that they are: it
+        only moves them."""
+        moved = moved_operands(op)
+        if not moved or len(op.results) != 1 or not all(v in self._typed for v in moved):
+            return False
+        kept = {self._typed[v].type.quantization for v in moved}
+        quantization = next(iter(kept))
+        if len(kept) > 1 or quantization is None or quantization.axis is not None:
+            return False
+        fields = {f.name: getattr(op, f.name) for f in op.definition.operand_fields}
+        made = replace(op, **{name: _mapped(operand, self._typed) for name, operand in fields.items()})
+        (old,), (new,) = op.results, made.results
+        new.type = TensorType(self._typed[moved[0]].type.dtype, old.type.shape, quantization)
+        if not self._is_legal(made):
+            return False
+        self._function.ops.insert_before(op, made)
+        self._has_changed = True
+        self._typed[old] = new
+        return True
 
     def _is_convertible(self, x: Value, quantization: QuantizedType | None) -> bool:
         converted = quant.Convert(x)

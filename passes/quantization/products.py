@@ -31,8 +31,8 @@ class Product:
     """A weight as matrices [groups, rows, n], each of which multiplies its own n elements of vectors [groups * n].
 
     Where all groups see the same vectors, these have n elements. ``source`` is the tensor that the vectors are parts
-    of; of the same tensor and ``kind`` they are the same vectors. Rows are taken one by one, though those that add up to
-    one result (positions of a window, taken apart) could make up for each other's errors too.
+    of; of the same tensor and ``kind`` they are the same vectors. Rows are taken one by one, though those that add up
+    to one result (positions of a window, taken apart) could make up for each other's errors too.
     """
 
     use: WeightUse

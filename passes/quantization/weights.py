@@ -98,9 +98,4 @@ def _is_weight(value: Value) -> bool:
     return value.type.rank >= 2 and value.type.dtype.is_float and is_known(value)
 
 
-def is_dense(use: WeightUse) -> bool:
-    """Whether a weight is a plain constant, whose elements can still be changed."""
-    return use.array is not None
-
-
-__all__ = ["WeightUse", "is_dense", "weights_in", "weights_of"]
+__all__ = ["WeightUse", "weights_in", "weights_of"]

@@ -11,16 +11,12 @@ from ...passes.quantization.insert_quantization import Roundings, insert_pairs
 from ...passes.quantization.plan import StaticOptions, make_plan
 from .calibration import Progress, silent
 from .data import Sample, Samples
-from .sensitivity import Comparison, Deviation, Group, Sensitivities, measure_sensitivities
+from .comparison import Comparison, Deviation, Group, decibels
+from .sensitivity import Sensitivities, measure_sensitivities
 from .switches import name_of
 
 SAMPLES = 12
 """Samples that mixtures are compared on: the outputs of each are held in memory."""
-
-WORK = 5e10
-"""Multiplications that go into telling single roundings apart; that bounds how many samples each is measured on."""
-
-LEAST_SAMPLES = 2
 
 OVERHEAD = 0.002
 """What an op costs that stays float, as a part of all multiplications: its conversions, and that it is one more."""
@@ -84,9 +80,7 @@ def search(
     insert_pairs(quantized, options, roundings)
     comparison = Comparison(module, quantized, chosen)
     allowed = 10 ** (-min_sqnr / 10)
-    work = max(sum(comparison.costs.values()) * len(comparison.groups), 1)
-    count = int(np.clip(WORK / work, LEAST_SAMPLES, SAMPLES))
-    sensitivities = measure_sensitivities(comparison, allowed, count, progress)
+    sensitivities = measure_sensitivities(comparison, allowed, progress)
     return _Search(module, options, comparison, sensitivities, allowed, max_float, progress).run()
 
 
@@ -117,34 +111,32 @@ class _Search:
     progress: Progress
 
     def run(self) -> SearchResult:
-        everything = self._integer(frozenset())
-        before = after = self.comparison.measure_ops(everything)
         keep: frozenset[str] = frozenset()
+        before = after = self.comparison.measure_ops(self._integer(keep))
         steps: list[Step] = []
-        target = self.allowed * self._ratio(everything, before)
+        target = self.allowed
         for _ in range(CORRECTIONS):
-            if float(after.noise.max(initial=0.0)) <= self.allowed:
+            if after.worst <= self.allowed:
                 break
+            # What is predicted is not what is measured: aim lower by as much as was missed.
+            target = min(target, self._predicted(keep)) * np.clip(self.allowed / after.worst, 0.1, 0.8)
             more, taken = self._lower(keep, target)
             if more == keep:
                 break
-            keep = more
-            self.progress(f"measuring with {len(keep)} ops in float")
-            after = self.comparison.measure_ops(self._integer(keep))
-            taken[-1] = replace(taken[-1], after=after.sqnr, measured=True)
-            steps += taken
-            # What interacts is not foreseen: aim lower by as much as was missed.
-            target *= min(0.9, self.allowed / max(float(after.noise.max(initial=0.0)), 1e-30))
+            self.progress(f"measuring with {len(more)} ops in float")
+            measured = self.comparison.measure_ops(self._integer(more))
+            steps.append(Step(taken, decibels(after.worst), measured.sqnr, self._cost(more) - self._cost(keep)))
+            keep, after = more, measured
         keep, after = self._returned(keep, after)
-        is_reached = float(after.noise.max(initial=0.0)) <= self.allowed
-        share = self._float_cost(self._integer(keep)) / max(self._total, 1)
-        kept_steps = tuple(step for step in steps if keep.intersection(step.ops))
-        return SearchResult(keep, kept_steps, before, after, share, is_reached, self.sensitivities)
+        share = self._cost(keep) / max(self._total, 1)
+        return SearchResult(keep, tuple(steps), before, after, share, after.worst <= self.allowed, self.sensitivities)
 
-    def _ratio(self, integer: frozenset[str], measured: Deviation) -> float:
-        """By how much predictions are too high: never much above one, for noise saturates."""
-        predicted = float(self.sensitivities.predict(integer).noise.max(initial=0.0))
-        return float(np.clip(predicted / max(float(measured.noise.max(initial=0.0)), 1e-30), 0.5, 1.0))
+    def _predicted(self, keep: frozenset[str]) -> float:
+        return self.sensitivities.predict(self._integer(keep)).worst_guide
+
+    def _cost(self, keep: frozenset[str]) -> int:
+        """The multiplications in float when these stay float."""
+        return self._float_cost(self._integer(keep))
 
     def _integer(self, keep: frozenset[str]) -> frozenset[str]:
         """The ops on integers when these stay float."""

@@ -148,7 +148,7 @@ def _rules(report: Report) -> Iterator[Section]:
                 rules.setdefault(made.rule, []).append(made)
         rows += [(target.name, rule, str(len(ops)), _listed(titles[o.op] for o in ops)) for rule, ops in rules.items()]
     if rows:
-        text = "What the recipe puts on integers, and a target computes in floats: by which rule."
+        text = "What the recipe quantizes, and a target keeps float: by which rule."
         table = Table(("target", "rule", "ops", "which"), tuple(rows), frozenset(("ops",)))
         yield Section("Kept in float by a target", text, table=table)
 

@@ -16,8 +16,7 @@ def summary(report: Report) -> Iterator[str]:
         part = sum(op.multiplications for op in integer) / total if total else 0.0
         parts.append(f"{len(integer)} of {len(layers)} layers on integers ({percent(part)} of multiplications)")
     if report.targets:
-        after = max(target.weight_bytes for target in report.targets)
-        parts.append(f"weights {size(report.source_weight_bytes)} -> {size(after)}")
+        parts.append(f"weights {size(report.source_weight_bytes)} -> {_sizes(report)}")
     parts += _exactness(report)
     if parts:
         yield f"{report.options or 'pruned'}: {'; '.join(parts)}"
@@ -27,6 +26,13 @@ def summary(report: Report) -> Iterator[str]:
             yield f"{target.name}: {kept}"
 
 
+def _sizes(report: Report) -> str:
+    sizes = {target.name: size(target.weight_bytes) for target in report.targets}
+    if len(set(sizes.values())) == 1:
+        return next(iter(sizes.values()))
+    return ", ".join(f"{text} ({name})" for name, text in sizes.items())
+
+
 def _exactness(report: Report) -> Iterator[str]:
     if report.measured is not None and report.worst_sqnr is not None:
         kind = "random " if report.measured.is_random else ""
@@ -34,7 +40,8 @@ def _exactness(report: Report) -> Iterator[str]:
         yield f"SQNR {decibels(report.worst_sqnr)} on {count} {kind}sample{'s' * (count != 1)}"
     worst = next(iter(report.worst_ops(1)), None)
     if worst is not None and worst.own is not None and worst.own != float("inf"):
-        yield f"worst: {worst.title} ({decibels(worst.own)})"
+        costs = decibels(worst.own) if worst.share is None else f"{percent(worst.share, 0)} of the error"
+        yield f"worst: {worst.title} ({costs})"
 
 
 def _kept(target: TargetFacts) -> str:
@@ -48,7 +55,8 @@ def _kept(target: TargetFacts) -> str:
     count = sum(rules.values())
     most = max(rules, key=lambda rule: rules[rule])
     more = f" ({rules[most]} of them); --report tells all" if len(rules) > 1 else ""
-    return f"{count} op{'s' * (count != 1)} that the recipe puts on integers stay float: {most}{more}"
+    what = "op that the recipe quantizes stays" if count == 1 else "ops that the recipe quantizes stay"
+    return f"{count} {what} float: {most}{more}"
 
 
 __all__ = ["summary"]

@@ -6,7 +6,7 @@ from ...backends.emission import EmitterTable, is_not_quantized, is_quantized
 from ...ir import Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, quant, tensor
-from ...passes.patterns import is_known
+from ...passes.patterns import is_compressed, is_known
 from ...passes.quantization.moves import moved_operands
 from ...types import TensorType
 from ..compilation import Artifact
@@ -41,7 +41,9 @@ class Written:
         if not forms:
             return TargetOp(facts.name, GONE)
         form = forms.pop() if len(forms) == 1 else BOTH if INTEGERS in forms else STORED
-        if form == INTEGERS or not facts.is_integer:
+        if not facts.is_integer:
+            return TargetOp(facts.name, form, self._why_plain(facts) if form == FLOATS else "")
+        if form == INTEGERS:
             return TargetOp(facts.name, form)
         return TargetOp(facts.name, form, self._rule(facts, [op for op in ops if form_of(op) != INTEGERS]))
 
@@ -69,8 +71,19 @@ class Written:
                 return self._reason(pair)
         return f"the target has no integer kernel for {ops[0].definition.name}"
 
+    def _why_plain(self, facts: OpFacts) -> str:
+        """Why an op's weight is written as floats, where fewer bits were asked for."""
+        asked = self._asked.get(facts.name)
+        for value in asked.operands if asked is not None else ():
+            if value.owner is not None and is_compressed(value):
+                is_legal = self._table.is_legal(value.owner)
+                return "the target takes no such weight here" if is_legal else self._reason(value.owner)
+        return ""
+
     def _reason(self, op: Op) -> str:
         reason = self._table.why_illegal(op)
+        if isinstance(op, quant.Scaled):
+            return f"stored as {op.stored.value}: {reason}"
         floats_alone = is_not_quantized.__doc__ or ""
         if reason.endswith(f"needs {floats_alone}"):
             return f"the target has no integer kernel for {op.definition.name}"

@@ -66,6 +66,11 @@ def test_product(storage: DType, block: int | None, zeros: bool, transpose_y: bo
     check_layer(lambda: math.MatMul(argument("n", 3, 48), w(), transpose_y=transpose_y), {"n": 1}, {"n": 5})
 
 
+def test_product_with_transposed_data() -> None:
+    w = partial(few_bits, integers((48, 24)), axis=1)
+    check_layer(lambda: math.MatMul(argument("n", 48, 3), w(), transpose_x=True), {"n": 1}, {"n": 5})
+
+
 @pytest.mark.parametrize("axis", [0, None])
 @pytest.mark.parametrize(("storage", "zeros"), [(I8, False), (I4, False), (U8, True), (U4, True)])
 @pytest.mark.parametrize(("groups", "kernel"), [(1, 3), (1, 1), (4, 3), (16, 5)])

@@ -151,6 +151,30 @@ def test_the_smallest_weights_have_eight_bits() -> None:
     assert [form.scheme.bits for form in forms if form is not None] == [4, 4, 8]
 
 
+SPECTRUM = """
+func @main(%x: f32[1, 1, 90]) -> (%y: f32[1, 4, 9], %z: f32[1, 16, 9]) {
+  %w = tensor.constant() {value = weight<w>} : f32[16, 1, 10]
+  %0 = nn.conv(%x, %w, none) {strides = [10], padding = [0, 0], dilations = [1]} : f32[1, 16, 9]
+  %1 = math.square(%0) : f32[1, 16, 9]
+  %mel = tensor.constant() {value = weight<mel_variance>} : f32[4, 16]
+  %2 = math.mat_mul(%mel, %1) : f32[1, 4, 9]
+  %y = math.log(%2) : f32[1, 4, 9]
+  %v = tensor.constant() {value = weight<v>} : f32[16, 1, 10]
+  %3 = nn.conv(%x, %v, none) {strides = [10], padding = [0, 0], dilations = [1]} : f32[1, 16, 9]
+  %z = nn.sigmoid(%3) : f32[1, 16, 9]
+  return %y, %z
+}
+"""
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_filter_banks_before_a_logarithm_are_exact(bits: int) -> None:
+    module = parse_module(SPECTRUM, random_weight)
+    found = quantize_weights_of(module, WeightOptions(Scheme(bits), selection=Selection(1)))
+    assert [w.form.scheme.bits for w in found if w.form is not None] == [16, 16, bits]
+    assert found[0].reason == "a logarithm is taken of what it makes" and found[0].sqnr > 85
+
+
 def test_all_refinements_are_deterministic() -> None:
     for refine in Refinement:
         texts, arrays = [], []

@@ -1,6 +1,7 @@
 """Pairs: where they stand, which scales they have, and what the network then computes."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from glmir.ir import Module
 from glmir.ops import nn, quant, tensor
 from glmir.passes.lowering.fold_quantization import fold_quantization, quantization_of
 from glmir.passes.patterns import elements_of
+from glmir.passes.quantization.calibration_file import Calibration, write_calibration
 from glmir.passes.quantization.insert_quantization import insert_pairs, insert_quantization
 from glmir.passes.quantization.parameters import Range
 from glmir.passes.quantization.plan import StaticOptions
 from glmir.passes.quantization.quantize_border import quantize_border
+from glmir.passes.quantization.statistics import TensorStatistics
 from glmir.types import DType
 from glmir.verifier import verify
 
@@ -134,9 +137,17 @@ def test_a_border_of_another_width_is_refused() -> None:
         quantize_border(quantized(network()), dtype=DType.I16)
 
 
-def test_the_pass_needs_a_file() -> None:
-    with pytest.raises(InputError, match="needs a calibration file"):
-        insert_quantization(network())
+def test_the_pass_reads_a_calibration_file(tmp_path: Path) -> None:
+    module = network()
+    assert not insert_quantization(module)
+    with pytest.raises(InputError, match="cannot read"):
+        insert_quantization(module, calibration=str(tmp_path / "missing.json"))
+    calibration = Calibration("", {name: TensorStatistics() for name in ranges_of(module, INPUTS)})
+    with (tmp_path / "ranges.json").open("wb") as stream:
+        write_calibration(calibration, stream)
+    rounded = module.clone()
+    assert insert_quantization(rounded, calibration=str(tmp_path / "ranges.json"))
+    verify(rounded)
 
 
 def test_ranges_of_zero_and_denormals() -> None:
