@@ -9,6 +9,7 @@ from ...pass_manager import module_pass
 from ...passes.compressed_weights import known_transpose
 from ...passes.lowering.fold_quantization import fold_quantization
 from ...passes.lowering.indexing import gather_from_the_front
+from ...passes.lowering.recurrent import few_steps_unrolled
 from ...passes.patterns import constant, elements_of, is_compressed
 from ...rewriter import Replacement, RuleSet, apply_rules, insert_new_ops
 from ...types import TensorType
@@ -70,6 +71,12 @@ def dequantize_of_palette(op: quant.Dequantize) -> Op | None:
 def quantized_linear_on_matrix(op: nn.Linear) -> Replacement:
     """linear(x) -> reshape(linear(reshape(x, [rows, features])))"""
     return linear_on_matrix(op) if is_quantized_layer(op) else None
+
+
+@RULES.on(nn.Recurrent)
+def compressed_steps_unrolled(op: nn.Recurrent) -> Replacement:
+    """recurrent(x) -> its cell, once for every step, when those are few: linear layers"""
+    return few_steps_unrolled(op) if is_compressed(op.weight) or is_compressed(op.recurrence) else None
 
 
 @RULES.on(math.Reduction)

@@ -15,7 +15,16 @@ from ..emission import EmitterTable
 from ..flatbuffer import Table
 from .op_versions import op_version
 from .quantization import BLOCK_SCALES, blockwise_parameters, packed, parameters
-from .schema import BUILTIN_OPTIONS, Buffer, Operator, OperatorCode, QuantizationParameters, SubGraph, Tensor, operator_code
+from .schema import (
+    BUILTIN_OPTIONS,
+    Buffer,
+    Operator,
+    OperatorCode,
+    QuantizationParameters,
+    SubGraph,
+    Tensor,
+    operator_code,
+)
 from .schema_enums import BuiltinOperator
 from .schema_enums import TensorType as TfliteType
 from .sparsity import sparse

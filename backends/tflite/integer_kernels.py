@@ -1,20 +1,19 @@
 """What the runtime's integer kernels ask of scales and zero points: conditions of emitters on quantized values.
 
-Where they ask less, XNNPACK may still leave an op to the runtime's own kernels; the results are the same but for the last
-place.
+Where they ask less, XNNPACK may still leave an op to the runtime's own kernels; the results are the same but for the
+last place.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ...ir import Op, Value
 from ...ops import math, nn, quant, tensor
 from ...ops.enums import Activation
-from ...types import DType, QuantizedType
 from ...passes.lowering.fold_quantization import quantization_of
 from ...passes.patterns import constant_array, elements_of, is_compressed
-from ..emission import is_quantized
+from ...types import DType, QuantizedType
 
 StoredCondition = Callable[[Op], bool]
 
@@ -30,7 +29,7 @@ LOG_UNIT_I8 = QuantizedType(I8, (16 / 256,), (127,))
 """From -16 to 0: what LOG_SOFTMAX gives."""
 
 _BIAS_TOLERANCE = 1e-5
-"""By how much a bias's scale may differ from the product of the scales of input and weight: what rounding to f32 costs."""
+"""By how much a bias's scale may differ from the product of the scales of input and weight: what rounding costs."""
 
 BLOCK_MULTIPLE = 32
 """What XNNPACK asks block sizes to be multiples of."""
@@ -224,10 +223,10 @@ def _is_table_of_blocks(table: Value) -> bool:
 
 
 def is_convertible(op: quant.Convert) -> bool:
-    """f32, and i8 or i16 with one scale a tensor"""
-    return op.x.type.dtype is DType.F32 and all(
-        v.type.quantization is None or _storage([v], (I8, I16)) is not None for v in (op.x, op.result)
-    )
+    """f32, and i8, u8 or i16 with one scale a tensor, but not i16 as u8"""
+    values = [v for v in (op.x, op.result) if v.type.quantization is not None]
+    storages = [_storage([v], (I8, DType.U8, I16)) for v in values]
+    return op.x.type.dtype is DType.F32 and None not in storages and storages != [I16, DType.U8]
 
 
 def is_storable_weight(op: quant.Dequantize) -> bool:
@@ -266,10 +265,3 @@ def _parameters(values: tuple[Value, ...]) -> list[QuantizedType]:
 
 def _names(storages: tuple[DType, ...]) -> str:
     return " or ".join(s.value for s in storages)
-
-
-__all__ = [
-    "I16", "I8", "LOG_UNIT_I8", "SIGNED_UNIT_I8", "UNIT_I16", "UNIT_I8", "Mapping", "and_gentle_scales", "giving", "is_convertible", "is_dynamic_layer",
-    "is_integer_layer", "is_integer_or_dynamic_layer", "is_integer_product", "is_quantized", "is_storable_weight", "is_symmetric_weight",
-    "output_axis", "with_one_scale", "with_one_scale_each",
-]  # fmt: skip

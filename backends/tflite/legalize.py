@@ -74,6 +74,7 @@ def _fold_pairs(module: Module, dynamic: bool) -> bool:
     """Makes integer ops of what stands between pairs; what it leaves of them is rewritten like any op."""
     if not any(isinstance(op, quant.Scaled) for f in module.functions.values() for op in f.ops):
         return False
-    while any([apply_rules(module, rules) for rules in _BEFORE_FOLDING]):
+    # What any of them makes may be for all of them: they take turns until none finds anything.
+    while sum(apply_rules(module, rules) for rules in _BEFORE_FOLDING):
         pass
     return fold_quantization(module, lambda op: TABLE.is_legal(op) and (dynamic or not is_dynamic_layer(op)))

@@ -4,7 +4,7 @@ What the rules put between an op and its pair is a pair again: folding makes a r
 """
 
 import math as numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from ...opdef import replace
 from ...ops import math, nn, quant
 from ...ops.enums import Activation, ResizeMode
 from ...passes.lowering.fold_quantization import quantization_of
-from ...passes.patterns import constant, constant_array
+from ...passes.patterns import constant, constant_array, is_known
+from ...passes.quantization.moves import moved_operands
 from ...rewriter import RuleSet
 from ...types import DType, QuantizedType
 from .integer_kernels import LOG_UNIT_I8, SIGNED_UNIT_I8, UNIT_I8, UNIT_I16
@@ -93,10 +94,45 @@ def _is_same_signed(inner: quant.Dequantize, op: quant.Dequantize, zero: Value) 
     return expected is not None and quantization_of(inner) == quantization_of(expected)
 
 
+# ---- what only moves elements
+
+
+@RULES.on(quant.Quantize)
+def pairs_before_moves(op: quant.Quantize) -> Op | None:
+    """quantize(move(x)) -> quantize(move(dequantize(quantize(x)))), so that what computes x gives integers
+
+    Structural rules put transposes, reshapes and slices behind the ops that they rewrite. Nothing is rounded that was
+    not: what moves, and the greatest of several, is the same before rounding and behind it.
+    """
+    quantization, move = quantization_of(op), op.x.owner
+    if quantization is None or quantization.axis is not None or move is None or len(move.results) != 1:
+        return None
+    if any(not isinstance(u, quant.Quantize) or quantization_of(u) != quantization for u in op.x.uses):
+        return None
+    bare = [x for x in moved_operands(move) if not isinstance(x.owner, quant.Dequantize) and not is_known(x)]
+    if not bare:
+        return None
+    pairs = {x: paired(x, quantization) for x in bare}
+    return replace(op, x=replace(move, **_with(move, pairs)).result)
+
+
+def _with(op: Op, replacements: Mapping[Value, Value]) -> dict[str, object]:
+    """The operand fields of ``op`` with some values replaced."""
+    fields: dict[str, object] = {}
+    for field in op.definition.operand_fields:
+        operand: object = getattr(op, field.name)
+        if isinstance(operand, tuple):
+            operand = tuple(replacements.get(v, v) for v in operand)
+        elif isinstance(operand, Value):
+            operand = replacements.get(operand, operand)
+        fields[field.name] = operand
+    return fields
+
+
 # ---- scales that kernels give, or ask for
 
 _GIVEN: dict[type[Op], dict[DType, QuantizedType]] = {
-    nn.Softmax: {DType.I8: UNIT_I8, DType.I16: UNIT_I16},
+    nn.Softmax: {DType.I8: UNIT_I8},
     nn.Sigmoid: {DType.I8: UNIT_I8, DType.I16: UNIT_I16},
     math.Tanh: {DType.I8: SIGNED_UNIT_I8, DType.I16: UNIT_I16},
     nn.LogSoftmax: {DType.I8: LOG_UNIT_I8},
@@ -286,6 +322,8 @@ def hard_swish_in_three_steps(op: nn.HardSwish) -> Op | None:
         return None
     _, asked = stored
     # What is below 0 or above 6 saturates, as it shall.
-    gate = paired(math.Add(op.x, _stored_number(3.0, DType.I8, op.x)).result, QuantizedType(DType.I8, (6 / 255,), (-128,)))
+    gate = paired(
+        math.Add(op.x, _stored_number(3.0, DType.I8, op.x)).result, QuantizedType(DType.I8, (6 / 255,), (-128,))
+    )
     sixfold = QuantizedType(DType.I8, (float(np.float32(6 * asked.scales[0])),), asked.zero_points)
     return math.Mul(paired(math.Mul(op.x, gate).result, sixfold), _stored_number(1 / 6, DType.I8, op.x))

@@ -1,8 +1,8 @@
 """Rules on compressed weights, before pairs are folded: they bring them to the forms that TFLite has.
 
-Integers of 8 bits, with a scale for each output channel, are what the runtime makes floats of when it loads a model, and
-what XNNPACK then takes as constant. Integers of 4 bits in blocks are a form of fully connected layers alone, without
-zero points. What other layers keep in blocks is rounded once more, to 8 bits for each output channel.
+Integers of 8 bits, with a scale for each output channel, are what the runtime makes floats of when it loads a model,
+and what XNNPACK then takes as constant. Integers of 4 bits in blocks are a form of fully connected layers alone,
+without zero points. What other layers keep in blocks is rounded once more, to 8 bits for each output channel.
 """
 
 import numpy as np
@@ -122,11 +122,20 @@ def storable_weights(op: Op) -> Op | None:
 def _storable(use: WeightUse, stored: quant.Dequantize) -> Value | None:
     """The weight in a form that can be stored; None when it is."""
     integers = constant_array(stored.x)
-    if integers is None or stored.x.type.dtype not in (DType.I4, DType.U4, DType.I8) or constant_array(stored.scale) is None:
+    if (
+        integers is None
+        or stored.x.type.dtype not in (DType.I4, DType.U4, DType.I8)
+        or constant_array(stored.scale) is None
+    ):
         return None
     if isinstance(use.op, nn.Linear) and is_four_bit_matrix(stored):
         return None if stored.block is not None else _in_one_block(stored)
-    if isinstance(use.op, tensor.Gather) and use.op.axis == 0 and stored.zero_point is None and has_four_bit_blocks(stored):
+    if (
+        isinstance(use.op, tensor.Gather)
+        and use.op.axis == 0
+        and stored.zero_point is None
+        and has_four_bit_blocks(stored)
+    ):
         return None
     if stored.block is None:
         return None if stored.x.type.dtype is DType.I8 else _in_bytes(stored, integers)
@@ -155,4 +164,3 @@ def _in_bytes(stored: quant.Dequantize, integers: Array) -> Value:
     else:
         zero_point = constant((zero.astype(np.int8) - middle).astype(np.int8))
     return replace(stored, x=signed, zero_point=zero_point).result
-

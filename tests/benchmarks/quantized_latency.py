@@ -53,7 +53,7 @@ def _measure(model: Path, target: str, recipes: Sequence[str], inputs: Arrays, r
         try:
             artifact = _compiled(model, target, recipe, inputs)
             path = artifact.save(folder / f"{recipe}{artifact.target.suffix}")
-            candidates.append(_candidate(recipe, path, target, artifact, inputs))
+            candidates.append(candidate_of(recipe, path, target, artifact, inputs))
         except GlmirError as error:
             print(f"{model.stem:16} {target:8} {recipe:16} {str(error).splitlines()[0]}")
             continue
@@ -85,7 +85,7 @@ def _warnings(model: Path, path: Path, artifact: Artifact) -> Sequence[str]:
     return build_report(compiled, False, lambda text: None).targets[0].warnings
 
 
-def _candidate(name: str, path: Path, target: str, artifact: Artifact, inputs: Arrays) -> Candidate:
+def candidate_of(name: str, path: Path, target: str, artifact: Artifact, inputs: Arrays) -> Candidate:
     outputs = list(artifact.module.main.output_names)
     if target == "tflite":
         return _in_litert(name, path.read_bytes(), inputs)

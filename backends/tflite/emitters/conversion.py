@@ -1,7 +1,6 @@
 """Between floats and quantized values, and between two quantizations."""
 
 from ....ops import quant
-
 from ..graph import Graph, TfliteTable
 from ..integer_kernels import is_convertible, is_storable_weight
 from ..schema_enums import BuiltinOperator

@@ -13,9 +13,9 @@ from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
 from ...conditions import counts_in_i64, has_nonnegative_indices, knows_count, selects_first, takes, up_to_rank
-from ..integer_kernels import I8, I16, is_lookup, is_moved_or_looked_up, with_one_scale, with_one_scale_each
 from ...emission import Condition, is_quantized
 from ..graph import TFLITE_TYPES, Graph, Operand, TfliteTable
+from ..integer_kernels import I8, I16, is_lookup, is_moved_or_looked_up, with_one_scale, with_one_scale_each
 from ..schema_enums import BuiltinOperator
 from ..schema_options import (
     ArgMaxOptions,
@@ -47,7 +47,9 @@ def dynamic_update_slice(op: tensor.DynamicUpdateSlice, graph: Graph) -> None:
     graph.add(BuiltinOperator.DYNAMIC_UPDATE_SLICE, [op.x, op.update, op.starts], [op.result])
 
 
-@TABLE.emits(tensor.Gather, when=(takes(*_COMMON), has_nonnegative_indices, up_to_rank(8)), stored=is_moved_or_looked_up)
+@TABLE.emits(
+    tensor.Gather, when=(takes(*_COMMON), has_nonnegative_indices, up_to_rank(8)), stored=is_moved_or_looked_up
+)
 def gather(op: tensor.Gather, graph: Graph) -> None:
     if is_quantized(op) and is_lookup(op):
         _look_up(op, graph)
@@ -57,7 +59,7 @@ def gather(op: tensor.Gather, graph: Graph) -> None:
 
 
 def _look_up(op: tensor.Gather, graph: Graph) -> None:
-    """EMBEDDING_LOOKUP makes floats of those rows of a stored table that are asked for; it takes a vector of indices."""
+    """EMBEDDING_LOOKUP makes floats of those rows of a stored table that are asked for, by a vector of indices."""
     indices, result = op.indices.type, op.result.type
     lookups = graph.temporary(TensorType(DType.I32, (product(indices.shape),)))
     rows = graph.temporary(TensorType(result.dtype, (product(indices.shape), op.x.type.shape[1])))
@@ -163,7 +165,9 @@ def takes_largest_of_last_axis(op: math.TopK) -> bool:
 _SORTABLE = takes(DType.F32, DType.I64, DType.I32, DType.I16, DType.I8, DType.U8)
 
 
-@TABLE.emits(math.TopK, when=(_SORTABLE, takes_largest_of_last_axis, knows_count, up_to_rank(8)), stored=with_one_scale(I8))
+@TABLE.emits(
+    math.TopK, when=(_SORTABLE, takes_largest_of_last_axis, knows_count, up_to_rank(8)), stored=with_one_scale(I8)
+)
 def top_k(op: math.TopK, graph: Graph) -> None:
     values, indices = op.results
     is_narrow = op.index_dtype is DType.I32

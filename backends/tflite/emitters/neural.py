@@ -15,13 +15,11 @@ from ...conditions import (
 from ..graph import Graph, TfliteTable
 from ..integer_kernels import (
     I8,
-    I16,
     LOG_UNIT_I8,
     UNIT_I8,
-    UNIT_I16,
     giving,
-    is_storable_layer,
     is_integer_product,
+    is_storable_layer,
     with_one_scale,
 )
 from ..schema_enums import BuiltinOperator
@@ -85,9 +83,7 @@ def batch_matmul(op: math.MatMul, graph: Graph) -> None:
     graph.add(BuiltinOperator.BATCH_MATMUL, [op.x, op.y], [op.result], options)
 
 
-@TABLE.emits(
-    nn.Softmax, when=(is_f32, is_along_last_axis, up_to_rank(MAX_XNNPACK_RANK)), stored=giving(UNIT_I8, UNIT_I16)
-)
+@TABLE.emits(nn.Softmax, when=(is_f32, is_along_last_axis, up_to_rank(MAX_XNNPACK_RANK)), stored=giving(UNIT_I8))
 def softmax(op: nn.Softmax, graph: Graph) -> None:
     graph.add(BuiltinOperator.SOFTMAX, [op.x], [op.result], SoftmaxOptions(beta=1.0))
 

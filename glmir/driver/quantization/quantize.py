@@ -10,7 +10,6 @@ from ...ir import Module
 from ...pass_manager import PassManager, Pipeline
 from ...passes.canonicalization.eliminate_dead_code import eliminate_dead_code
 from ...passes.compression.dense_weights import Selection
-from ...passes.compression.palettize_weights import palettize_weights_of
 from ...passes.compression.quantize_weights import WeightOptions, quantize_weights_of
 from ...passes.compression.store_sparse import store_sparse
 from ...passes.pipelines import cleanup
@@ -21,7 +20,6 @@ from ...passes.quantization.parameters import Range, activation_parameters
 from ...passes.quantization.plan import Decision, StaticOptions, activations, name_values
 from ...passes.quantization.quantize_border import quantize_border
 from ...passes.quantization.roles import LAYERS
-from ...passes.quantization.uniform import Scheme
 from .calibration import Progress, calibrate, silent
 from .data import Samples, open_samples
 from .first_samples import FirstSamples
@@ -29,6 +27,7 @@ from .model_inputs import ModelInputs
 from .recipe import Dynamic, Palette, Recipe, Static, Weights
 from .record import Record, StoredActivation
 from .request import Compression
+from .weight_recipes import names, palettize, store_weights
 
 
 @dataclass(frozen=True)
@@ -81,29 +80,15 @@ def apply(recipe: Recipe, record: Record, context: Context) -> Record:
     raise NotImplementedError(recipe.name)
 
 
-@apply.register
-def _(recipe: Weights, record: Record, context: Context) -> Record:
-    options = WeightOptions(
-        Scheme(recipe.bits, recipe.symmetric),
-        recipe.block,
-        recipe.refine,
-        Selection(keep=names(recipe.keep)),
-    )
-    return replace(record, weights=tuple(quantize_weights_of(record.quantized, options)))
-
-
-@apply.register
-def _(recipe: Dynamic, record: Record, context: Context) -> Record:
-    options = WeightOptions(selection=Selection(keep=names(recipe.keep)))
-    return replace(record, weights=tuple(quantize_weights_of(record.quantized, options)))
+@apply.register(Weights)
+@apply.register(Dynamic)
+def _(recipe: Weights | Dynamic, record: Record, context: Context) -> Record:
+    return store_weights(recipe, record, context.samples, context.progress, context.cache)
 
 
 @apply.register
 def _(recipe: Palette, record: Record, context: Context) -> Record:
-    if not 1 <= recipe.bits <= 8:
-        raise InputError(f"--quantize palette: bits is 1 to 8, not {recipe.bits}")
-    selection = Selection(keep=names(recipe.keep))
-    return replace(record, weights=tuple(palettize_weights_of(record.quantized, recipe.bits, selection)))
+    return palettize(recipe, record)
 
 
 @apply.register
@@ -161,11 +146,6 @@ def _require_numbers(calibration: Calibration) -> None:
     if bad:
         named = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
         raise CompileError([f"the calibration data makes nothing but NaN or infinities of {named}"])
-
-
-def names(text: str) -> frozenset[str]:
-    """The names in a text that separates them by semicolons."""
-    return frozenset(name.strip() for name in text.split(";") if name.strip())
 
 
 __all__ = ["compress"]

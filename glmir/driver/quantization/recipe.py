@@ -71,8 +71,10 @@ class Weights(Recipe):
 
     bits: int = 8
     block: int | None = None
-    symmetric: bool = True
-    refine: Refinement = Refinement.NONE
+    symmetric: bool | None = None
+    """Whether zero is stored as zero; none: where that costs little."""
+
+    refine: Refinement = Refinement.MSE
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,6 @@ class FourBitWeights(Weights):
     name = "int4-weights"
     bits: int = 4
     block: int | None = 32
-    symmetric: bool = False
-    refine: Refinement = Refinement.HQQ
 
 
 @dataclass(frozen=True)

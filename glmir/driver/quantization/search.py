@@ -1,6 +1,6 @@
 """Automatic mixed precision: which ops stay float so that the outputs are as exact as asked, at the least cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,8 +10,8 @@ from ...ir import Module
 from ...passes.quantization.insert_quantization import Roundings, insert_pairs
 from ...passes.quantization.plan import StaticOptions, make_plan
 from .calibration import Progress, silent
+from .comparison import Comparison, Deviation, Group
 from .data import Sample, Samples
-from .comparison import Comparison, Deviation, Group, decibels
 from .sensitivity import Sensitivities, measure_sensitivities
 from .switches import name_of
 
@@ -25,34 +25,43 @@ WORST_GROUPS = 12
 """Roundings whose ops are considered at each step."""
 
 STEPS = 200
-CORRECTIONS = 12
-"""How often the whole is measured, and the allowed noise corrected, until it is as asked."""
+"""Ops, or few together, that are taken at most before the whole is measured again."""
+
+ROUNDS = 12
+"""How often the whole is measured."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """That ops were left in float: their names, and the SQNR of the worst output before and after, in dB.
+class KeptOp:
+    """An op that stays float: its name, the SQNR in dB that it alone on integers would leave, the rounding that it was
+    kept float for, and its multiplications."""
 
-    ``measured`` tells whether ``after`` was measured, or follows from what was measured of each op alone.
-    """
+    op: str
+    sqnr: float
+    reason: str
+    multiplications: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """Ops that were kept float together: the SQNR of the worst output before and after, in dB, as measured."""
 
     ops: tuple[str, ...]
     before: float
     after: float
-    multiplications: int
-    reason: str
-    measured: bool = False
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """``keep`` names the ops to be kept float. ``integer``: what is then reached; ``before``: with nothing kept.
+    """``keep`` names the ops to be kept float, ``kept`` says why each, and ``rounds`` how they were found.
 
-    ``float_share`` is the part of all multiplications that is float. ``is_reached``: whether it is as exact as asked.
+    ``before`` and ``after`` are with nothing and with these kept. ``float_share`` is the part of all multiplications
+    that is float then. ``is_reached``: whether it is as exact as asked.
     """
 
     keep: frozenset[str]
-    steps: tuple[Step, ...]
+    kept: tuple[KeptOp, ...]
+    rounds: tuple[Round, ...]
     before: Deviation
     after: Deviation
     float_share: float
@@ -75,17 +84,22 @@ def search(
     The same module, options and samples give the same result. Raises InputError when there are no samples, GlmirError
     when the module cannot be run.
     """
-    chosen = representative(samples, SAMPLES)
     quantized = module.clone()
     insert_pairs(quantized, options, roundings)
-    comparison = Comparison(module, quantized, chosen)
+    comparison = Comparison(module, quantized, representative(samples, SAMPLES))
     allowed = 10 ** (-min_sqnr / 10)
-    sensitivities = measure_sensitivities(comparison, allowed, progress)
-    return _Search(module, options, comparison, sensitivities, allowed, max_float, progress).run()
+    integer = frozenset(name_of(op) for op in make_plan(module.main, options).integer)
+    before = comparison.measure_ops(integer)
+    if before.worst <= allowed:
+        # Nothing needs to be told apart.
+        sensitivities = Sensitivities((), (), before)
+    else:
+        sensitivities = measure_sensitivities(comparison, allowed, progress)
+    return _Search(module, options, comparison, sensitivities, allowed, max_float, progress).run(before)
 
 
-def representative(samples: Samples | Sequence[Sample], count: int) -> list[Sample]:
-    """At most ``count`` of the samples, evenly spaced over all of them."""
+def representative(samples: Iterable[Sample], count: int) -> list[Sample]:
+    """At most ``count`` of the samples, evenly spaced over all of them, of which few are held at a time."""
     kept: list[Sample] = []
     stride = 1
     for index, sample in enumerate(samples):
@@ -95,9 +109,9 @@ def representative(samples: Samples | Sequence[Sample], count: int) -> list[Samp
             kept, stride = kept[::2], stride * 2
             if index % stride:
                 continue
-        kept.append(replace(sample, inputs={n: np.array(a) for n, a in sample.inputs.items()}))
+        kept.append(replace(sample, inputs={name: np.array(array) for name, array in sample.inputs.items()}))
     spaced = np.linspace(0, len(kept) - 1, min(count, len(kept))).round().astype(int)
-    return [kept[i] for i in spaced]
+    return [kept[index] for index in spaced]
 
 
 @dataclass
@@ -110,37 +124,39 @@ class _Search:
     max_float: float
     progress: Progress
 
-    def run(self) -> SearchResult:
-        keep: frozenset[str] = frozenset()
-        before = after = self.comparison.measure_ops(self._integer(keep))
-        steps: list[Step] = []
-        target = self.allowed
-        for _ in range(CORRECTIONS):
-            if after.worst <= self.allowed:
-                break
+    def run(self, before: Deviation) -> SearchResult:
+        keep: dict[str, str] = {}
+        after, target = before, np.inf
+        rounds: list[Round] = []
+        while after.worst > self.allowed and len(rounds) < ROUNDS:
             # What is predicted is not what is measured: aim lower by as much as was missed.
-            target = min(target, self._predicted(keep)) * np.clip(self.allowed / after.worst, 0.1, 0.8)
-            more, taken = self._lower(keep, target)
-            if more == keep:
+            predicted = self.sensitivities.predict(self._integer(keep)).worst_guide
+            target = min(target, predicted) * float(np.clip(self.allowed / after.worst, 0.1, 0.8))
+            more = self._lowered(keep, target)
+            if len(more) == len(keep):
                 break
             self.progress(f"measuring with {len(more)} ops in float")
             measured = self.comparison.measure_ops(self._integer(more))
-            steps.append(Step(taken, decibels(after.worst), measured.sqnr, self._cost(more) - self._cost(keep)))
+            rounds.append(Round(tuple(name for name in more if name not in keep), after.sqnr, measured.sqnr))
             keep, after = more, measured
-        keep, after = self._returned(keep, after)
-        share = self._cost(keep) / max(self._total, 1)
-        return SearchResult(keep, tuple(steps), before, after, share, after.worst <= self.allowed, self.sensitivities)
+        keep, after = self._without_needless(keep, after)
+        costs = self.comparison.costs
+        kept = (KeptOp(op, self.sensitivities.of_op(op).sqnr, reason, costs[op]) for op, reason in keep.items())
+        share = self._float_cost(self._integer(keep)) / max(self._total, 1)
+        return SearchResult(
+            frozenset(keep),
+            tuple(kept),
+            tuple(rounds),
+            before,
+            after,
+            share,
+            after.worst <= self.allowed,
+            self.sensitivities,
+        )
 
-    def _predicted(self, keep: frozenset[str]) -> float:
-        return self.sensitivities.predict(self._integer(keep)).worst_guide
-
-    def _cost(self, keep: frozenset[str]) -> int:
-        """The multiplications in float when these stay float."""
-        return self._float_cost(self._integer(keep))
-
-    def _integer(self, keep: frozenset[str]) -> frozenset[str]:
+    def _integer(self, keep: Iterable[str]) -> frozenset[str]:
         """The ops on integers when these stay float."""
-        options = replace(self.options, keep=self.options.keep | keep)
+        options = replace(self.options, keep=self.options.keep.union(keep))
         return frozenset(name_of(op) for op in make_plan(self.module.main, options).integer)
 
     @cached_property
@@ -148,56 +164,45 @@ class _Search:
         return sum(self.comparison.costs.values())
 
     def _float_cost(self, integer: frozenset[str]) -> int:
+        """The multiplications in float when these compute on integers."""
         return sum(cost for name, cost in self.comparison.costs.items() if name not in integer)
 
-    def _lower(self, keep: frozenset[str], target: float) -> tuple[frozenset[str], list[Step]]:
-        """Keeps more ops float until the noise that is predicted is at most ``target``."""
-        steps: list[Step] = []
+    def _lowered(self, keep: dict[str, str], target: float) -> dict[str, str]:
+        """With more ops, and why, until the noise that is predicted is at most ``target``."""
+        more = dict(keep)
         for _ in range(STEPS):
-            integer = self._integer(keep)
+            integer = self._integer(more)
             predicted = self.sensitivities.predict(integer)
-            if float(predicted.noise.max(initial=0.0)) <= target and steps:
+            if predicted.worst_guide <= target:
                 break
-            best = self._best(keep, integer, predicted, target)
+            best = self._best(more, integer, predicted, target)
             if best is None:
                 break
             group, ops = best
-            after = self.sensitivities.predict(self._integer(keep | ops))
-            cost = sum(self.comparison.costs[name] for name in ops)
-            steps.append(Step(tuple(sorted(ops)), predicted.sqnr, after.sqnr, cost, _describe(group)))
-            keep |= ops
-        return keep, steps
+            more.update(dict.fromkeys(sorted(ops), _describe(group)))
+        return more
 
     def _best(
-        self, keep: frozenset[str], integer: frozenset[str], predicted: Deviation, target: float
+        self, keep: dict[str, str], integer: frozenset[str], predicted: Deviation, target: float
     ) -> tuple[Group, frozenset[str]] | None:
         """The ops that save most noise for what they cost, and the rounding that they do without."""
-        base = self._float_cost(integer)
+        base, excess = self._float_cost(integer), _excess(predicted, target)
         best, best_score = None, 0.0
-        for group, ops in self._candidates(integer, target):
-            left = self._integer(keep | ops)
+        for group, ops in self._candidates(integer):
+            left = self._integer({*keep, *ops})
             cost = self._float_cost(left)
             if cost > self.max_float * self._total:
                 continue
-            saved = self._excess(predicted, target) - self._excess(self.sensitivities.predict(left), target)
+            saved = excess - _excess(self.sensitivities.predict(left), target)
             score = saved / ((cost - base) / max(self._total, 1) + OVERHEAD * len(ops))
             if score > best_score * (1 + 1e-9):
                 best, best_score = (group, ops), score
         return best
 
-    def _excess(self, deviation: Deviation, target: float) -> float:
-        """How much too much noise there is in all outputs; a little of what is less than allowed counts too."""
-        return float(np.sum(np.maximum(deviation.noise - target, 0)) + 1e-3 * np.sum(deviation.noise))
-
-    def _candidates(self, integer: frozenset[str], target: float) -> list[tuple[Group, frozenset[str]]]:
+    def _candidates(self, integer: frozenset[str]) -> list[tuple[Group, frozenset[str]]]:
         """Ops that single or together stop one of the worst roundings."""
-        active = [
-            (float(np.sum(deviation.noise)), index)
-            for index, (group, deviation) in enumerate(
-                zip(self.sensitivities.groups, self.sensitivities.alone, strict=True)
-            )
-            if group.is_on(integer)
-        ]
+        pairs = zip(self.sensitivities.groups, self.sensitivities.alone, strict=True)
+        active = [(float(np.sum(alone.guide)), index) for index, (group, alone) in enumerate(pairs) if group.is_on(integer)]
         found: dict[frozenset[str], Group] = {}
         for _, index in sorted(active, key=lambda entry: (-entry[0], entry[1]))[:WORST_GROUPS]:
             group = self.sensitivities.groups[index]
@@ -206,19 +211,22 @@ class _Search:
                 found.setdefault(subset, group)
         return [(group, ops) for ops, group in found.items()]
 
-    def _returned(self, keep: frozenset[str], after: Deviation) -> tuple[frozenset[str], Deviation]:
+    def _without_needless(self, keep: dict[str, str], after: Deviation) -> tuple[dict[str, str], Deviation]:
         """Without what need not be kept, the dearest first: an early step may not have been needed in the end."""
-        if float(after.noise.max(initial=0.0)) > self.allowed:
+        if after.worst > self.allowed:
             return keep, after
         costs = self.comparison.costs
-        for name in sorted(keep, key=lambda n: (-costs[n], n))[:CORRECTIONS]:
-            fewer = self._integer(keep - {name})
-            if float(self.sensitivities.predict(fewer).noise.max(initial=0.0)) > 1.5 * self.allowed:
-                continue
-            tried = self.comparison.measure_ops(fewer)
-            if float(tried.noise.max(initial=0.0)) <= self.allowed:
-                keep, after = keep - {name}, tried
+        for name in sorted(keep, key=lambda n: (-costs[n], n))[:ROUNDS]:
+            fewer = {op: reason for op, reason in keep.items() if op != name}
+            measured = self.comparison.measure_ops(self._integer(fewer))
+            if measured.worst <= self.allowed:
+                keep, after = fewer, measured
         return keep, after
+
+
+def _excess(deviation: Deviation, target: float) -> float:
+    """How much too much noise there is; a little of what is allowed counts too."""
+    return float(np.sum(np.maximum(deviation.guide - target, 0)) + 1e-3 * np.sum(deviation.guide))
 
 
 def _describe(group: Group) -> str:
@@ -227,4 +235,4 @@ def _describe(group: Group) -> str:
     return f"rounding {site.value}" if site.producer else f"rounding its constant {site.value}"
 
 
-__all__ = ["SearchResult", "Step", "representative", "search"]
+__all__ = ["KeptOp", "Round", "SearchResult", "representative", "search"]

@@ -13,6 +13,7 @@ from glmir.backends.mnn.schema_parameters import Convolution2D
 from glmir.backends.mnn.serializer import build, serialize
 from glmir.ir import Op
 from glmir.ops import math, nn, quant, tensor
+from glmir.ops.enums import Direction, RecurrentActivation
 from glmir.types import DType, QuantizedType, TensorType
 from tests.backends.building import Sizes, argument, constant, module_of, weight
 
@@ -150,6 +151,21 @@ def test_blocks_of_kernels(is_shared: bool) -> None:
         return nn.Conv(argument(1, 32, 6, 6), w, None, (1, 1), (1,) * 4, (1, 1))
 
     check_layer(layer, is_packed=is_shared)
+
+
+@pytest.mark.parametrize("time", [1, 3])
+def test_few_steps_of_a_recurrent_layer(time: int) -> None:
+    """They are linear layers, whose weights are packed."""
+    activations = (RecurrentActivation.SIGMOID, RecurrentActivation.TANH, RecurrentActivation.TANH)
+
+    def layer() -> Op:
+        w, r = few_bits(integers((1, 32, 12)), axis=1), few_bits(integers((1, 32, 8)), axis=1)
+        state = argument(1, 2, 8)
+        x = argument(time, 2, 12)
+        return nn.Lstm(x, w, r, None, None, state, None, None, Direction.FORWARD, activations)
+
+    check_op(layer())
+    assert all(written.quan_parameter is not None for written in layers(layer()))
 
 
 TABLES = [

@@ -1,7 +1,7 @@
 """Integer kernels against the interpreter's meaning of quantized values: equal but for one unit of the last place.
 
-Every op stands between pairs of dequantize and quantize, with scales drawn at random; its operands are drawn from all the
-integers, and its result's range is the one that it has, or a part of it. Each case runs with XNNPACK and without.
+Every op stands between pairs of dequantize and quantize, with scales drawn at random; its operands are drawn from all
+the integers, and its result's range is the one that it has, or a part of it. Each case runs with XNNPACK and without.
 """
 
 import zlib
@@ -49,12 +49,44 @@ class Case:
     """By how many units results may differ: by more than one where several operators are written."""
 
 
-def pool(kernel: int, stride: int, padding: int) -> tuple[object, ...]:
-    return (kernel,) * 2, (stride,) * 2, (padding,) * 4, (1, 1)
+def moving(name: str, build: Build, shapes: Sequence[tuple[int, ...]], writes: str, *storages: DType) -> Case:
+    """An op between one scale and the same."""
+    return Case(name, build, shapes, writes, storages or (I8, I16), same_scale=True)
+
+
+def depth_to_space(x: Value) -> Op:
+    return tensor.DepthToSpace(x, 2, layout=Layout.NHWC)
+
+
+def space_to_depth(x: Value) -> Op:
+    return tensor.SpaceToDepth(x, 2, layout=Layout.NHWC)
+
+
+def alternating(x: Value, y: Value) -> Op:
+    return math.Select(constant(np.arange(40) % 2 == 0), x, y)
+
+
+def by_transposed(x: Value, y: Value) -> Op:
+    return math.MatMul(x, y, transpose_y=True)
+
+
+def joined(x: Value, y: Value) -> Op:
+    return tensor.Concat((x, y), 1)
+
+
+def max_pool(x: Value) -> Op:
+    return nn.MaxPool(x, (3, 3), (2, 2), (0,) * 4, (1, 1), layout=Layout.NHWC)
+
+
+def average_pool(x: Value, kernel: int, padding: int) -> Op:
+    strides = (1, 1) if padding else (kernel, kernel)
+    return nn.AveragePool(x, (kernel,) * 2, strides, (padding,) * 4, (1, 1), layout=Layout.NHWC)
 
 
 IMAGE = (2, 7, 9, 5)
 ROWS = (3, 40)
+FINE_UNIT, LOG_UNIT = QuantizedType(I8, (1 / 255,), (-128,)), QuantizedType(I8, (1 / 16,), (127,))
+WIDE_UNIT = QuantizedType(I16, (1 / 32768,))
 UNIT, HALF = QuantizedType(I8, (1 / 256,), (-128,)), QuantizedType(I8, (1 / 128,))
 
 
@@ -71,7 +103,9 @@ def float_bias(size: int) -> Value:
     return constant(np.random.default_rng(3).standard_normal(size).astype(np.float32) * 0.1)
 
 
-def conv(groups: int = 1, multiplier: int = 1, axis: int | None = 0, bits: int = 8, bias: bool = True, **more: object) -> Build:
+def conv(
+    groups: int = 1, multiplier: int = 1, axis: int | None = 0, bits: int = 8, bias: bool = True, **more: object
+) -> Build:
     def build(x: Value) -> Op:
         channels = x.type.static_shape[-1]
         outputs = channels * multiplier if groups > 1 else 6
@@ -118,7 +152,7 @@ CASES = [
     Case("linear-without-bias", linear(0, bias=False), [ROWS], "FULLY_CONNECTED"),
     Case("linear-rank-3", linear(0), [(2, 3, 40)], "FULLY_CONNECTED"),
     Case("mat-mul", math.MatMul, [(2, 3, 40), (2, 40, 5)], "BATCH_MATMUL"),
-    Case("mat-mul-transposed", lambda x, y: math.MatMul(x, y, transpose_y=True), [(2, 3, 40), (2, 5, 40)], "BATCH_MATMUL"),
+    Case("mat-mul-transposed", by_transposed, [(2, 3, 40), (2, 5, 40)], "BATCH_MATMUL"),
     Case("add", math.Add, [IMAGE, IMAGE], "ADD"),
     Case("add-broadcast", math.Add, [IMAGE, (5,)], "ADD"),
     Case("add-relu", lambda x, y: math.Add(x, y, Activation.RELU), [IMAGE, IMAGE], "ADD"),
@@ -126,33 +160,35 @@ CASES = [
     Case("mul", math.Mul, [IMAGE, IMAGE], "MUL"),
     Case("mul-broadcast", math.Mul, [IMAGE, (2, 1, 1, 5)], "MUL"),
     Case("squared-difference", lambda x: math.Mul(x, x), [IMAGE], "MUL"),
-    Case("maximum", math.Maximum, [IMAGE, IMAGE], "MAXIMUM", same_scale=True),
+    moving("maximum", math.Maximum, [IMAGE, IMAGE], "MAXIMUM"),
     Case("maximum-of-other-scales", math.Maximum, [IMAGE, IMAGE], "QUANTIZE QUANTIZE MAXIMUM"),
-    Case("minimum", math.Minimum, [IMAGE, IMAGE], "MINIMUM", same_scale=True),
-    Case("max-pool", lambda x: nn.MaxPool(x, *pool(3, 2, 0), layout=Layout.NHWC), [IMAGE], "MAX_POOL_2D", same_scale=True),
-    Case("max-pool-other-scale", lambda x: nn.MaxPool(x, *pool(3, 2, 0), layout=Layout.NHWC), [IMAGE], "MAX_POOL_2D QUANTIZE"),
-    Case("average-pool", lambda x: nn.AveragePool(x, *pool(3, 1, 1), layout=Layout.NHWC), [IMAGE], "AVERAGE_POOL_2D", same_scale=True),
-    Case("average-pool-other-scale", lambda x: nn.AveragePool(x, *pool(2, 2, 0), layout=Layout.NHWC), [IMAGE], "AVERAGE_POOL_2D QUANTIZE"),
+    moving("minimum", math.Minimum, [IMAGE, IMAGE], "MINIMUM"),
+    moving("max-pool", max_pool, [IMAGE], "MAX_POOL_2D"),
+    Case("max-pool-other-scale", max_pool, [IMAGE], "MAX_POOL_2D QUANTIZE"),
+    moving("average-pool", lambda x: average_pool(x, 3, 1), [IMAGE], "AVERAGE_POOL_2D"),
+    Case("average-pool-other-scale", lambda x: average_pool(x, 2, 0), [IMAGE], "AVERAGE_POOL_2D QUANTIZE"),
     Case("mean", lambda x: math.ReduceMean(x, (1, 2), True), [IMAGE], "MEAN"),
     Case("mean-of-rows", lambda x: math.ReduceMean(x, (1,), False), [ROWS], "MEAN"),
     Case("sum", lambda x: math.ReduceSum(x, (1, 2), False), [IMAGE], "SUM", (I8,)),
-    Case("reduce-max", lambda x: math.ReduceMax(x, (2,), True), [IMAGE], "REDUCE_MAX", same_scale=True),
-    Case("reduce-min", lambda x: math.ReduceMin(x, (1, 2), False), [IMAGE], "REDUCE_MIN", same_scale=True),
+    moving("reduce-max", lambda x: math.ReduceMax(x, (2,), True), [IMAGE], "REDUCE_MAX"),
+    moving("reduce-min", lambda x: math.ReduceMin(x, (1, 2), False), [IMAGE], "REDUCE_MIN"),
     Case("softmax", lambda x: nn.Softmax(x, 1), [ROWS], "SOFTMAX", (I8,), result=UNIT),
-    Case("softmax-other-scale", lambda x: nn.Softmax(x, 1), [ROWS], "SOFTMAX QUANTIZE", (I8,), result=QuantizedType(I8, (1 / 255,), (-128,))),
+    Case("softmax-other-scale", lambda x: nn.Softmax(x, 1), [ROWS], "SOFTMAX QUANTIZE", (I8,), result=FINE_UNIT),
+    Case("wide-sigmoid", nn.Sigmoid, [ROWS], "LOGISTIC", (I16,), result=WIDE_UNIT),
+    Case("wide-tanh", math.Tanh, [ROWS], "TANH", (I16,), result=WIDE_UNIT, away=2),
     Case("sigmoid", nn.Sigmoid, [ROWS], "LOGISTIC", (I8,), result=UNIT),
     Case("tanh", math.Tanh, [ROWS], "TANH", (I8,), result=HALF),
-    Case("log-softmax", lambda x: nn.LogSoftmax(x, 1), [ROWS], "LOG_SOFTMAX", (I8,), result=QuantizedType(I8, (1 / 16,), (127,))),
+    Case("log-softmax", lambda x: nn.LogSoftmax(x, 1), [ROWS], "LOG_SOFTMAX", (I8,), result=LOG_UNIT),
     Case("hard-swish", nn.HardSwish, [ROWS], "ADD MUL MUL", (I8,), away=2),
     Case("silu", nn.Silu, [ROWS], "LOGISTIC MUL", (I8,), away=2),
     Case("hard-sigmoid", lambda x: nn.HardSigmoid(x, 1 / 6, 0.5), [ROWS], "ADD MUL"),
     Case("hard-sigmoid-of-a-fifth", lambda x: nn.HardSigmoid(x, 0.2, 0.5), [ROWS], "ADD MUL"),
     Case("clamp", lambda x: math.Clamp(x, -0.7, 1.5), [ROWS], "QUANTIZE", (I8,)),
-    Case("clamp-of-wide-scale", lambda x: math.Clamp(x, -0.7, 1.5), [ROWS], "MAXIMUM MINIMUM", same_scale=True),
-    Case("clamp-to-unit", lambda x: math.Clamp(x, 0.0, 1.0), [ROWS], "RELU_0_TO_1", (I8,), same_scale=True),
+    moving("clamp-of-wide-scale", lambda x: math.Clamp(x, -0.7, 1.5), [ROWS], "MAXIMUM MINIMUM"),
+    moving("clamp-to-unit", lambda x: math.Clamp(x, 0.0, 1.0), [ROWS], "RELU_0_TO_1", I8),
     Case("gelu", lambda x: nn.Gelu(x, GeluForm.ERF), [ROWS], "GELU", (I8,)),
     Case("gelu-tanh", lambda x: nn.Gelu(x, GeluForm.TANH), [ROWS], "GELU", (I8,)),
-    Case("relu", nn.Relu, [ROWS], "RELU", same_scale=True),
+    moving("relu", nn.Relu, [ROWS], "RELU"),
     Case("relu6", nn.Relu6, [ROWS], "RELU6"),
     Case("clamp-unit", lambda x: math.Clamp(x, -1.0, 1.0), [ROWS], "QUANTIZE", (I8,)),
     Case("leaky-relu", lambda x: nn.LeakyRelu(x, 0.1), [ROWS], "LEAKY_RELU"),
@@ -162,23 +198,23 @@ CASES = [
     Case("exp", math.Exp, [ROWS], "EXP", (I8,)),
     Case("log", math.Log, [ROWS], "LOG", (I8,), low=0.5, high=4),
     Case("rsqrt", math.Rsqrt, [ROWS], "RSQRT", (I8,), low=0.5, high=4),
-    Case("reshape", lambda x: tensor.Reshape(x, None, (5, 24)), [ROWS], "RESHAPE", same_scale=True),
-    Case("transpose", lambda x: tensor.Transpose(x, (0, 3, 1, 2)), [IMAGE], "TRANSPOSE", same_scale=True),
-    Case("concat", lambda x, y: tensor.Concat((x, y), 1), [ROWS, ROWS], "CONCATENATION", same_scale=True),
-    Case("concat-of-other-scales", lambda x, y: tensor.Concat((x, y), 1), [ROWS, ROWS], "QUANTIZE QUANTIZE CONCATENATION"),
-    Case("slice", lambda x: tensor.Slice(x, (1, 2), (2, 5), (1, 3)), [ROWS], "STRIDED_SLICE", same_scale=True),
-    Case("slice-contiguous", lambda x: tensor.Slice(x, (1, 2), (2, 5), (1, 1)), [ROWS], "SLICE", same_scale=True),
-    Case("pad", lambda x: tensor.Pad(x, None, (1, 0), (2, 3)), [ROWS], "PAD", same_scale=True),
-    Case("mirror-pad", lambda x: tensor.Pad(x, None, (1, 0), (2, 3), PadMode.REFLECT), [ROWS], "MIRROR_PAD", same_scale=True),
-    Case("expand", lambda x: tensor.Expand(x, None, (4, 3, 40)), [ROWS], "BROADCAST_TO", same_scale=True),
-    Case("tile", lambda x: tensor.Tile(x, (2, 3)), [ROWS], "TILE", (I8,), same_scale=True),
-    Case("reverse", lambda x: tensor.Reverse(x, (1,)), [ROWS], "REVERSE_V2", (I8,), same_scale=True),
-    Case("depth-to-space", lambda x: tensor.DepthToSpace(x, 2, layout=Layout.NHWC), [(2, 3, 4, 8)], "DEPTH_TO_SPACE", (I8,), same_scale=True),
-    Case("space-to-depth", lambda x: tensor.SpaceToDepth(x, 2, layout=Layout.NHWC), [(2, 4, 6, 3)], "SPACE_TO_DEPTH", (I8,), same_scale=True),
-    Case("gather", lambda x: tensor.Gather(x, constant(np.array([2, 0, 7])), 1), [ROWS], "GATHER", same_scale=True),
-    Case("split", lambda x: tensor.Split(x, 1, (20, 20)), [ROWS], "SPLIT", same_scale=True),
-    Case("split-unequal", lambda x: tensor.Split(x, 1, (10, 30)), [ROWS], "SPLIT_V", same_scale=True),
-    Case("select", lambda x, y: math.Select(constant(np.arange(40) % 2 == 0), x, y), [ROWS, ROWS], "SELECT_V2", same_scale=True),
+    moving("reshape", lambda x: tensor.Reshape(x, None, (5, 24)), [ROWS], "RESHAPE"),
+    moving("transpose", lambda x: tensor.Transpose(x, (0, 3, 1, 2)), [IMAGE], "TRANSPOSE"),
+    moving("concat", joined, [ROWS, ROWS], "CONCATENATION"),
+    Case("concat-of-other-scales", joined, [ROWS, ROWS], "QUANTIZE QUANTIZE CONCATENATION"),
+    moving("slice", lambda x: tensor.Slice(x, (1, 2), (2, 5), (1, 3)), [ROWS], "STRIDED_SLICE"),
+    moving("slice-contiguous", lambda x: tensor.Slice(x, (1, 2), (2, 5), (1, 1)), [ROWS], "SLICE"),
+    moving("pad", lambda x: tensor.Pad(x, None, (1, 0), (2, 3)), [ROWS], "PAD"),
+    moving("mirror-pad", lambda x: tensor.Pad(x, None, (1, 0), (2, 3), PadMode.REFLECT), [ROWS], "MIRROR_PAD"),
+    moving("expand", lambda x: tensor.Expand(x, None, (4, 3, 40)), [ROWS], "BROADCAST_TO"),
+    moving("tile", lambda x: tensor.Tile(x, (2, 3)), [ROWS], "TILE", I8),
+    moving("reverse", lambda x: tensor.Reverse(x, (1,)), [ROWS], "REVERSE_V2", I8),
+    moving("depth-to-space", depth_to_space, [(2, 3, 4, 8)], "DEPTH_TO_SPACE", I8),
+    moving("space-to-depth", space_to_depth, [(2, 4, 6, 3)], "SPACE_TO_DEPTH", I8),
+    moving("gather", lambda x: tensor.Gather(x, constant(np.array([2, 0, 7])), 1), [ROWS], "GATHER"),
+    moving("split", lambda x: tensor.Split(x, 1, (20, 20)), [ROWS], "SPLIT"),
+    moving("split-unequal", lambda x: tensor.Split(x, 1, (10, 30)), [ROWS], "SPLIT_V"),
+    moving("select", alternating, [ROWS, ROWS], "SELECT_V2"),
 ]  # fmt: skip
 
 
@@ -187,9 +223,11 @@ def resized(mode: ResizeMode, x: Value) -> Op:
 
 
 CASES += [
-    Case("resize-linear", lambda x: resized(ResizeMode.LINEAR, x), [IMAGE], "RESIZE_BILINEAR", same_scale=True),
+    moving("resize-linear", lambda x: resized(ResizeMode.LINEAR, x), [IMAGE], "RESIZE_BILINEAR"),
     Case("resize-linear-other-scale", lambda x: resized(ResizeMode.LINEAR, x), [IMAGE], "RESIZE_BILINEAR QUANTIZE"),
-    Case("resize-nearest", lambda x: resized(ResizeMode.NEAREST, x), [IMAGE], "RESIZE_NEAREST_NEIGHBOR", same_scale=True),
+    Case(
+        "resize-nearest", lambda x: resized(ResizeMode.NEAREST, x), [IMAGE], "RESIZE_NEAREST_NEIGHBOR", same_scale=True
+    ),
 ]
 
 
@@ -271,4 +309,3 @@ def test_op(case: Case, storage: DType) -> None:
             for found, what in ((legal[name], "the legalised module"), (np.asarray(actual[name]), runtime)):
                 error = np.abs(found.astype(np.int64) - array).max()
                 assert error <= case.away, f"{what} is {error} units off"
-

@@ -42,7 +42,9 @@ def image() -> Module:
     )
     pointwise = nn.Conv(depthwise.result, weight(64, 64, 1, 1), None, (1, 1), (0,) * 4, (1, 1), layout=Layout.NHWC)
     return module_of(
-        nn.ConvTranspose(pointwise.result, weight(64, 32, 2, 2), None, (2, 2), (0,) * 4, (1, 1), (0, 0), layout=Layout.NHWC)
+        nn.ConvTranspose(
+            pointwise.result, weight(64, 32, 2, 2), None, (2, 2), (0,) * 4, (1, 1), (0, 0), layout=Layout.NHWC
+        )
     )
 
 
