@@ -7,10 +7,12 @@ from ...opdef import replace
 from ...ops import math, nn, quant, tensor
 from ...pass_manager import module_pass
 from ...passes.compressed_weights import known_transpose
-from ...passes.lowering.fold_quantization import fold_quantization
+from ...passes.lowering.fold_quantization import fold_quantization, quantization_of, quantized_constant
 from ...passes.lowering.indexing import gather_from_the_front
 from ...passes.lowering.recurrent import few_steps_unrolled
+from ...passes.lowering.rounded_weights import rounded_to_bytes
 from ...passes.patterns import constant, elements_of, is_compressed
+from ...passes.quantization.weights import WeightUse, weights_of
 from ...rewriter import Replacement, RuleSet, apply_rules, insert_new_ops
 from ...types import TensorType
 from .emitters import TABLE
@@ -65,6 +67,32 @@ def dequantize_of_palette(op: quant.Dequantize) -> Op | None:
     if not isinstance(stored, quant.Depalettize | quant.Densify) or not is_compressed(op.x):
         return None
     return replace(op, x=constant(elements_of(op.x)))
+
+
+@RULES.on(Op)
+def storable_weights(op: Op) -> Op | None:
+    """op(x, w in blocks that have no rows, or from a palette) -> op(x, dequantize(w in 8 bits))"""
+    for use in weights_of(op):
+        if _is_stored(use, use.value):
+            continue
+        rounded = rounded_to_bytes(use)
+        if rounded is not None and _is_stored(use, rounded):
+            return replace(op, **{use.field: rounded})
+    return None
+
+
+def _is_stored(use: WeightUse, weight: Value) -> bool:
+    """Whether MNN has the op with the weight as few bits."""
+    match weight.owner:
+        case quant.Dequantize(x=Value(owner=tensor.Constant() as stored)) as op:
+            quantization = quantization_of(op)
+            if quantization is None:
+                return False
+            typed = quantized_constant(
+                stored.value.array, TensorType(weight.type.dtype, weight.type.shape, quantization)
+            )
+            return TABLE.is_legal(replace(use.op, **{use.field: typed}))
+    return False
 
 
 @RULES.on(nn.Linear)

@@ -72,7 +72,7 @@ _BEFORE_FOLDING = (legalize_quantization.RULES, legalize_weights.RULES, STRUCTUR
 
 def _fold_pairs(module: Module, dynamic: bool) -> bool:
     """Makes integer ops of what stands between pairs; what it leaves of them is rewritten like any op."""
-    if not any(isinstance(op, quant.Scaled) for f in module.functions.values() for op in f.ops):
+    if not any(isinstance(op, quant.Scaled | quant.Depalettize) for f in module.functions.values() for op in f.ops):
         return False
     # What any of them makes may be for all of them: they take turns until none finds anything.
     while sum(apply_rules(module, rules) for rules in _BEFORE_FOLDING):

@@ -2,7 +2,7 @@
 
 Integers of 8 bits, with a scale for each output channel, are what the runtime makes floats of when it loads a model,
 and what XNNPACK then takes as constant. Integers of 4 bits in blocks are a form of fully connected layers alone,
-without zero points. What other layers keep in blocks is rounded once more, to 8 bits for each output channel.
+without zero points. What other layers keep in blocks, and palettes, are rounded once more, to 8 bits.
 """
 
 import numpy as np
@@ -14,17 +14,14 @@ from ...ops.enums import Activation, Layout
 from ...passes.compressed_weights import known_reshape
 from ...passes.lowering.activations import split_off_activation
 from ...passes.lowering.building import folded_reshape
+from ...passes.lowering.rounded_weights import rounded_to_bytes
 from ...passes.patterns import constant, constant_array, elements_of, is_compressed
-from ...passes.quantization.uniform import Scheme, quantize
 from ...passes.quantization.weights import WeightUse, weights_of
 from ...rewriter import RuleSet
 from ...types import DType
 from .integer_kernels import has_four_bit_blocks, is_four_bit_block, is_four_bit_matrix
 
 RULES = RuleSet()
-
-SMALLEST_ROUNDED = 1024
-"""Weights in blocks of fewer elements become floats, which are exact."""
 
 _MIDDLE = 8
 """What makes signed integers of unsigned ones of four bits."""
@@ -109,11 +106,11 @@ def _in_blocks(x: Value, stored: quant.Dequantize) -> Value:
 
 @RULES.on(Op)
 def storable_weights(op: Op) -> Op | None:
-    """op(x, dequantize(w in 4 bits, or in blocks)) -> op(x, dequantize(w in 8 bits per output channel))"""
+    """op(x, dequantize(w in 4 bits, or in blocks) or depalettize(w)) -> op(x, dequantize(w in 8 bits))"""
     changed: dict[str, Value] = {}
     for use in weights_of(op):
         stored = _stored(use.value)
-        weight = None if stored is None else _storable(use, stored)
+        weight = rounded_to_bytes(use) if stored is None else _storable(use, stored)
         if weight is not None:
             changed[use.field] = weight
     return replace(op, **changed) if changed else None
@@ -139,11 +136,7 @@ def _storable(use: WeightUse, stored: quant.Dequantize) -> Value | None:
         return None
     if stored.block is None:
         return None if stored.x.type.dtype is DType.I8 else _in_bytes(stored, integers)
-    # What rounding to 8 bits costs is nothing beside what rounding to 4 has; a small weight may as well stay exact.
-    if use.output_axis is None or stored.x.type.dtype is DType.I8 or integers.size < SMALLEST_ROUNDED:
-        return None
-    rounded = quantize(elements_of(use.value), Scheme(8), axis=use.output_axis)
-    return quant.Dequantize(constant(rounded.stored, stored.x), constant(rounded.scales), None, use.output_axis).result
+    return rounded_to_bytes(use)
 
 
 def _in_one_block(stored: quant.Dequantize) -> Value:

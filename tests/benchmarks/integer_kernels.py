@@ -212,7 +212,9 @@ def _nanoseconds(kernel: Kernel, bits: int, target: str, runs: int) -> float | s
             except GlmirError as error:
                 return str(error)[:60]
             generator = np.random.default_rng(1)
-            inputs = {v.name: generator.standard_normal(kernel.shape).astype(np.float32) for v in artifact.module.main.inputs}
+            inputs = {
+                v.name: generator.standard_normal(kernel.shape).astype(np.float32) for v in artifact.module.main.inputs
+            }
             candidates.append(candidate_of("", path, target, artifact, inputs))
         for _ in range(runs):
             for candidate in candidates:

@@ -1,6 +1,6 @@
 """Runs ai-edge-quantizer, in the environment that has it and nothing of ours.
 
-    python litert_quantizer.py static_wi8_ai8 float.tflite quantized.tflite [calibration folder of .npz files]
+python litert_quantizer.py static_wi8_ai8 float.tflite quantized.tflite [calibration folder of .npz files]
 """
 
 import sys

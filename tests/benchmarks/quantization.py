@@ -71,8 +71,9 @@ def sqnr(task: Task, run: Run, count: int) -> float:
         found = run(inputs)
         for name, array in expected_of(inputs).items():
             expected = np.asarray(array, np.float64)
+            error = np.asarray(found[name], np.float64).reshape(expected.shape) - expected
             signal[name] += float(np.square(expected).sum())
-            noise[name] += float(np.square(np.asarray(found[name], np.float64).reshape(expected.shape) - expected).sum())
+            noise[name] += float(np.square(error).sum())
     with np.errstate(divide="ignore"):
         return float(min(10 * np.log10(np.float64(signal[name]) / noise[name]) for name in signal))
 

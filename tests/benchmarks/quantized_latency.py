@@ -96,7 +96,7 @@ def candidate_of(name: str, path: Path, target: str, artifact: Artifact, inputs:
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     given = {i.name: np.ascontiguousarray(inputs[i.name]) for i in session.get_inputs()}
-    return Candidate(name, lambda: session.run(None, given), lambda: [], "")
+    return Candidate(name, lambda: session.run(None, given), list, "")
 
 
 if __name__ == "__main__":

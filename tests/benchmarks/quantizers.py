@@ -77,12 +77,13 @@ def stored(array: Array, detail: Mapping[str, Any]) -> Array:
     if scale == 0:
         return array.astype(detail["dtype"])
     bounds = np.iinfo(detail["dtype"])
-    return np.clip(np.rint(array / np.float32(scale)) + zero, bounds.min, bounds.max).astype(detail["dtype"])
+    steps = np.rint(array.astype(np.float32) / np.float32(scale)) + zero
+    return np.asarray(np.clip(steps, bounds.min, bounds.max), detail["dtype"])
 
 
 def real(array: Array, detail: Mapping[str, Any]) -> Array:
     scale, zero = detail["quantization"]
-    return array if scale == 0 else (array.astype(np.float32) - zero) * np.float32(scale)
+    return array if scale == 0 else np.asarray((array.astype(np.float32) - zero) * np.float32(scale))
 
 
 def mnn_run(path: Path, outputs: list[str] | None = None) -> Run:

@@ -60,7 +60,9 @@ def measure_sensitivities(comparison: Comparison, allowed: float, progress: Prog
     work = max(sum(comparison.costs.values()), 1)
     samples = int(np.clip(WORK / work / (2 * len(groups)), FEWEST_SAMPLES, MOST_SAMPLES))
     runs = int(max(WORK / work / samples, FEWEST_RUNS))
-    return Sensitivities(groups, _alone(comparison, allowed * NEGLIGIBLE, samples, runs, progress), together)
+    # The guide may be in units of its own; it falls about as fast as the noise.
+    negligible = NEGLIGIBLE * together.worst_guide * min(1.0, allowed / max(together.worst, 1e-30))
+    return Sensitivities(groups, _alone(comparison, negligible, samples, runs, progress), together)
 
 
 def _alone(

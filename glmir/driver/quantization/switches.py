@@ -54,7 +54,7 @@ def with_switches(module: Module, quantized: Module) -> Switched:
     main = switched.main
     taken = {v.name for v in main.inputs}
     name = next(n for n in (STEM, *(f"{STEM}{i}" for i in range(len(taken)))) if n not in taken)
-    originals = {op.results[0].name: op for op in module.main.ops if op.results}
+    originals = {name_of(op): op for op in module.main.ops if op.results and name_of(op)}
     values = {v.name: v for v in main.values() if v.name}
     found = list(_differences(module.main, main, originals))
     switches = Value(TensorType(DType.BOOL, (len(found),)), name)
@@ -62,12 +62,22 @@ def with_switches(module: Module, quantized: Module) -> Switched:
     sites = []
     for index, (op, original, replacement) in enumerate(found):
         is_constant = is_known(replacement)
-        unrounded = constant(elements_of(original)) if is_constant else values[original.name]
+        if original is None:
+            # A bias that insertion added: of zeros, until something corrects it.
+            unrounded = constant(np.zeros(replacement.type.static_shape, replacement.type.dtype.numpy))
+        else:
+            unrounded = constant(elements_of(original)) if is_constant else values[original.name]
         rounded = constant(elements_of(replacement)) if is_constant else replacement
         _insert_switch(main, op, (switches, index), replacement, rounded, unrounded)
-        producer = "" if is_constant else name_of(original.owner) if original.owner else original.name
-        sites.append(Site("" if isinstance(op, Return) else name_of(op), producer, original.name))
+        sites.append(_site(op, original, is_constant))
     return Switched(switched, name, tuple(sites))
+
+
+def _site(op: Op, value: Value | None, is_constant: bool) -> Site:
+    user = "" if isinstance(op, Return) else name_of(op)
+    if is_constant or value is None:
+        return Site(user, "", "" if value is None else value.name)
+    return Site(user, name_of(value.owner) if value.owner else value.name, value.name)
 
 
 def name_of(op: Op) -> str:
@@ -77,15 +87,26 @@ def name_of(op: Op) -> str:
 
 def _differences(
     module: Function, quantized: Function, originals: dict[str, Op]
-) -> Iterator[tuple[Op, Value, Value]]:
-    """Each op of ``quantized`` with an operand that it has in ``module``, and the other that it has here."""
+) -> Iterator[tuple[Op, Value | None, Value]]:
+    """Each op of ``quantized`` with an operand that it has in ``module``, none where it has none, and the other that it
+    has here."""
     pairs = [(op, originals[name_of(op)]) for op in quantized.ops if op.results and name_of(op) in originals]
     for op, original in [*pairs, (quantized.ret, module.ret)]:
         seen = set()
-        for before, after in zip(original.operands, op.operands, strict=True):
-            if isinstance(after.owner, quant.Dequantize) and before.name != after.name and after not in seen:
-                seen.add(after)
-                yield op, before, after
+        for before, after in zip(_operands(original), _operands(op), strict=True):
+            if after is None or after in seen or not isinstance(after.owner, quant.Dequantize) or after.name:
+                continue
+            seen.add(after)
+            yield op, before, after
+
+
+def _operands(op: Op) -> list[Value | None]:
+    """The operands in order, with none for absent ones."""
+    found: list[Value | None] = []
+    for field in op.definition.operand_fields:
+        operand = getattr(op, field.name)
+        found += operand if isinstance(operand, tuple) else [operand]
+    return found
 
 
 def _insert_switch(

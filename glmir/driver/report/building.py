@@ -17,10 +17,11 @@ from ...passes.quantization.plan import Decision
 from ...passes.quantization.roles import LAYERS
 from ...types import bind_lone_symbols
 from ..compilation import Artifact
+from ..quantization.comparison import Comparison
 from ..quantization.data import Sample
 from ..quantization.recipe import Recipe, Static
 from ..quantization.record import Record
-from ..quantization.sensitivity import Comparison, measure_sensitivities
+from ..quantization.sensitivity import measure_sensitivities
 from ..samples import sample_inputs
 from .advice import advise
 from .facts import Measured, OpFacts, OutputFacts, Report, TargetFacts, TensorFacts
@@ -29,9 +30,8 @@ from .speed import warnings_of
 from .targets import INTEGERS, Written, constant_bytes, conversions
 from .weights import weight_facts
 
-FINENESS = 4.0
-"""Ops that together make less than a part of the outputs' error are not told apart: the thirty-second of this. What
-costs most stands out all the same, in some dozens of runs."""
+ALL = float("inf")
+"""The noise that the outputs may have, as far as the report is concerned: it is told, not mended."""
 
 ATTEMPTS = 6
 """Seeded inputs that are tried, where there is no data: the first that the model takes are used."""
@@ -67,7 +67,7 @@ def build_report(compiled: Compiled, is_full: bool, show: Callable[[str], None])
     if record is not None:
         show("measuring how exact it is")
         report = _with_measurements(report, record, samples, is_random, is_full)
-    return replace(report, targets=tuple(_target_facts(report, compiled, *pair) for pair in compiled.artifacts))
+    return replace(report, targets=tuple(_target_facts(report, compiled, sizes, *pair) for pair in compiled.artifacts))
 
 
 def recipe_text(recipe: Recipe) -> str:
@@ -169,15 +169,12 @@ def _shares(report: Report, record: Record, samples: Sequence[Sample]) -> dict[s
     """The part of the error of the worst output that each op makes which computes on integers."""
     try:
         comparison = Comparison(record.reference, record.measurable, samples[:1])
-        if not comparison.switched.sites:
-            return {}
-        together = comparison.measure(np.ones(len(comparison.switched.sites), np.bool_))
-        found = measure_sensitivities(comparison, FINENESS * float(together.noise.max(initial=0.0)))
+        found = measure_sensitivities(comparison, ALL)
     except (GlmirError, ValueError):
         return {}
-    if not together.noise.size:
+    if not found.together.noise.size:
         return {}
-    worst = int(np.argmax(together.noise))
+    worst = int(np.argmax(found.together.noise))
     alone = {op.name: float(found.of_op(op.name).noise[worst]) for op in report.ops}
     total = sum(float(deviation.noise[worst]) for deviation in found.alone)
     return {name: noise / total for name, noise in alone.items()} if total > 0 and np.isfinite(total) else {}
@@ -211,13 +208,17 @@ def _tensor_facts(record: Record, found: Measurement) -> tuple[TensorFacts, ...]
     return tuple(facts)
 
 
-def _target_facts(report: Report, compiled: Compiled, path: Path, artifact: Artifact) -> TargetFacts:
+def _target_facts(
+    report: Report, compiled: Compiled, sizes: Mapping[str, int], path: Path, artifact: Artifact
+) -> TargetFacts:
     written = Written(artifact, compiled.module)
     computed = tuple(written.computed(op) for op in report.ops)
     pairs = list(zip(report.ops, computed, strict=True))
     layers = [op for op in report.ops if op.is_layer]
     integer = [op for op, made in pairs if op.is_layer and made.computed == INTEGERS]
     total = sum(op.multiplications for op in layers)
+    record = compiled.record
+    warnings = () if record is None else tuple(warnings_of(artifact, record.reference, sizes))
     return TargetFacts(
         name=artifact.target.name,
         file=path.name,
@@ -229,7 +230,7 @@ def _target_facts(report: Report, compiled: Compiled, path: Path, artifact: Arti
         integer_layers=len(integer),
         integer_share=sum(op.multiplications for op in integer) / total if total else 0.0,
         computed=computed,
-        warnings=tuple(warnings_of(artifact, pairs)),
+        warnings=warnings,
     )
 
 
