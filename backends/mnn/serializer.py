@@ -13,7 +13,7 @@ from .emitters import TABLE
 from .graph import Graph
 from .schema import ExtraInfo, Net, Op
 from .schema_enums import NetSource
-from .schema_parameters import Blob, Convolution2D, LayerNorm
+from .schema_parameters import Blob, Convolution2D, IDSTQuan, LayerNorm
 
 VERSION = "3.6.1"
 """The runtime's version whose schema and meaning of ops we write; readers find it in the file."""
@@ -27,6 +27,9 @@ WEIGHT_SUFFIX = ".weight"
 SMALLEST_EXTERNAL = 1024
 """Weights of fewer bytes stay in the model: constants that shapes are computed from must be."""
 
+_Part = tuple[Table, str, Array | None]
+"""The table that holds an array, its field, and the array."""
+
 
 def serialize(module: Module, path: Path, largest: int = MAX_BYTES - MARGIN) -> None:
     """Writes the module as an MNN model to ``path``, which must not exist yet.
@@ -36,7 +39,7 @@ def serialize(module: Module, path: Path, largest: int = MAX_BYTES - MARGIN) -> 
     """
     check_legal(module, TABLE, "mnn")
     net = build(module)
-    size = sum(array.nbytes for op in _all_ops(net) for _, array in _weights(op))
+    size = sum(sum(_sizes(_weights(op))) for op in _all_ops(net))
     with path.open("xb") as stream:
         if size > largest:
             with path.with_name(path.name + WEIGHT_SUFFIX).open("xb") as weights:
@@ -71,29 +74,45 @@ def _all_ops(net: Net) -> Iterator[Op]:
         yield from subgraph.nodes or ()
 
 
-def _weights(op: Op) -> list[tuple[str, Array]]:
+def _weights(op: Op) -> list[_Part]:
     """The weights of an op that can stand outside the file, in the order in which they must."""
     match op.main:
-        case Convolution2D(weight=weight, bias=bias) if weight is not None and bias is not None:
-            return [("weight", weight), ("bias", bias)]
-        case LayerNorm(gamma=gamma, beta=beta) if gamma is not None and beta is not None:
-            return [("gamma", gamma), ("beta", beta)]
-        case Blob(float32s=floats) if floats is not None:
-            return [("float32s", floats)]
+        case Convolution2D(weight=None, quan_parameter=IDSTQuan() as packed) as layer:
+            halves = packed.alpha_fp16
+            # The runtime looks for half scales of layers on integers in the file alone.
+            is_inside = halves is None or packed.scale_in != 0
+            scales: _Part = (packed, "alpha", packed.alpha) if is_inside else (packed, "alpha_fp16", halves)
+            rest: list[_Part] = [(layer, "bias", layer.bias), (packed, "index", packed.index)]
+            return [(packed, "buffer", packed.buffer), scales, *rest]
+        case Convolution2D() as layer:
+            return [(layer, "weight", layer.weight), (layer, "bias", layer.bias)]
+        case LayerNorm(gamma=gamma, beta=beta) as norm if gamma is not None and beta is not None:
+            return [(norm, "gamma", gamma), (norm, "beta", beta)]
+        case Blob(int8s=None, float32s=floats) as blob if floats is not None:
+            return [(blob, "float32s", floats)]
+        case Blob(int8s=integers) as blob if integers is not None:
+            return [(blob, "int8s", integers)]
     return []
+
+
+def _sizes(parts: list[_Part]) -> list[int]:
+    """In bytes; 0 for what the op has not."""
+    return [0 if array is None else array.nbytes for _, _, array in parts]
 
 
 def _move_weights(net: Net, stream: BinaryIO) -> None:
     """Writes the weights to the stream, and has the ops say where they are: [offset, the size of each]."""
     position = 0
     for op in _all_ops(net):
-        found = _weights(op)
-        if sum(array.nbytes for _, array in found) < SMALLEST_EXTERNAL:
+        parts = _weights(op)
+        sizes = _sizes(parts)
+        if sum(sizes) < SMALLEST_EXTERNAL:
             continue
         parameter = op.main
-        assert isinstance(parameter, Table) and isinstance(parameter, Convolution2D | LayerNorm | Blob)
-        parameter.external = [position, *(array.nbytes for _, array in found)]
-        for name, array in found:
-            write_array(array, stream)
-            position += array.nbytes
-            setattr(parameter, name, None)
+        assert isinstance(parameter, Convolution2D | LayerNorm | Blob)
+        parameter.external = [position, *sizes]
+        for holder, field, array in parts:
+            if array is not None:
+                write_array(array, stream)
+                setattr(holder, field, None)
+        position += sum(sizes)

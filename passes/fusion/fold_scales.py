@@ -16,6 +16,9 @@ from ..patterns import constant, constant_array, number
 
 RULES = RuleSet()
 
+SMALLEST_FACTOR = 1e-3
+"""Sums are divided by factors down to this: what they are added to keeps its last bits."""
+
 Norm = nn.LayerNorm | nn.RmsNorm
 Layer = nn.Conv | nn.ConvTranspose | nn.Linear
 
@@ -134,6 +137,28 @@ def factor_into_linear_behind(op: nn.Linear) -> Op | None:
         return None
     x, factors = scaled
     return replace(op, x=x, weight=constant(np.asarray(weight * factors), op.weight))
+
+
+@RULES.on(math.Add)
+def factor_behind_sum(op: math.Add) -> Op | None:
+    """x * c + b -> (x + b / c) * c for numbers c and b, when only layers that take the factor stand behind"""
+    scaled, shift = _scaled(op.x), number(op.y)
+    is_plain = op.activation is Activation.NONE and op.x.type.shape == op.result.type.shape
+    if scaled is None or shift is None or not is_plain or not op.result.type.dtype.is_float:
+        return None
+    x, factor = scaled
+    user = next(iter(op.result.uses), None)
+    if not op.result.has_one_use or not isinstance(user, Layer) or user.x is not op.result or not _takes_factor(user):
+        return None
+    if not SMALLEST_FACTOR <= abs(factor) <= 1 / SMALLEST_FACTOR:
+        return None
+    dtype = op.result.type.dtype.numpy
+    moved = math.Add(x, constant(np.asarray(shift / factor, dtype))).result
+    return math.Mul(moved, constant(np.asarray(factor, dtype)))
+
+
+def _takes_factor(layer: Layer) -> bool:
+    return isinstance(layer, nn.Conv | nn.Linear) and constant_array(layer.weight) is not None
 
 
 def _factor_of(value: Value, axis: int) -> tuple[Value, Array] | None:

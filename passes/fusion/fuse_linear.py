@@ -23,13 +23,18 @@ def fuse_linear(module: Module) -> bool:
 
 @RULES.on(math.MatMul)
 def product_to_linear(op: math.MatMul) -> Op | None:
-    """matmul(x, w) -> linear(x, transpose(w)) for a constant matrix w"""
-    if not is_known(op.y) or op.y.type.rank != 2 or op.transpose_x or not op.x.type.dtype.is_float:
+    """matmul(x, w) -> linear(x, transpose(w)) for a constant matrix w, of a transposed x linear(transpose(x))"""
+    if not is_known(op.y) or op.y.type.rank != 2 or not op.x.type.dtype.is_float:
         return None
     if isinstance(op.x.owner, tensor.Constant):
         return None
     weight = op.y if op.transpose_y else known_transpose(op.y, (1, 0))
-    return None if weight is None else nn.Linear(op.x, weight, None)
+    if weight is None:
+        return None
+    rank = op.x.type.rank
+    exchanged = (*range(rank - 2), rank - 1, rank - 2)
+    x = tensor.Transpose(op.x, exchanged).result if op.transpose_x else op.x
+    return nn.Linear(x, weight, None)
 
 
 @RULES.on(math.Add)

@@ -14,6 +14,7 @@ from ...dead_code import is_dead
 from ...ir import Array, Function, Module, Op, Value
 from ...opdef import replace
 from ...ops import nn, quant, tensor
+from ...quantized import dequantize, quantize
 from ...types import DType, QuantizedType, TensorType
 from ...weights import Weight
 from ..patterns import constant_array, elements_of, is_known
@@ -282,8 +283,11 @@ def _values(operand: object) -> tuple[Value, ...]:
 def _in_scale(value: Value, quantization: QuantizedType) -> Value:
     if value.type.quantization in (None, quantization):
         return value
+    type_ = TensorType(value.type.dtype, value.type.shape, quantization)
+    if isinstance(value.owner, tensor.Constant):
+        return quantized_constant(quantize(dequantize(value.owner.value.array, value.type), type_), type_, value.name)
     converted = quant.Convert(value)
-    converted.result.type = TensorType(value.type.dtype, value.type.shape, quantization)
+    converted.result.type = type_
     return converted.result
 
 

@@ -33,9 +33,10 @@ def keeps_bytes(op: Op) -> bool:
 
 
 def joins_bytes(op: Op) -> bool:
-    """bytes with one scale, the same in all operands and the result"""
+    """bytes with one scale, the same in all operands, which are computed, and the result"""
     types = [v.type for v in (*op.operands, *op.results)]
-    return all(map(is_byte_tensor, types)) and len({t.quantization for t in types}) == 1
+    are_bytes = all(map(is_byte_tensor, types)) and len({t.quantization for t in types}) == 1
+    return are_bytes and _are_computed(op)
 
 
 def computes_on_bytes(op: Op) -> bool:
@@ -47,8 +48,11 @@ def combines_bytes(op: Binary) -> bool:
     """bytes with one scale, computed, in two operands of equal shapes and the result"""
     # What is broadcast loses its description on the way.
     are_bytes = all(is_byte_tensor(v.type) for v in (*op.operands, *op.results))
-    are_computed = all(v.owner is None or v.owner.operands for v in op.operands)
-    return are_bytes and are_computed and op.x.type.shape == op.y.type.shape
+    return are_bytes and _are_computed(op) and op.x.type.shape == op.y.type.shape
+
+
+def _are_computed(op: Op) -> bool:
+    return all(v.owner is None or v.owner.operands for v in op.operands)
 
 
 def maps_bytes(op: Unary) -> bool:

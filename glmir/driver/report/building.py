@@ -218,7 +218,7 @@ def _target_facts(
     integer = [op for op, made in pairs if op.is_layer and made.computed == INTEGERS]
     total = sum(op.multiplications for op in layers)
     record = compiled.record
-    warnings = () if record is None else tuple(warnings_of(artifact, record.reference, sizes))
+    warnings = () if record is None else tuple(warnings_of(artifact, record, sizes))
     return TargetFacts(
         name=artifact.target.name,
         file=path.name,

@@ -109,9 +109,16 @@ def _is_on_integers(op: Op) -> bool:
 def _is_rounded(value: Value) -> bool:
     """Whether all that takes the value makes integers of it, perhaps behind an activation."""
     users = value.users
-    if len(users) == 1 and isinstance(users[0], _ACTIVATIONS):
+    if len(users) == 1 and (isinstance(users[0], _ACTIVATIONS) or _adds_bias(users[0], value)):
         return _is_rounded(users[0].results[0])
     return bool(users) and all(isinstance(user, quant.Quantize) for user in users)
+
+
+def _adds_bias(op: Op, product: Value) -> bool:
+    """Whether an op adds a vector that is known to a product: linear layers that were taken apart."""
+    if not isinstance(op, math.Add) or not isinstance(product.owner, math.MatMul):
+        return False
+    return any(v is not product and is_known(v) and v.type.rank == 1 for v in (op.x, op.y))
 
 
 def _is_weight(value: Value) -> bool:

@@ -8,17 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glmir import interpreter
+from glmir.backends.flatbuffer import read
 from glmir.backends.mnn.quantized import pack_weight, row_spread
-from glmir.backends.mnn.schema_parameters import Convolution2D
+from glmir.backends.mnn.schema import Net
+from glmir.backends.mnn.schema_parameters import Blob, Convolution2D
 from glmir.backends.mnn.serializer import build, serialize
 from glmir.ir import Op
 from glmir.ops import math, nn, quant, tensor
 from glmir.ops.enums import Direction, RecurrentActivation
 from glmir.types import DType, QuantizedType, TensorType
-from tests.backends.building import Sizes, argument, constant, module_of, weight
+from tests.backends.building import Sizes, argument, constant, module_of, random_inputs, weight
+from tests.tolerances import assert_close
 
-from .harness import check_op, legalise
-from .quantized import few_bits, integers
+from .harness import WORKER, check_op, legalise
+from .quantized import few_bits, integers, pair
 
 I4, U4, I8, U8 = DType.I4, DType.U4, DType.I8, DType.U8
 
@@ -126,28 +130,91 @@ def test_palette_of_integers() -> None:
     assert written.quan_parameter is not None and written.quan_parameter.a_max_or_bits == 3
 
 
-def test_palette_of_floats_becomes_floats() -> None:
+@pytest.mark.parametrize(("bits", "written_bits"), [(3, 3), (6, 6), (8, 8)])
+def test_palette_of_floats(bits: int, written_bits: int) -> None:
+    """The entries of a small table become integers, of as many bits; of a large one each element does."""
+
+    def layer() -> Op:
+        table = constant(np.random.default_rng(0).standard_normal(1 << bits).astype(np.float32))
+        w = quant.Depalettize(constant(integers((24, 48), U8, 0, (1 << bits) - 1)), table, bits).result
+        return nn.Linear(argument("n", 48), w, None)
+
+    check_op(layer(), {"n": 3}, tolerance="int8-weights")
+    (written,) = layers(layer())
+    assert written.quan_parameter is not None and written.quan_parameter.a_max_or_bits == written_bits
+
+
+def test_small_palette_of_floats_becomes_floats() -> None:
     table = constant(np.random.default_rng(0).standard_normal(8).astype(np.float32))
-    w = quant.Depalettize(constant(integers((24, 48), U8, 0, 7)), table, 3).result
-    check_op(nn.Linear(argument("n", 48), w, None), {"n": 3})
+
+    def layer() -> Op:
+        w = quant.Depalettize(constant(integers((24, 40), U8, 0, 7)), table, 3).result
+        return nn.Linear(argument("n", 40), w, None)
+
+    check_layer(layer, {"n": 3}, is_packed=False)
 
 
 @pytest.mark.parametrize("block", [8, 64])
-@pytest.mark.parametrize("inputs", [40, 72, 50])
-def test_blocks_that_do_not_fit_are_cut_or_become_floats(inputs: int, block: int) -> None:
-    w = few_bits(integers((24, inputs), I4), I4, axis=1, block=block)
-    check_op(nn.Linear(argument("n", inputs), w, None), {"n": 3})
+@pytest.mark.parametrize("inputs", [40, 72])
+def test_blocks_that_do_not_fit_are_cut(inputs: int, block: int) -> None:
+    w = partial(few_bits, integers((24, inputs), I4), I4, axis=1, block=block)
+    check_layer(lambda: nn.Linear(argument("n", inputs), w(), None), {"n": 3})
+
+
+@pytest.mark.parametrize(("outputs", "is_packed"), [(24, True), (12, False)])
+def test_blocks_that_cannot_be_cut_are_rounded_once_more(outputs: int, is_packed: bool) -> None:
+    """To 8 bits for each output; what is small becomes floats."""
+
+    def layer() -> Op:
+        return nn.Linear(argument("n", 50), few_bits(integers((outputs, 50), I4), I4, axis=1, block=8), None)
+
+    check_op(layer(), {"n": 3}, tolerance="int8-weights")
+    assert [written.quan_parameter is not None for written in layers(layer())] == [is_packed]
+
+
+KERNELS = [(1, (24, 32, 3, 3), nn.Conv), (4, (32, 8, 3, 3), nn.Conv), (1, (32, 12, 3, 3), nn.ConvTranspose)]
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize(("groups", "shape", "kind"), KERNELS)
+def test_blocks_of_kernels_with_a_scale_for_each_place(
+    groups: int, shape: tuple[int, ...], kind: type[nn.Conv] | type[nn.ConvTranspose], zeros: bool
+) -> None:
+    """They are rounded once more, to 8 bits for each output."""
+
+    def layer() -> Op:
+        storage = U4 if zeros else I4
+        w = few_bits(integers(shape, storage), storage, axis=1 if kind is nn.Conv else 0, block=8, zeros=zeros)
+        x = argument("n", 32, 6, 6)
+        if kind is nn.Conv:
+            return nn.Conv(x, w, None, (1, 1), (1,) * 4, (1, 1), groups)
+        return nn.ConvTranspose(x, w, None, (1, 1), (1,) * 4, (1, 1), (0, 0), groups)
+
+    check_op(layer(), {"n": 1}, {"n": 2}, tolerance="int8-weights")
+    (written,) = layers(layer())
+    assert written.quan_parameter is not None and written.quan_parameter.a_max_or_bits == 8
+
+
+def test_blocks_of_depthwise_kernels() -> None:
+    """Along the one input of each group, they are single elements."""
+
+    def layer() -> Op:
+        w = few_bits(integers((64, 1, 5, 5), I4), I4, axis=1, block=32)
+        return nn.Conv(argument(1, 64, 9, 9), w, weight(64), (1, 1), (2,) * 4, (1, 1), 64)
+
+    check_op(layer(), tolerance="int8-weights")
+    assert [written.quan_parameter is not None for written in layers(layer())] == [True]
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_blocks_of_kernels(is_shared: bool) -> None:
-    """Rows have one scale for all places of the kernel."""
-    scales = np.random.default_rng(0).uniform(0.01, 0.02, (8, 2, 3, 3)).astype(np.float32)
+def test_small_blocks_of_kernels(is_shared: bool) -> None:
+    """Rows have one scale for all places of the kernel; what is small becomes floats otherwise."""
+    scales = np.random.default_rng(0).uniform(0.01, 0.02, (3, 2, 3, 3)).astype(np.float32)
     if is_shared:
         scales = np.ascontiguousarray(np.broadcast_to(scales[..., :1, :1], scales.shape))
 
     def layer() -> Op:
-        w = quant.Dequantize(constant(integers((8, 32, 3, 3), I4)), constant(scales), None, 1, 16).result
+        w = quant.Dequantize(constant(integers((3, 32, 3, 3), I4)), constant(scales), None, 1, 16).result
         return nn.Conv(argument(1, 32, 6, 6), w, None, (1, 1), (1,) * 4, (1, 1))
 
     check_layer(layer, is_packed=is_shared)
@@ -196,6 +263,20 @@ def test_table_with_one_scale() -> None:
     check_op(tensor.Gather(few_bits(integers((50, 24)), axis=None), argument("n", dtype=DType.I64), 0), {"n": 9})
 
 
+@pytest.mark.parametrize("form", ["blocks", "palette"])
+def test_rows_of_a_table_that_is_rounded_once_more(form: str) -> None:
+    def rows() -> Op:
+        if form == "blocks":
+            table = few_bits(integers((200, 28), I4), I4, axis=1, block=8)
+        else:
+            entries = constant(np.random.default_rng(0).standard_normal(16).astype(np.float32))
+            table = quant.Depalettize(constant(integers((200, 28), U8, 0, 15)), entries, 4).result
+        return tensor.Gather(table, math.Abs(argument("n", dtype=DType.I64)).result, 0)
+
+    check_op(rows(), {"n": 9}, tolerance="int8-weights")
+    assert size_of(rows()) < 200 * 28 * 2
+
+
 @pytest.mark.parametrize("axis", [1, 0])
 def test_other_tables_become_floats(axis: int) -> None:
     table = few_bits(integers((50, 24)), axis=1 - axis)
@@ -226,3 +307,61 @@ def test_packing_is_deterministic_and_of_rows() -> None:
     first, second = (pack_weight(type_, stored).buffer for _ in range(2))
     assert first is not None and second is not None and np.array_equal(first, second)
     assert row_spread(TensorType(DType.F32, (4, 16), QuantizedType(DType.I16, (0.5,)))) is None
+
+
+def beside(op: Op, path: Path) -> list[list[int]]:
+    """Writes a legal op's weights beside the model; where they are said to be."""
+    module = module_of(op)
+    legalise(module)
+    inputs = random_inputs(module, {"n": 2})
+    expected = interpreter.run(module, inputs)["y0"]
+    serialize(module, path, 0)
+    assert_close(np.asarray(WORKER.run(path, inputs)["y0"]), expected, "f32-sums", "beside")
+    mains = [o.main for o in read(Net, path.read_bytes()).oplists or ()]
+    return [list(m.external) for m in mains if isinstance(m, Convolution2D | Blob) and m.external]
+
+
+@pytest.mark.parametrize("exact_halves", [False, True])
+@pytest.mark.parametrize(("storage", "block", "zeros"), [(I8, None, False), (I4, 16, False), (U4, 16, True)])
+def test_beside_the_model(storage: DType, block: int | None, zeros: bool, exact_halves: bool, tmp_path: Path) -> None:
+    axis = 0 if block is None else 1
+    w = few_bits(integers((64, 48), storage), storage, axis=axis, block=block, zeros=zeros, exact_halves=exact_halves)
+    ((offset, weights, scales, bias, indices),) = beside(
+        nn.Linear(argument("n", 48), w, weight(64)), tmp_path / "model.mnn"
+    )
+    rows = 64 if block is None else 64 * 3
+    assert (offset, bias, indices) == (0, 64 * 4, 0) and weights >= 64 * 48 * storage.bits // 8
+    assert scales == rows * (2 if exact_halves and not zeros else 4) * (1 + zeros)
+
+
+def test_kernels_and_tables_beside_the_model(tmp_path: Path) -> None:
+    w = few_bits(integers((32, 16, 3, 3)), exact_halves=True)
+    conv = nn.Conv(argument("n", 16, 9, 8), w, weight(32), (1, 1), (1,) * 4, (1, 1)).result
+    d = few_bits(integers((32, 1, 5, 5)))
+    depthwise = nn.Conv(conv, d, None, (1, 1), (2,) * 4, (1, 1), 32).result
+    t = few_bits(integers((32, 8, 3, 3)), axis=None)
+    layer = nn.ConvTranspose(depthwise, t, None, (2, 2), (0,) * 4, (1, 1), (0, 0), 1)
+    assert len(beside(layer, tmp_path / "convs.mnn")) == 3
+    table = few_bits(integers((50, 64)))
+    rows = tensor.Gather(table, math.Abs(argument("n", dtype=DType.I32)).result, 0)
+    assert beside(rows, tmp_path / "table.mnn") == [[0, 50 * 64]]
+
+
+@pytest.mark.parametrize("exact_halves", [False, True])
+@pytest.mark.parametrize("groups", [1, 64])
+def test_layers_on_integers_beside_the_model(groups: int, exact_halves: bool, tmp_path: Path) -> None:
+    w = few_bits(integers((64, 64 // groups, 5, 5)), exact_halves=exact_halves)
+    conv = nn.Conv(pair(argument("n", 64, 9, 8), 0.03, 4), w, weight(64), (1, 1), (2,) * 4, (1, 1), groups).result
+    owner = pair(conv, 0.2, -7).owner
+    assert owner is not None
+    module = module_of(owner)
+    legalise(module)
+    inputs = random_inputs(module, {"n": 2})
+    results = []
+    for largest in (10**9, 0):
+        path = tmp_path / f"{largest}.mnn"
+        serialize(module, path, largest)
+        results.append(WORKER.run(path, inputs)["y0"])
+    assert path.with_name("0.mnn.weight").stat().st_size > w.type.static_shape[1] * 64 * 25
+    assert np.unique(results[0]).size > 3
+    np.testing.assert_array_equal(results[1], results[0])

@@ -1,13 +1,22 @@
 """Sparse weights in an MNN file: which layers have them, and what is written."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import glmir
+from glmir.backends.flatbuffer import read
+from glmir.backends.mnn.schema import Net
+from glmir.backends.mnn.schema_parameters import Convolution2D
+from glmir.backends.mnn.serializer import serialize
 from glmir.backends.mnn.sparse import sparse_weight
 from glmir.ir import Module
 from glmir.ops import nn, quant
+from tests.backends.building import random_inputs
 from tests.backends.test_pruning import network
+
+from .harness import WORKER, legalise
 
 
 def sparse_layers(module: Module) -> list[str]:
@@ -39,3 +48,23 @@ def test_weights_are_listed_with_their_places() -> None:
 def test_a_weight_of_zeros_has_one_element() -> None:
     stored, _ = sparse_weight(np.zeros((2, 3), np.float32))
     assert stored.index is not None and stored.index.tolist() == [0]
+
+
+def test_beside_the_model(tmp_path: Path) -> None:
+    module = network("prune-weights{amount=0.9,scope=layer},store-sparse")
+    inputs = random_inputs(module, {})
+    legalise(module)
+    results = []
+    for largest in (10**9, 0):
+        path = tmp_path / f"{largest}.mnn"
+        serialize(module, path, largest)
+        results.append(WORKER.run(path, inputs))
+    sizes = [
+        op.main.external
+        for op in read(Net, path.read_bytes()).oplists or ()
+        if isinstance(op.main, Convolution2D) and op.main.sparse_parameter is not None and op.main.external
+    ]
+    # No integers; the elements, the bias, the places of the elements.
+    assert sizes and all(size[1] == 0 and size[2] == size[4] > 0 for size in sizes)
+    for name, expected in results[0].items():
+        np.testing.assert_array_equal(results[1][name], expected)

@@ -13,10 +13,11 @@ from glmir.passes.quantization.weights import weights_of
 from glmir.types import DType
 from tests.backends.building import argument, constant
 
+FOUR = Scheme(4)
 FLOATS = np.random.default_rng(0).standard_normal((16, 32, 3, 3)).astype(np.float32)
 
 
-def in_blocks(array: np.ndarray, scheme: Scheme = Scheme(4), axis: int = 1, block: int | None = 16) -> Value:
+def in_blocks(array: np.ndarray, scheme: Scheme = FOUR, axis: int = 1, block: int | None = 16) -> Value:
     found = quantize(array, scheme, axis=axis, block=block)
     zeros = None if found.zero_points is None else constant(found.zero_points)
     return quant.Dequantize(constant(found.stored), constant(found.scales), zeros, axis, block).result
