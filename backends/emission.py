@@ -10,6 +10,7 @@ from typing import Generic, TypeVar, cast
 
 from ..errors import CompileError
 from ..ir import Module, Op
+from ..types import TensorType
 
 OpT = TypeVar("OpT", bound=Op)
 BuilderT = TypeVar("BuilderT")
@@ -164,5 +165,13 @@ def describe(op: Op) -> str:
     """How messages call an op: its source nodes and its name."""
     nodes = ", ".join(op.location) or next((r.name for r in op.results if r.name), "")
     # What takes nothing, a constant, is told by what it gives.
-    types = ", ".join(str(v.type) for v in op.operands or op.results)
+    types = ", ".join(_brief(v.type) for v in op.operands or op.results)
     return f"node {nodes} ({op.definition.name} of {types})" if nodes else f"{op.definition.name} of {types}"
+
+
+def _brief(type_: TensorType) -> str:
+    """The type without its scales, which may be thousands."""
+    if type_.quantization is None:
+        return str(type_)
+    dims = ", ".join(map(str, type_.shape))
+    return f"quant<{type_.dtype.value}, {type_.quantization.storage.value}>[{dims}]"

@@ -146,7 +146,8 @@ class _Insertion:
             return
         if isinstance(op, (math.Add, math.Sub)):
             # What is finer than this is lost in the sum, and kernels cannot bring scales together that differ so much.
-            least = self._scale(op.results[0]) / SUM_STEPS * (self.options.storage.highest - self.options.storage.lowest)
+            levels = self.options.storage.highest - self.options.storage.lowest
+            least = self._scale(op.results[0]) / SUM_STEPS * levels
             low, high = (low, max(high, least)) if high >= -low else (min(low, -least), high)
         parameters = activation_parameters(Range(low, high), self.options.storage, self.options.is_symmetric)
         scale, zero = np.float32(parameters.scale), parameters.zero_point

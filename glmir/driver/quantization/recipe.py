@@ -102,10 +102,10 @@ class Dynamic(Recipe):
 
 @dataclass(frozen=True)
 class Palette(Recipe):
-    """Weights as indices into tables of 2^bits entries."""
+    """Weights as indices into a table of 2^bits numbers each."""
 
     name = "palette"
-    bits: int = 4
+    bits: int = 6
 
 
 RECIPES: dict[str, type[Recipe]] = {
@@ -154,4 +154,6 @@ def _option(field: "dataclasses.Field[object]") -> Option:
     return Option(field.name, kind, default, type(None) in members)
 
 
-__all__ = ["RECIPES", "Automatic", "Dynamic", "Palette", "Recipe", "Static", "Weights", "parse_recipe", "recipe_options"]
+__all__ = [
+    "RECIPES", "Automatic", "Dynamic", "Palette", "Recipe", "Static", "Weights", "parse_recipe", "recipe_options",
+]  # fmt: skip

@@ -28,6 +28,9 @@ SLOWER = 1.1
 """By which factor an artifact is expected to be slower before it is said: the estimate is no better."""
 
 
+MOST_NAMES = 3
+
+
 @dataclass(frozen=True)
 class Cost:
     """Nanoseconds a unit in floats, in integers of 8 bits and in those of 16."""
@@ -187,7 +190,7 @@ def warnings_of(artifact: Artifact, record: Record, sizes: Mapping[str, int]) ->
     excess = {kind: time - exact.groups.get(kind, 0.0) for kind, time in found.groups.items()}
     worst = max(excess, key=lambda kind: excess[kind])
     has_words = isinstance(record.recipe, Static) and record.recipe.storage.bits > 8
-    reason, remedy = _why_words() if has_words else _why(worst, artifact.target.name)
+    reason, remedy = _why_words() if has_words else _why(worst, artifact.target.name, record.reference)
     times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
     yield f"expected to take about {times} times as long as float: {reason}; {remedy}"
 
@@ -197,7 +200,7 @@ def _why_words() -> tuple[str, str]:
     return reason, "int16 is for exactness, --quantize int8 and auto are fast"
 
 
-def _why(kind: str, target: str) -> tuple[str, str]:
+def _why(kind: str, target: str, reference: Module) -> tuple[str, str]:
     """The reason, and the way out."""
     if kind in _REASONS:
         return _REASONS[kind], _REMEDIES[kind]
