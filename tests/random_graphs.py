@@ -39,6 +39,7 @@ _ATTEMPTS = 30
 """How many ops are tried until one fits."""
 _UNSUITED = (tensor.Constant, tensor.DynamicSlice, tensor.NonZero, tensor.Range)
 """Ops that are leaves, or whose result shapes are known at run time only."""
+SUITED: tuple[type[Op], ...] = tuple(d.cls for d in DEFINITIONS.values() if d.cls not in _UNSUITED)
 
 _MOVING = (*(d.cls for d in DEFINITIONS.values() if d.name.startswith("tensor.")), math.Select, nn.MaxPool)
 _EXACT = (
@@ -62,6 +63,8 @@ class Builder:
     """A function that grows, and what its values are when it runs."""
 
     random: random.Random
+    drawn: Sequence[type[Op]] = SUITED
+    """The ops to choose from, some more often than others."""
     function: Function = field(default_factory=lambda: Function("main"))
     arrays: dict[Value, Array] = field(default_factory=dict)
     rough: set[Value] = field(default_factory=set)
@@ -96,6 +99,14 @@ class Builder:
         self.function.inputs.append(value)
         self.arrays[value] = self.array(dtype, self.static(type_.shape))
 
+    def add_signal(self) -> None:
+        """An input that convolutions take: a batch, channels, and one to three axes."""
+        sizes = (self.choose((*_NUMBERS, *_SYMBOLS)) for _ in range(self.integer(1, 3)))
+        type_ = TensorType(DType.F32, (self.choose((1, 2, *_SYMBOLS)), self.integer(1, 9), *sizes))
+        value = Value(type_, f"x{len(self.function.inputs)}")
+        self.function.inputs.append(value)
+        self.arrays[value] = self.array(DType.F32, self.static(type_.shape))
+
     def static(self, shape: Sequence[Dim]) -> tuple[int, ...]:
         return tuple(d if isinstance(d, int) else evaluate(d, SIZES) for d in shape)
 
@@ -123,9 +134,8 @@ class Builder:
 
     def add_op(self) -> None:
         for _ in range(_ATTEMPTS):
-            definition = self.choose([d for d in DEFINITIONS.values() if d.cls not in _UNSUITED])
             try:
-                if self.insert(operation(self, definition.cls)):
+                if self.insert(operation(self, self.choose(self.drawn))):
                     return
             except (UnfitError, ConstraintError):
                 pass
@@ -200,11 +210,30 @@ def modules(largest: int = 16) -> st.SearchStrategy[tuple[Module, dict[str, Arra
     return st.builds(random_module, st.integers(0, 2**32 - 1), st.integers(1, largest))
 
 
+def has_elements_everywhere(module: Module) -> bool:
+    """Whether no tensor is empty."""
+    dims = {d for v in module.main.values() for d in v.type.shape}
+    return all((d if isinstance(d, int) else evaluate(d, SIZES)) > 0 for d in dims)
+
+
 def random_module(seed: int, ops: int) -> tuple[Module, dict[str, Array]]:
-    """A module and inputs for it. Its outputs are the values that no op uses, and sometimes one that some op does."""
+    """A module and inputs for it."""
     builder = Builder(random.Random(seed))
     for _ in range(builder.integer(1, 3)):
         builder.add_input()
+    return _grown(builder, ops)
+
+
+def random_network(seed: int, ops: int, drawn: Sequence[type[Op]]) -> tuple[Module, dict[str, Array]]:
+    """A module of ops of the classes ``drawn`` on one or two signals in single precision, and inputs for it."""
+    builder = Builder(random.Random(seed), drawn)
+    for _ in range(builder.integer(1, 2)):
+        builder.add_signal()
+    return _grown(builder, ops)
+
+
+def _grown(builder: Builder, ops: int) -> tuple[Module, dict[str, Array]]:
+    """Its outputs are the values that no op uses, and sometimes one that some op does."""
     for _ in range(ops):
         builder.add_op()
     function = builder.function

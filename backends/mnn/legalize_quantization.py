@@ -69,32 +69,6 @@ def dequantize_of_palette(op: quant.Dequantize) -> Op | None:
     return replace(op, x=constant(elements_of(op.x)))
 
 
-@RULES.on(Op)
-def storable_weights(op: Op) -> Op | None:
-    """op(x, w in blocks that have no rows, or from a palette) -> op(x, dequantize(w in 8 bits))"""
-    for use in weights_of(op):
-        if _is_stored(use, use.value):
-            continue
-        rounded = rounded_to_bytes(use)
-        if rounded is not None and _is_stored(use, rounded):
-            return replace(op, **{use.field: rounded})
-    return None
-
-
-def _is_stored(use: WeightUse, weight: Value) -> bool:
-    """Whether MNN has the op with the weight as few bits."""
-    match weight.owner:
-        case quant.Dequantize(x=Value(owner=tensor.Constant() as stored)) as op:
-            quantization = quantization_of(op)
-            if quantization is None:
-                return False
-            typed = quantized_constant(
-                stored.value.array, TensorType(weight.type.dtype, weight.type.shape, quantization)
-            )
-            return TABLE.is_legal(replace(use.op, **{use.field: typed}))
-    return False
-
-
 @RULES.on(nn.Linear)
 def quantized_linear_on_matrix(op: nn.Linear) -> Replacement:
     """linear(x) -> reshape(linear(reshape(x, [rows, features])))"""
@@ -122,6 +96,32 @@ def quantize_before_reshape(op: quant.Quantize) -> Op | None:
             numbers = quant.Dequantize(integers, op.scale, op.zero_point).result
             return replace(op, x=replace(shaping, x=numbers).result)
     return None
+
+
+@RULES.on(Op)
+def storable_weights(op: Op) -> Op | None:
+    """op(x, w in blocks that have no rows, or from a palette) -> op(x, dequantize(w in 8 bits))"""
+    for use in weights_of(op):
+        if _is_stored(use, use.value):
+            continue
+        rounded = rounded_to_bytes(use)
+        if rounded is not None and _is_stored(use, rounded):
+            return replace(op, **{use.field: rounded})
+    return None
+
+
+def _is_stored(use: WeightUse, weight: Value) -> bool:
+    """Whether MNN has the op with the weight as few bits."""
+    match weight.owner:
+        case quant.Dequantize(x=Value(owner=tensor.Constant() as stored)) as op:
+            quantization = quantization_of(op)
+            if quantization is None:
+                return False
+            typed = quantized_constant(
+                stored.value.array, TensorType(weight.type.dtype, weight.type.shape, quantization)
+            )
+            return TABLE.is_legal(replace(use.op, **{use.field: typed}))
+    return False
 
 
 @ILLEGAL.on(quant.Convert)

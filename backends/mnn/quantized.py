@@ -31,6 +31,10 @@ SMALLEST_ROW = 8
 LOWEST_MAPPED = -127
 """The lowest integer that has a place in the runtime's tables of functions."""
 
+ANCHOR = -1
+"""The integer of which rows with a zero point say what it stands for. In the middle of 4 bits it is at most 8 scales
+from zero, which halves hold where the scale has 8 significant bits. The runtime takes 0 for an old way to say -128."""
+
 PIECE = 1 << 20
 
 Spread = Callable[[Array], Array]
@@ -82,11 +86,10 @@ def pack_weight(type_: TensorType, stored: Array, fewest_bits: bool = True) -> I
     if not quantization.zero_points and not offset:
         return _packed(integers, table, scales.astype(np.float32), scales.size)
     zeros = spread(np.array(quantization.zero_points or (0,) * len(quantization.scales), np.float64)) - offset
-    lowest = -(1 << (bits - 1))
-    # weight = (integer - lowest) * scale + what the lowest stands for.
-    pairs = np.stack([(lowest - zeros) * scales, scales], 1).astype(np.float32)
+    # weight = (integer - anchor) * scale + what the anchor stands for.
+    pairs = np.stack([(ANCHOR - zeros) * scales, scales], 1).astype(np.float32)
     packed = _packed(integers, table, pairs.reshape(-1), scales.size)
-    packed.read_type, packed.a_min = scales.size, lowest
+    packed.read_type, packed.a_min = scales.size, ANCHOR
     return packed
 
 

@@ -4,7 +4,7 @@ from ...ir import Module, Op
 from ...ops import quant
 from ...pass_manager import module_pass
 from ...passes.lowering import dissolve_compression, shared
-from ...passes.lowering.fold_quantization import fold_quantization
+from ...passes.lowering.fold_quantization import fold_quantization, integer_form
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...rewriter import RuleSet, apply_rules
@@ -36,11 +36,14 @@ RULES = RuleSet(
 
 
 def _is_rewritten_before_folding(op: Op) -> bool:
-    return not isinstance(op, quant.Scaled | quant.Depalettize | quant.Densify) and not TABLE.is_legal(op)
+    if isinstance(op, quant.Scaled | quant.Depalettize | quant.Densify) or TABLE.is_legal(op):
+        return False
+    on_integers = integer_form(op)
+    return on_integers is None or not TABLE.is_legal(on_integers)
 
 
 STRUCTURAL_RULES = RuleSet(RULES, only=_is_rewritten_before_folding)
-"""The same for all but the pairs and the compressed weights, which folding is to find."""
+"""The same for all but the pairs and the compressed weights, which folding is to find, and what has integer kernels."""
 
 
 @module_pass()

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ir import Op, Value
 from ...opdef import replace
-from ...ops import math, nn, quant
+from ...ops import math, nn, quant, tensor
 from ...ops.enums import Activation, ResizeMode
 from ...passes.lowering.fold_quantization import quantization_of
 from ...passes.patterns import constant, constant_array, is_known
@@ -89,6 +89,18 @@ def dequantize_signed(op: quant.Dequantize) -> Op | Value | None:
     return replace(op, x=signed, zero_point=zero)
 
 
+@RULES.on(quant.Dequantize)
+def dequantize_before_moves(op: quant.Dequantize) -> Op | None:
+    """dequantize(move(x, u8)) -> move(dequantize(x, u8)), next to what quantizes x"""
+    move = op.x.owner
+    if op.x.type.dtype is not DType.U8 or op.axis is not None or move is None or len(move.results) != 1:
+        return None
+    moved = moved_operands(move)
+    if not moved or is_known(op.x):
+        return None
+    return replace(move, **_with(move, {x: replace(op, x=x).result for x in moved}))
+
+
 def _is_same_signed(inner: quant.Dequantize, op: quant.Dequantize, zero: Value) -> bool:
     expected = replace(op, x=inner.x, zero_point=zero) if inner.x.type.dtype is DType.I8 else None
     return expected is not None and quantization_of(inner) == quantization_of(expected)
@@ -114,6 +126,15 @@ def pairs_before_moves(op: quant.Quantize) -> Op | None:
         return None
     pairs = {x: paired(x, quantization) for x in bare}
     return replace(op, x=replace(move, **_with(move, pairs)).result)
+
+
+@RULES.on(tensor.Pad)
+def pad_with_stored_number(op: tensor.Pad) -> Op | None:
+    """quantize(pad(dequantize(x), number)) -> quantize(pad(dequantize(x), dequantize(integer))) in the scale of x"""
+    number, source = constant_array(op.value), _source(op.x)
+    if number is None or source is None or source != _asked(op.result):
+        return None
+    return replace(op, value=_number_in(float(number), source, op.x))
 
 
 def _with(op: Op, replacements: Mapping[Value, Value]) -> dict[str, object]:
@@ -287,7 +308,8 @@ def _ends(quantization: QuantizedType) -> tuple[float, float]:
 def _number_in(number: float, quantization: QuantizedType, like: Value) -> Value:
     """A constant in a scale that is given."""
     zero, storage = (*quantization.zero_points, 0)[0], quantization.storage
-    integer = int(np.clip(round(number / quantization.scales[0]) + zero, storage.lowest, storage.highest))
+    # What pads where maxima are looked for may be infinite.
+    integer = int(np.clip(np.rint(number / quantization.scales[0]) + zero, storage.lowest, storage.highest))
     scale = constant(np.array(quantization.scales[0], like.type.dtype.numpy))
     stored, zero_point = (constant(np.array(n, storage.numpy)) for n in (integer, zero))
     return quant.Dequantize(stored, scale, zero_point).result

@@ -1,8 +1,8 @@
 """--verify with --quantize: an artifact may be off from its source by what rounding to integers explains, and no more.
 
 Three things are run on the same samples: the source, the quantized module with each pair of quantize and dequantize as
-it stands (in onnxruntime, or the interpreter), and the artifact. What the compiler did before it quantized is held to
-the tolerance of float models; then the noise of the artifact to that of the quantized module.
+it stands (in onnxruntime, or the interpreter), and the artifact. What the compiler did before it pruned and quantized
+is held to the tolerance of float models; then the noise of the artifact to that of the quantized module.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -79,14 +79,15 @@ class _Parties:
     """What is compared: each takes the source's inputs and gives its outputs."""
 
     source: Run
+    before: Runner
     exact: Runner
     pairs: Runner
     artifact: Run
     memories: Sequence[Memory]
 
     def reset(self) -> None:
-        self.exact.reset()
-        self.pairs.reset()
+        for runner in (self.before, self.exact, self.pairs):
+            runner.reset()
         for memory in self.memories:
             memory.reset()
 
@@ -112,9 +113,12 @@ def verify_quantized(
         return {name: border.given(name, given_by_artifact(a, name in changed)) for name, a in outputs.items()}
 
     memories = (Memory(module), Memory(module))
+    exact = Runner(record.reference)
+    is_pruned = options.compression is not None and bool(options.compression.pruning)
     parties = _Parties(
         lambda inputs: memories[0].call(run_source, inputs),
-        Runner(record.reference),
+        Runner(record.source) if is_pruned and record.source is not None else exact,
+        exact,
         Runner(record.measurable),
         lambda inputs: memories[1].call(run_artifact, inputs),
         memories,
@@ -154,14 +158,14 @@ def _compare(parties: _Parties, samples: Sequence[Sample], limits: "_Limits") ->
             parties.reset()
         expected = parties.source(sample.inputs)
         exact, pairs = parties.exact.run(sample.inputs), parties.pairs.run(sample.inputs)
+        before = exact if parties.before is parties.exact else parties.before.run(sample.inputs)
         found = parties.artifact(sample.inputs)
         if missing := [name for name in expected if name not in found]:
             raise VerificationError(f"the artifact has no output {', '.join(missing)}")
         for name, reference in expected.items():
             if not np.issubdtype(reference.dtype, np.floating) or name not in exact:
                 continue
-            if not limits.is_pruned:
-                _check_float(name, exact[name], reference, sample.where)
+            _check_float(name, before[name], reference, sample.where)
             noise = _noise(name, reference, exact[name], pairs[name], found[name], limits)
             sums[name] = noise if name not in sums else _sum(sums[name], noise)
     return list(sums.values())
@@ -214,7 +218,6 @@ class _Limits:
         self._tolerance = max(target.tolerance, tables)
         layers = len(record.weights) if isinstance(record.recipe, Dynamic) else 0
         self.dynamic = LAYER_NOISE * layers
-        self.is_pruned = record.source is not None and record.recipe is None
 
     def floor(self, name: str, array: Array) -> float:
         magnitude = float(np.max(np.abs(array), initial=0.0, where=np.isfinite(array)))

@@ -157,50 +157,13 @@ class _Folding:
 
     def _candidates(self, op: Op) -> Iterator[Op]:
         """The op on quantized values: all that can be, then its weights alone."""
-        operands = self._operands(op, self._stored)
-        if operands is None:
-            return
-        results = self._result_quantizations(op, operands)
-        if results is not None:
-            yield _typed_op(op, self._requantized(op, operands, results[0]), results)
+        whole = _on_stored(op, self._stored)
+        if whole is not None:
+            yield whole
         weights = {f: s for f, s in self._stored.items() if isinstance(s.owner, tensor.Constant)}
-        constants = self._operands(op, weights)
+        constants = _operands(op, weights)
         if constants is not None:
             yield _typed_op(op, constants, (None,) * len(op.results))
-
-    def _operands(self, op: Op, stored: dict[Value, Value]) -> dict[str, object] | None:
-        """The operand fields with stored values in the place of floats; None when there are none."""
-        fields = {f.name: getattr(op, f.name) for f in op.definition.operand_fields}
-        changed = {n: _mapped(v, stored) for n, v in fields.items()}
-        return {**fields, **changed} if any(changed[n] != v for n, v in fields.items()) else None
-
-    def _result_quantizations(self, op: Op, operands: dict[str, object]) -> tuple[QuantizedType | None, ...] | None:
-        """How each result is quantized: as what takes it says, or as the numbers that it only moves; None: not so."""
-        moved = [self._stored.get(v) for v in moved_operands(op)]
-        common = {v.type.quantization for v in moved if v is not None} if moved and all(moved) else set()
-        kept = next(iter(common)) if len(common) == 1 else None
-        if kept is not None and kept.axis is not None:
-            # Which scale an element has, its new place does not tell.
-            kept = None
-        quantizations: list[QuantizedType | None] = []
-        for result in op.results:
-            if not result.type.dtype.is_float:
-                quantizations.append(None)
-                continue
-            wanted = kept or _asked_of(result)
-            if wanted is None and result.is_used:
-                return None
-            quantizations.append(wanted)
-        return tuple(quantizations) if any(quantizations) or not op.results[0].type.dtype.is_float else None
-
-    def _requantized(self, op: Op, operands: dict[str, object], result: QuantizedType | None) -> dict[str, object]:
-        """Operands that only move come in the scale of the result; a float bias becomes i32."""
-        if isinstance(op, tensor.Concat) and result is not None:
-            return {**operands, "xs": tuple(_in_scale(v, result) for v in _values(operands["xs"]))}
-        bias = operands.get("bias")
-        if isinstance(op, (nn.Conv, nn.ConvTranspose, nn.Linear)) and isinstance(bias, Value):
-            return {**operands, "bias": _integer_bias(op, operands, bias)}
-        return operands
 
     def _replace_results(self, op: Op, folded: Op) -> None:
         for old, new in zip(op.results, folded.results, strict=True):
@@ -231,6 +194,67 @@ class _Folding:
                     real.replace_all_uses_with(self._converted(stored, None, op))
             if is_dead(op):
                 op.erase()
+
+
+def integer_form(op: Op) -> Op | None:
+    """What folding would make of the op, by the pairs that stand right around it; None when it would stay float."""
+    return _on_stored(op, {v: typed for v in op.operands if (typed := _meant(v)) is not None})
+
+
+def _meant(value: Value) -> Value | None:
+    """A value of quantized type with the numbers that a dequantize gives."""
+    owner = value.owner
+    quantization = quantization_of(owner) if isinstance(owner, quant.Dequantize) else None
+    if quantization is None or not isinstance(owner, quant.Dequantize):
+        return None
+    type_ = TensorType(value.type.dtype, value.type.shape, quantization)
+    return quantized_constant(elements_of(owner.x), type_) if is_known(owner.x) else Value(type_)
+
+
+def _on_stored(op: Op, stored: dict[Value, Value]) -> Op | None:
+    """The op on stored values where there are such, with quantized results."""
+    operands = _operands(op, stored)
+    results = None if operands is None else _result_quantizations(op, stored)
+    if operands is None or results is None:
+        return None
+    return _typed_op(op, _requantized(op, operands, results[0]), results)
+
+
+def _operands(op: Op, stored: dict[Value, Value]) -> dict[str, object] | None:
+    """The operand fields with stored values in the place of floats; None when there are none."""
+    fields = {f.name: getattr(op, f.name) for f in op.definition.operand_fields}
+    changed = {n: _mapped(v, stored) for n, v in fields.items()}
+    return {**fields, **changed} if any(changed[n] != v for n, v in fields.items()) else None
+
+
+def _result_quantizations(op: Op, stored: dict[Value, Value]) -> tuple[QuantizedType | None, ...] | None:
+    """How each result is quantized: as what takes it says, or as the numbers that it only moves; None: not so."""
+    moved = [stored.get(v) for v in moved_operands(op)]
+    common = {v.type.quantization for v in moved if v is not None} if moved and all(moved) else set()
+    kept = next(iter(common)) if len(common) == 1 else None
+    if kept is not None and kept.axis is not None:
+        # Which scale an element has, its new place does not tell.
+        kept = None
+    quantizations: list[QuantizedType | None] = []
+    for result in op.results:
+        if not result.type.dtype.is_float:
+            quantizations.append(None)
+            continue
+        wanted = kept or _asked_of(result)
+        if wanted is None and result.is_used:
+            return None
+        quantizations.append(wanted)
+    return tuple(quantizations) if any(quantizations) or not op.results[0].type.dtype.is_float else None
+
+
+def _requantized(op: Op, operands: dict[str, object], result: QuantizedType | None) -> dict[str, object]:
+    """Operands that only move come in the scale of the result; a float bias becomes i32."""
+    if isinstance(op, tensor.Concat) and result is not None:
+        return {**operands, "xs": tuple(_in_scale(v, result) for v in _values(operands["xs"]))}
+    bias = operands.get("bias")
+    if isinstance(op, (nn.Conv, nn.ConvTranspose, nn.Linear)) and isinstance(bias, Value):
+        return {**operands, "bias": _integer_bias(op, operands, bias)}
+    return operands
 
 
 def quantization_of(op: quant.Scaled) -> QuantizedType | None:
@@ -308,4 +332,4 @@ def _integer_bias(op: Op, operands: dict[str, object], bias: Value) -> Value:
     return quantized_constant(integers, TensorType(bias.type.dtype, bias.type.shape, quantization), bias.name)
 
 
-__all__ = ["fold_quantization", "quantization_of", "quantized_constant"]
+__all__ = ["fold_quantization", "integer_form", "quantization_of", "quantized_constant"]

@@ -222,6 +222,9 @@ def _is_never_negative(x: Value) -> bool:
             return True
         case nn.Conv() | nn.ConvTranspose() | nn.Linear() | math.ActivatedArithmetic() as op:
             return op.activation is not Activation.NONE
+        case quant.Dequantize(x=Value(type=stored), zero_point=zero_point) if zero_point is not None:
+            zeros = constant_array(zero_point)
+            return zeros is not None and bool(np.all(zeros <= stored.stored.lowest))
         case nn.Pool(x=source) | tensor.Transpose(x=source) | tensor.Reshape(x=source):
             return _is_never_negative(source)
         case tensor.Concat(xs=sources):

@@ -69,6 +69,9 @@ def _commuting(op: Op, x: Value, axis: int) -> Iterator[tuple[Value, int]]:
             yield op.result, op.permutation.index(axis)
         case tensor.Reshape() if x is op.x:
             yield from ((op.result, found) for found in _reshaped_axes(x, op.result, axis))
+        case math.MatMul() if x is op.y and x is not op.x and axis == x.type.rank - (2 if op.transpose_y else 1):
+            # Attention: what weighs and adds up the rows of the values leaves their columns to themselves.
+            yield op.result, op.result.type.rank - 1
         case math.ReduceMean() if op.keep_dims and axis not in op.axes:
             yield op.result, axis
 

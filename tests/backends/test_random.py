@@ -10,12 +10,11 @@ from hypothesis import HealthCheck, assume, given, settings
 import glmir
 from glmir import interpreter
 from glmir.backends.target import TARGETS, load_target
-from glmir.dims import evaluate
 from glmir.errors import CompileError
 from glmir.ir import Array, Module
 from glmir.ops import nn
 from glmir.printer import print_module
-from tests.random_graphs import SIZES, modules
+from tests.random_graphs import has_elements_everywhere, modules
 from tests.tolerances import assert_close
 
 from .workers import at_border, run_artifact
@@ -44,7 +43,7 @@ def test_the_runtime_computes_what_the_interpreter_does(target: str) -> None:
     def search(case: tuple[Module, dict[str, Array]]) -> None:
         module, inputs = case
         # The runtimes are wrong in many ways about tensors that have no elements, or refuse them.
-        assume(_has_elements_everywhere(module))
+        assume(has_elements_everywhere(module))
         outcomes[_outcome(target, module, inputs)] += 1
 
     search()
@@ -66,11 +65,6 @@ def test_any_op_has_reasons_or_an_emitter(target: str) -> None:
             assert table.is_legal(op) or table.why_illegal(op)
 
     search()
-
-
-def _has_elements_everywhere(module: Module) -> bool:
-    dims = {d for v in module.main.values() for d in v.type.shape}
-    return all((d if isinstance(d, int) else evaluate(d, SIZES)) > 0 for d in dims)
 
 
 def _outcome(target: str, module: Module, inputs: dict[str, Array]) -> str:

@@ -52,6 +52,8 @@ class Samples:
     count: int | None
     fingerprint: str | None
     open: Callable[[], Iterator[Sample]]
+    is_once: bool = False
+    """Whether they cannot be gone through again: they come from an iterator."""
 
     def __iter__(self) -> Iterator[Sample]:
         samples = 0
@@ -77,7 +79,7 @@ def open_samples(source: DataSource, inputs: ModelInputs) -> Samples:
     if not callable(source) and not isinstance(source, Iterable):
         raise InputError(f"calibration data is a path, arrays, an iterable or a function, not {source!r}")
     if isinstance(source, Iterator):
-        return Samples(None, None, lambda: _from_python(_Once(source), inputs, "the calibration data"))
+        return Samples(None, None, lambda: _from_python(_Once(source), inputs, "the calibration data"), is_once=True)
     return Samples(None, None, lambda: _from_python(source, inputs, "the calibration data"))
 
 

@@ -1,33 +1,26 @@
 """The steps of a recipe, in order: prune, calibrate, make integers."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
 
-from ...errors import CompileError, InputError
 from ...ir import Module
 from ...pass_manager import PassManager, Pipeline
 from ...passes.canonicalization.eliminate_dead_code import eliminate_dead_code
-from ...passes.compression.dense_weights import Selection
-from ...passes.compression.quantize_weights import WeightOptions, quantize_weights_of
 from ...passes.compression.store_sparse import store_sparse
 from ...passes.pipelines import cleanup
-from ...passes.quantization.calibration_file import Calibration
-from ...passes.quantization.calibrators import activation_range
-from ...passes.quantization.insert_quantization import insert_pairs
-from ...passes.quantization.parameters import Range, activation_parameters
-from ...passes.quantization.plan import Decision, StaticOptions, activations, name_values
+from ...passes.quantization.plan import name_values
 from ...passes.quantization.quantize_border import quantize_border
-from ...passes.quantization.roles import LAYERS
-from .calibration import Progress, calibrate, silent
+from .calibration import Progress, silent
 from .data import Samples, open_samples
 from .first_samples import FirstSamples
 from .model_inputs import ModelInputs
 from .recipe import Dynamic, Palette, Recipe, Static, Weights
-from .record import Record, StoredActivation
+from .record import Record
 from .request import Compression
-from .weight_recipes import names, palettize, store_weights
+from .static_recipes import quantize_statically
+from .weight_recipes import palettize, store_weights
 
 
 @dataclass(frozen=True)
@@ -93,59 +86,7 @@ def _(recipe: Palette, record: Record, context: Context) -> Record:
 
 @apply.register
 def _(recipe: Static, record: Record, context: Context) -> Record:
-    if context.samples is None:
-        raise InputError(f"--quantize {recipe.name} needs samples of what the model is given: --calibrate FILE")
-    reference = record.reference
-    wanted = [v.name for v in activations(reference)]
-    context.progress("calibrating")
-    calibration = calibrate(reference, context.samples, wanted, context.progress, context.cache)
-    _require_numbers(calibration)
-    options = StaticOptions(
-        ranges_of(calibration, recipe),
-        recipe.storage,
-        recipe.symmetric,
-        recipe.per_channel,
-        names(recipe.keep),
-    )
-    decisions = insert_pairs(record.quantized, options)
-    # Tables and recurrent layers have no integer kernels everywhere, but need not take the room of floats.
-    others = WeightOptions(selection=Selection(keep=_kept_in_float(decisions)))
-    weights = quantize_weights_of(record.quantized, others)
-    stored = tuple(
-        StoredActivation(name, range_, activation_parameters(range_, recipe.storage, recipe.symmetric))
-        for name, range_ in options.ranges.items()
-    )
-    return replace(
-        record,
-        calibration=calibration,
-        activations=stored,
-        decisions=tuple(decisions),
-        weights=tuple(weights),
-        notes=[*record.notes, *calibration.notes],
-    )
-
-
-def _kept_in_float(decisions: Sequence[Decision]) -> frozenset[str]:
-    """The names of layers that could compute on integers, but shall not."""
-    layers = {op.definition.name for op in LAYERS}
-    return frozenset(d.op for d in decisions if not d.is_integer and d.kind in layers)
-
-
-def ranges_of(calibration: Calibration, recipe: Static) -> Mapping[str, Range]:
-    """The range of each value that was seen, as the recipe's calibrator chooses it."""
-    return {
-        name: activation_range(s, recipe.calibrator, recipe.storage, recipe.symmetric, recipe.percentile)
-        for name, s in calibration.tensors.items()
-        if s.elements
-    }
-
-
-def _require_numbers(calibration: Calibration) -> None:
-    """Raises CompileError when the model computes NaN or infinities of the samples: no range would mean anything."""
-    bad = [name for name, s in calibration.tensors.items() if s.not_finite and s.not_finite == s.elements]
-    if bad:
-        named = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-        raise CompileError([f"the calibration data makes nothing but NaN or infinities of {named}"])
+    return quantize_statically(recipe, record, context.samples, context.progress, context.cache)
 
 
 __all__ = ["compress"]

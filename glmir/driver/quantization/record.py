@@ -11,6 +11,7 @@ from ...passes.quantization.parameters import Parameters, Range
 from ...passes.quantization.plan import Decision
 from .first_samples import FirstSamples
 from .recipe import Recipe
+from .search import SearchResult
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Record:
     """``reference`` is the float module, after pruning, ``quantized`` the one that targets are made from.
 
     ``source`` is the module before pruning. ``float_bordered`` is the quantized one with inputs and outputs in float,
-    where the user asked for integers. ``first`` are samples of the calibration data. ``notes`` are sentences for the
+    where the user asked for integers. ``first`` are samples of the calibration data, ``search`` what was kept in float to be exact. ``notes`` are sentences for the
     user."""
 
     recipe: Recipe | None
@@ -37,6 +38,7 @@ class Record:
     activations: tuple[StoredActivation, ...] = ()
     decisions: tuple[Decision, ...] = ()
     weights: tuple[QuantizedWeight | PalettizedWeight, ...] = ()
+    search: SearchResult | None = None
     notes: list[str] = field(default_factory=list)
     source: Module | None = None
     float_bordered: Module | None = None

@@ -78,4 +78,3 @@ def _pruning(texts: Sequence[str]) -> Pipeline:
         else:
             passes += parse_pipeline(text, PRUNERS)
     return passes
-

@@ -202,7 +202,9 @@ class _Search:
     def _candidates(self, integer: frozenset[str]) -> list[tuple[Group, frozenset[str]]]:
         """Ops that single or together stop one of the worst roundings."""
         pairs = zip(self.sensitivities.groups, self.sensitivities.alone, strict=True)
-        active = [(float(np.sum(alone.guide)), index) for index, (group, alone) in enumerate(pairs) if group.is_on(integer)]
+        active = [
+            (float(np.sum(alone.guide)), index) for index, (group, alone) in enumerate(pairs) if group.is_on(integer)
+        ]
         found: dict[frozenset[str], Group] = {}
         for _, index in sorted(active, key=lambda entry: (-entry[0], entry[1]))[:WORST_GROUPS]:
             group = self.sensitivities.groups[index]

@@ -4,6 +4,7 @@ An op's own error has three sources: its weight's rounding, the rounding of what
 As they are independent their powers add up, and the greatest of them is what the advice is on.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,9 +37,15 @@ MANY_CLIPPED = 1e-3
 UNEVEN = 8.0
 """By how much channels' greatest weights differ where one scale for all costs three bits of the smallest."""
 
-PEAKED = 20.0
+PEAKED = 12.0
 """How far beyond its root mean square a tensor reaches when single elements spoil its scale: a Gaussian reaches 4.5 in
 a hundred thousand elements."""
+
+MAGNIFIED = 4.0
+"""How much more power an op's own error has than its sources together before it is the op that makes it large."""
+
+TOO_NOISY = 30.0
+"""dB of the worst output below which users are told of automatic mixed precision."""
 
 UNSEEN = 3.0
 """dB that the samples are less exact than the histogram predicts when calibration saw other data."""
@@ -54,10 +61,11 @@ class _Case:
     output: TensorFacts | None
     exact: Op
     record: Record
+    name: str
 
     @property
     def keep(self) -> str:
-        return f"keep it in float: keep={_quoted(self.op.name)}"
+        return f"keep it in float: keep={_quoted(self.name)}"
 
     def peak_to_rms(self, tensor: TensorFacts) -> float:
         calibration = self.record.calibration
@@ -71,9 +79,10 @@ class _Case:
 
 def advise(report: Report, record: Record) -> list[Advice]:
     """Advice on the worst ops, those first that cost most; on the data first where it is the reason."""
-    advice = list(_on_data(report))
+    advice = [*_on_data(report), *_on_the_whole(report, record.recipe)]
     operators = _ops_by_name(record.reference.main)
     tensors = {t.name: t for t in report.tensors}
+    nodes = Counter(node for op in report.ops for node in op.nodes)
     weights: dict[str, list[WeightFacts]] = {}
     for weight in report.weights:
         weights.setdefault(weight.op, []).append(weight)
@@ -84,11 +93,18 @@ def advise(report: Report, record: Record) -> list[Advice]:
         if exact is None or not _deserves_advice(op):
             continue
         inputs = [tensors[v.name] for v in exact.operands if v.name in tensors]
-        case = _Case(op, weights.get(op.name, []), inputs, tensors.get(op.name), exact, record)
+        name = _own_name(op, nodes)
+        case = _Case(op, weights.get(op.name, []), inputs, tensors.get(op.name), exact, record, name)
         found = _on_case(case, record.recipe)
         if found is not None:
             advice.append(found)
     return advice
+
+
+def _own_name(op: OpFacts, nodes: Mapping[str, int]) -> str:
+    """What the command line calls the op: the source's name of it, where no other op came from that node."""
+    own = (node for node in op.nodes if nodes[node] == 1 and ";" not in node)
+    return next(own, op.name)
 
 
 def _deserves_advice(op: OpFacts) -> bool:
@@ -104,6 +120,14 @@ def _on_data(report: Report) -> Iterator[Advice]:
         yield Advice("", problem, "give more data: some dozens of samples of all kinds")
 
 
+def _on_the_whole(report: Report, recipe: Recipe | None) -> Iterator[Advice]:
+    sqnr = report.worst_sqnr
+    if sqnr is None or sqnr >= TOO_NOISY or type(recipe) is not Static:
+        return
+    remedy = f"--quantize auto --min-sqnr {TOO_NOISY:.0f} finds what to leave in float"
+    yield Advice("", f"the worst output keeps {_db(sqnr)}", remedy)
+
+
 def _on_case(case: _Case, recipe: Recipe | None) -> Advice | None:
     sources = [(_noise(w.sqnr), _on_weight(case, w, recipe)) for w in case.weights if w.sqnr is not None]
     if isinstance(recipe, Static):
@@ -113,17 +137,38 @@ def _on_case(case: _Case, recipe: Recipe | None) -> Advice | None:
         return None
     greatest, advice = max(sources, key=lambda source: source[0])
     own = _noise(case.op.own if case.op.own is not None else float("inf"))
-    if own > 4 * sum(noise for noise, _ in sources):
-        # Small differences of large numbers: what is rounded is exact, but the result has little of it left.
-        problem = f"its result is a small difference of large numbers, of which {_db(case.op.own)} are left"
-        return Advice(case.op.name, problem, _remedy(case.keep, *_wider(recipe)))
+    if own > MAGNIFIED * sum(noise for noise, _ in sources):
+        return _on_magnified(case, recipe)
     return advice if greatest > 0 else None
+
+
+def _on_magnified(case: _Case, recipe: Recipe | None) -> Advice:
+    """What the op takes is exact as a whole, but not in what matters for the result."""
+    tensors = [*case.inputs, *([case.output] if case.output is not None else [])]
+    peaked = max(tensors, key=case.peak_to_rms, default=None)
+    if peaked is not None and isinstance(recipe, Static) and case.peak_to_rms(peaked) > PEAKED:
+        return _on_peaked(case, peaked, f"its result keeps {_db(case.op.own)}", recipe)
+    problem = f"its result keeps {_db(case.op.own)}: it is a small difference of large numbers"
+    return Advice(case.op.name, problem, _remedy(case.keep, *_wider(recipe)))
+
+
+def _on_peaked(case: _Case, tensor: TensorFacts, exactness: str, recipe: Static) -> Advice:
+    usual = f"{case.peak_to_rms(tensor):.0f} times as large as is usual"
+    problem = f"{exactness}: single elements of {_role(case, tensor)} are {usual}, and spoil the scale of the others"
+    calibrator = () if recipe.calibrator is Calibrator.MSE else ("calibrator=mse",)
+    smooth = ("smooth=0.5",) if isinstance(case.exact, nn.Linear) and recipe.smooth is None else ()
+    return Advice(case.op.name, problem, _remedy(*calibrator, *smooth, case.keep, *_wider(recipe)))
+
+
+def _role(case: _Case, tensor: TensorFacts) -> str:
+    return "what it gives" if tensor.name == case.op.name else f"what it takes ({tensor.name})"
 
 
 def _on_weight(case: _Case, weight: WeightFacts, recipe: Recipe | None) -> Advice:
     uneven = _unevenness(case.exact)
     if weight.axis is None and uneven > UNEVEN:
-        problem = f"its weight has one scale ({_db(weight.sqnr)}), and its channels differ by a factor of {uneven:.0f}"
+        exactness = f"its weight keeps {_db(weight.sqnr)} with one scale"
+        problem = f"{exactness}, and its channels differ by a factor of {uneven:.0f}"
         return Advice(case.op.name, problem, _remedy("per-channel=true", "equalize=true", case.keep))
     problem = f"its weight keeps {_db(weight.sqnr)} in {weight.bits} bits ({weight.form})"
     if isinstance(recipe, Weights) and weight.bits < 8:
@@ -135,21 +180,16 @@ def _on_weight(case: _Case, weight: WeightFacts, recipe: Recipe | None) -> Advic
 
 
 def _on_tensor(case: _Case, tensor: TensorFacts, recipe: Static) -> Advice:
-    role = "what it gives" if tensor.name == case.op.name else f"what it takes ({tensor.name})"
-    exactness = f"{role} keeps {_db(tensor.measured)} in {tensor.storage}"
+    exactness = f"most of its error is that {_role(case, tensor)} keeps {_db(tensor.measured)} in {tensor.storage}"
     if tensor.clipped is not None and tensor.clipped > MANY_CLIPPED and _mostly_clips(tensor):
         problem = f"{exactness}: {tensor.clipped:.2%} of it lie outside of [{tensor.low:.4g}, {tensor.high:.4g}]"
         return Advice(case.op.name, problem, _remedy("calibrator=minmax", case.keep))
     if tensor.expected is not None and tensor.measured is not None and tensor.measured < tensor.expected - UNSEEN:
         problem = f"{exactness}, and calibration predicts {_db(tensor.expected)}: it saw other data than this"
         return Advice(case.op.name, problem, _remedy("give more data, of all kinds", "calibrator=minmax"))
-    peak = case.peak_to_rms(tensor)
-    if peak > PEAKED:
-        problem = f"{exactness}: single elements are {peak:.0f} times as large as is usual, and spoil the scale"
-        calibrator = () if recipe.calibrator is Calibrator.MSE else ("calibrator=mse",)
-        smooth = ("smooth=0.5",) if isinstance(case.exact, nn.Linear) and recipe.smooth is None else ()
-        return Advice(case.op.name, problem, _remedy(*calibrator, *smooth, case.keep, *_wider(recipe)))
-    return Advice(case.op.name, f"{exactness}, which this layer makes more of", _remedy(case.keep, *_wider(recipe)))
+    if case.peak_to_rms(tensor) > PEAKED:
+        return _on_peaked(case, tensor, exactness, recipe)
+    return Advice(case.op.name, exactness, _remedy(case.keep, *_wider(recipe)))
 
 
 def _mostly_clips(tensor: TensorFacts) -> bool:

@@ -126,7 +126,18 @@ def _op_facts(reference: Module, record: Record | None, sizes: Mapping[str, int]
         if computes:
             decision = decisions.get(op.results[0].name)
             facts.append(_of_op(op, decision, "" if is_static or record is None else _weights_only(record), sizes))
-    return tuple(facts)
+    found = _found(record)
+    return tuple(replace(f, reason=found[f.name]) if f.name in found and not f.is_integer else f for f in facts)
+
+
+def _found(record: Record | None) -> dict[str, str]:
+    """Why the search for mixed precision left ops in float."""
+    steps = record.search.steps if record is not None and record.search is not None else ()
+    return {
+        name: f"the search left it in float: the worst output then keeps {step.after:.1f} dB, not {step.before:.1f}"
+        for step in steps
+        for name in step.ops
+    }
 
 
 def _of_op(op: Op, decision: Decision | None, otherwise: str, sizes: Mapping[str, int]) -> OpFacts:
@@ -166,7 +177,8 @@ def _with_measurements(
 
 
 def _shares(report: Report, record: Record, samples: Sequence[Sample]) -> dict[str, float]:
-    """The part of the error of the worst output that each op makes which computes on integers."""
+    """The part of the error of the worst output that each op makes when it alone computes on integers; of its logits
+    where the output is a distribution. What an op takes is rounded for it and for the op before: it counts for both."""
     try:
         comparison = Comparison(record.reference, record.measurable, samples[:1])
         found = measure_sensitivities(comparison, ALL)
@@ -174,9 +186,9 @@ def _shares(report: Report, record: Record, samples: Sequence[Sample]) -> dict[s
         return {}
     if not found.together.noise.size:
         return {}
-    worst = int(np.argmax(found.together.noise))
-    alone = {op.name: float(found.of_op(op.name).noise[worst]) for op in report.ops}
-    total = sum(float(deviation.noise[worst]) for deviation in found.alone)
+    worst = int(np.argmax(found.together.guide))
+    alone = {op.name: float(found.of_op(op.name).guide[worst]) for op in report.ops}
+    total = sum(float(deviation.guide[worst]) for deviation in found.alone)
     return {name: noise / total for name, noise in alone.items()} if total > 0 and np.isfinite(total) else {}
 
 

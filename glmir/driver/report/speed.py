@@ -7,7 +7,7 @@ in integers, and that is a matter of who has written a fast one. For whole netwo
 ``tests/benchmarks/quantized_latency.py``. Of Core ML nothing is known: it runs on other processors.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -146,7 +146,7 @@ _REASONS = {
 }
 _REMEDIES = {
     SHIFTED: "--quantize 'int8{symmetric=true}' makes these products fast",
-    DEQUANTIZED: "this form is for size alone; --quantize int8 is fast",
+    DEQUANTIZED: "this form is for size alone, --quantize int8 is fast",
     CONVERSIONS: "leave more in float between the ops that are float: keep=…",
 }
 
@@ -191,6 +191,8 @@ def warnings_of(artifact: Artifact, record: Record, sizes: Mapping[str, int]) ->
     worst = max(excess, key=lambda kind: excess[kind])
     has_words = isinstance(record.recipe, Static) and record.recipe.storage.bits > 8
     reason, remedy = _why_words() if has_words else _why(worst, artifact.target.name, record.reference)
+    if worst == DEQUANTIZED and isinstance(record.recipe, Static):
+        remedy = f"leave these in float: {_option(_restored(artifact.module))}"
     times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
     yield f"expected to take about {times} times as long as float: {reason}; {remedy}"
 
@@ -207,7 +209,24 @@ def _why(kind: str, target: str, reference: Module) -> tuple[str, str]:
     if target == "mnn":
         reason = f"its {kind} are slow in integers on processors of whose dot products of bytes MNN makes no use"
         return reason, "measure it on the phone; --quantize int8-weights is as small, and no slower"
-    return f"the runtime is slow at {kind} in integers", "keep these in float: keep=…"
+    return f"the runtime is slow at {kind} in integers", f"leave these in float: {_keep(kind, reference)}"
+
+
+def _keep(kind: str, reference: Module) -> str:
+    """The option that leaves ops of a kind in float; the first of them, when they are many."""
+    return _option([op.results[0].name for op in reference.main.ops if op.results and kind == op.definition.name])
+
+
+def _restored(module: Module) -> list[str]:
+    """What takes weights that are made float at each run."""
+    weights = [op for op in module.main.ops if isinstance(op, quant.Dequantize) and is_compressed(op.result)]
+    users = [user for op in weights for user in op.result.users if op.x.type.rank > 1 and not _is_integer(user)]
+    return list(dict.fromkeys(user.results[0].name for user in users if user.results and user.results[0].name))
+
+
+def _option(names: Sequence[str]) -> str:
+    more = ";…" if len(names) > MOST_NAMES else ""
+    return f'keep="{";".join(names[:MOST_NAMES])}{more}"'
 
 
 def _estimate(module: Module, costs: Costs, sizes: Mapping[str, int]) -> _Estimate:

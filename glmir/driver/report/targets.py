@@ -8,6 +8,7 @@ from ...opdef import replace
 from ...ops import math, nn, quant, tensor
 from ...passes.patterns import is_compressed, is_known
 from ...passes.quantization.moves import moved_operands
+from ...passes.quantization.roles import LAYERS
 from ...types import TensorType
 from ..compilation import Artifact
 from .facts import OpFacts, TargetOp
@@ -55,8 +56,10 @@ class Written:
         located = self._located.get(facts.nodes, [])
         alike = [op for op in located if op.definition.name == facts.kind]
         computing = [op for op in located if not moved_operands(op)]
-        if alike or computing or located:
-            return alike or computing or located
+        layers: list[Op] = [op for op in computing if isinstance(op, LAYERS)]
+        # Biases and activations that were split off follow the layer.
+        if made := alike or layers or computing or located:
+            return made
         return [named] if named is not None and not isinstance(named, _BORDERS) else []
 
     def _rule(self, facts: OpFacts, ops: Sequence[Op]) -> str:

@@ -3,7 +3,7 @@
 from ....dims import Dim
 from ....ir import Op, Value
 from ....opdef import replace
-from ....ops import math, tensor
+from ....ops import math, quant, tensor
 from ....ops.enums import PadMode
 from ....ops.inference import broadcast, can_broadcast
 from ....rewriter import RuleSet
@@ -55,6 +55,12 @@ def reshape_twice(op: tensor.Reshape) -> Op | None:
         case tensor.Reshape(x=Value(owner=tensor.Reshape(x=x))):
             return replace(op, x=x)
     return None
+
+
+@RULES.on(quant.Convert)
+def convert_to_own_type(op: quant.Convert) -> Value | None:
+    """convert(x) -> x when it stays stored as it is"""
+    return op.x if op.x.type == op.result.type else None
 
 
 @RULES.on(tensor.Cast)

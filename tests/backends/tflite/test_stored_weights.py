@@ -13,6 +13,8 @@ from glmir.backends.tflite.serializer import serialize
 from glmir.ir import Array, Module
 from glmir.ops import math, nn, tensor
 from glmir.ops.enums import Activation, Layout
+from glmir.passes.compression.dense_weights import Selection
+from glmir.passes.compression.palettize_weights import palettize_weights_of
 from glmir.passes.compression.quantize_weights import WeightOptions, quantize_weights_of
 from glmir.passes.quantization.uniform import Scheme
 from glmir.types import DType
@@ -169,3 +171,17 @@ def test_weights_that_halves_hold_are_stored_as_halves() -> None:
     assert len(model) < 0.6 * len(_file(build(halved=False)))
     for runtime in RUNTIMES:
         assert_close(np.asarray(worker(runtime).run(model, inputs)["y0"]), expected, "f32-sums", runtime)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_palettes_are_stored_in_bytes(bits: int) -> None:
+    """A small table's entries as integers with one scale, else integers with one for each output."""
+    float_size = len(_file(image()))
+    module = image()
+    palettize_weights_of(module, bits, Selection())
+    inputs = _inputs(module)
+    expected = interpreter.run(module, inputs)["y0"]
+    model = _file(module)
+    assert len(model) <= 0.28 * float_size
+    for runtime in RUNTIMES:
+        assert_close(np.asarray(worker(runtime).run(model, inputs)["y0"]), expected, "int8-weights", runtime)

@@ -97,3 +97,27 @@ func @main(%i: i64[n]) -> (%y: f32[n, 3]) {
     verify(module)
     rows = interpreter.run(module, {"i": np.array([1, 0])})["y"]
     np.testing.assert_array_equal(rows, np.array([[1, 1.25, 1.5], [0.5, 1, 1.5]], np.float32))
+
+
+def test_integers_that_only_move_are_quantized_values() -> None:
+    text = """
+func @main(%x: f32[2, 3]) -> (%y: f32[3, 2]) {
+  %s = tensor.constant() {value = dense<0.5>} : f32[]
+  %q = quant.quantize(%x, %s, none) {storage = i8} : i8[2, 3]
+  %t = tensor.transpose(%q) {permutation = [1, 0]} : i8[3, 2]
+  %d = quant.dequantize(%t, %s, none) : f32[3, 2]
+  %r = nn.relu(%d) : f32[3, 2]
+  %p = quant.quantize(%r, %s, none) {storage = i8} : i8[3, 2]
+  %y = quant.dequantize(%p, %s, none) : f32[3, 2]
+  return %y
+}
+"""
+    module = parse_module(text)
+    assert fold_quantization(module, TARGETS["everything"])
+    verify(module)
+    ops = [type(op) for op in module.main.ops if not isinstance(op, tensor.Constant)]
+    assert ops == [quant.Convert, tensor.Transpose, nn.Relu, quant.Convert]
+    x = np.array([[0.3, -1, 2], [70, -70, 0.26]], np.float32)
+    np.testing.assert_array_equal(
+        interpreter.run(module, {"x": x})["y"], interpreter.run(parse_module(text), {"x": x})["y"]
+    )
