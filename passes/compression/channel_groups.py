@@ -41,7 +41,9 @@ class Cluster:
         for labels, atoms in self.axes:
             if atom in atoms:
                 grid = labels.reshape([self.sizes[a] for a in atoms])
-                found.append(np.moveaxis(grid, atoms.index(atom), 0).reshape(self.sizes[atom], -1))
+                # Numpy cannot tell what -1 is where there are no elements.
+                others = grid.size // max(self.sizes[atom], 1)
+                found.append(np.moveaxis(grid, atoms.index(atom), 0).reshape(self.sizes[atom], others))
         return found
 
 

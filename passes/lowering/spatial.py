@@ -9,7 +9,7 @@ import numpy as np
 from ...dims import Dim, dim_max, dim_min, known_equal, product
 from ...ir import Op, Value
 from ...opdef import replace
-from ...ops import math, nn, tensor
+from ...ops import math, nn, quant, tensor
 from ...ops.enums import Activation, Layout
 from ...ops.nn.windows import Windows, spatial_sizes, with_spatial
 from ...rewriter import RuleSet
@@ -222,9 +222,9 @@ def _is_never_negative(x: Value) -> bool:
             return True
         case nn.Conv() | nn.ConvTranspose() | nn.Linear() | math.ActivatedArithmetic() as op:
             return op.activation is not Activation.NONE
-        case quant.Dequantize(x=Value(type=stored), zero_point=zero_point) if zero_point is not None:
-            zeros = constant_array(zero_point)
-            return zeros is not None and bool(np.all(zeros <= stored.stored.lowest))
+        case quant.Dequantize(zero_point=zero_point) as op:
+            zeros = np.zeros(()) if zero_point is None else constant_array(zero_point)
+            return zeros is not None and bool(np.all(zeros <= op.stored.lowest))
         case nn.Pool(x=source) | tensor.Transpose(x=source) | tensor.Reshape(x=source):
             return _is_never_negative(source)
         case tensor.Concat(xs=sources):

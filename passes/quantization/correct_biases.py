@@ -1,7 +1,7 @@
 """Bias correction: what rounded weights add to a layer's results on average is taken from its bias.
 
-Rounding errors of weights do not average out over inputs of one sign, as ReLU leaves them: (w_q - w) E[x] shifts a whole
-channel, which the layers behind suffer from most (Nagel et al. 2019, "Data-Free Quantization Through Weight
+Rounding errors of weights do not average out over inputs of one sign, as ReLU leaves them: (w_q - w) E[x] shifts a
+whole channel, which the layers behind suffer from most (Nagel et al. 2019, "Data-Free Quantization Through Weight
 Equalization and Bias Correction", section 4.2, here with means that were measured). Each layer makes good for its own
 weights alone: shifts of the layers before it, which theirs take back, would be corrected twice.
 """

@@ -1,8 +1,11 @@
 """equalize-layers: factors move between layers until the channels between them weigh alike (cross-layer equalisation).
 
 Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.1: for
-y = w2 f(w1 x) with f(s z) = s f(z), channel c of w1 is divided and that of w2 multiplied by s_c = sqrt(r1_c r2_c) / r2_c,
-where r1_c and r2_c are the ranges of the channel's weights in both. What is computed stays the same.
+y = w2 f(w1 x) with f(s z) = s f(z), channel c of w1 is divided, and that of w2 multiplied, by sqrt(r1_c r2_c) / r2_c,
+where r1_c and r2_c are the ranges of its weights in both. What is computed stays the same.
+
+For weights with one scale each: with a scale per output channel there is nothing left to win on the one side, and on
+the other the rows become less even.
 """
 
 from dataclasses import dataclass
@@ -38,7 +41,8 @@ LARGEST_FACTOR = 1e4
 @module_pass()
 def equalize_layers(module: Module) -> bool:
     """Moves factors between layers so that the channels between them have weights of one magnitude."""
-    return any([_equalize(function) for function in module.functions.values()])
+    changed = [_equalize(function) for function in module.functions.values()]
+    return any(changed)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def _equalize(function: Function) -> bool:
                 weights[layer] = weights[layer] * _along_inputs(weights[layer], factors)
         if largest < NEGLIGIBLE / 4:
             break
-    return any([_apply(layer, outputs[layer], inputs[layer]) for layer in weights])
+    changed = [_apply(layer, outputs[layer], inputs[layer]) for layer in weights]
+    return any(changed)
 
 
 def _link(op: object) -> _Link | None:

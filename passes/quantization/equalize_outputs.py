@@ -34,18 +34,21 @@ def output_candidates(plan: Plan) -> list[Layer]:
 def _is_for_floats(op: Layer, plan: Plan) -> bool:
     users = op.results[0].users
     # The function's outputs are as the user wants them.
-    return bool(users) and is_scalable(op) and commutes_inside(op) and all(
-        user.results and user not in plan.integer for user in users
+    return (
+        bool(users)
+        and is_scalable(op)
+        and commutes_inside(op)
+        and all(user.results and user not in plan.integer for user in users)
     )
 
 
 def equalize_outputs(module: Module, plan: Plan, channels: Mapping[str, ChannelStatistics]) -> list[str]:
     """Divides the output channels of layers by their ranges, and multiplies them again behind; names what is new.
 
-    ``channels`` are the extremes of the layers' results by their names, along the axis of their channels. Raises
-    nothing: layers without statistics stay as they are.
+    ``channels`` are the extremes of the layers' results by their names, along the axis of their channels. Layers
+    without statistics stay as they are. The new constants have no names.
     """
-    made = []
+    made: list[str] = []
     taken = {value.name for value in module.main.values()}
     for layer in output_candidates(plan):
         seen = channels.get(layer.results[0].name)
@@ -54,15 +57,19 @@ def equalize_outputs(module: Module, plan: Plan, channels: Mapping[str, ChannelS
         factors = _ranges(seen.absolute_maximum)
         if float(factors.size / np.square(factors).sum()) < LEAST_GAIN:
             continue
-        name = next(n for n in _names(layer.results[0].name) if n not in taken)
-        taken.add(name)
+        name = _fresh(layer.results[0].name, taken)
         _divide(layer, factors, name)
         made.append(name)
     return made
 
 
-def _names(name: str) -> "list[str]":
-    return [f"{name}.equalized", *(f"{name}.equalized{i}" for i in range(100))]
+def _fresh(name: str, taken: set[str]) -> str:
+    """A name for what is not what the name was for any more."""
+    found, number = f"{name}.equalized", 1
+    while found in taken:
+        found, number = f"{name}.equalized{number}", number + 1
+    taken.add(found)
+    return found
 
 
 def _ranges(magnitudes: Vector) -> Vector:

@@ -53,12 +53,12 @@ def ungrouped(layer: Layer, weight: Array) -> Array:
 
 def output_magnitudes(weight: Array) -> Vector:
     """The largest magnitude among the weights of each output channel, of a grouped weight; f64[outputs]."""
-    return np.abs(weight).max(axis=(2, 3)).reshape(-1).astype(np.float64)
+    return np.asarray(np.abs(weight).max(axis=(2, 3)), np.float64).reshape(-1)
 
 
 def input_magnitudes(weight: Array) -> Vector:
     """The largest magnitude among the weights of each input channel, of a grouped weight; f64[inputs]."""
-    return np.abs(weight).max(axis=(1, 3)).reshape(-1).astype(np.float64)
+    return np.asarray(np.abs(weight).max(axis=(1, 3)), np.float64).reshape(-1)
 
 
 def scale_outputs(layer: Layer, factors: Vector) -> None:

@@ -17,11 +17,13 @@ from .layer_channels import Layer, input_axis, is_scalable
 
 @dataclass(frozen=True)
 class Region:
-    """A value, the axis of it along which its channels lie, and the layers that alone use it in the end."""
+    """A value, the axis of it along which its channels lie, and the layers that alone use it in the end. ``values`` are
+    all those on the way, itself first."""
 
     value: Value
     axis: int
     layers: tuple[Layer, ...]
+    values: tuple[Value, ...]
 
     @property
     def channels(self) -> int:
@@ -35,6 +37,7 @@ def region_of(value: Value, axis: int) -> Region | None:
     if not isinstance(value.type.shape[axis], int):
         return None
     layers: list[Layer] = []
+    values = [value]
     pending = [(value, axis)]
     while pending:
         current, along = pending.pop(0)
@@ -46,7 +49,8 @@ def region_of(value: Value, axis: int) -> Region | None:
             if not following:
                 return None
             pending += following
-    return Region(value, axis, tuple(layers)) if layers else None
+            values += [result for result, _ in following]
+    return Region(value, axis, tuple(layers), tuple(values)) if layers else None
 
 
 def _commuting(op: Op, x: Value, axis: int) -> Iterator[tuple[Value, int]]:

@@ -2,8 +2,8 @@
 
 Xiao et al. 2022, "SmoothQuant: Accurate and Efficient Post-Training Quantization for Large Language Models": channel c
 of an activation is divided, and the weights of the layers behind it are multiplied, by
-s_c = max|x_c|^alpha / max|w_c|^(1 - alpha). What makes the activation takes the division: a layer in its weights, a norm
-in its scale, a product with a constant in that. Where nothing can take it, the activation stays as it is.
+s_c = max|x_c|^alpha / max|w_c|^(1 - alpha). What makes the activation takes the division: a layer in its weights, a
+norm in its scale, a product with a constant in that. Where nothing can take it, the activation stays as it is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ from .statistics import ChannelStatistics
 STRENGTHS = (0.0, 0.25, 0.5, 0.65, 0.8)
 """What is tried where no strength is given; 0 leaves the ranges of activations to the weights' alone."""
 
-LEAST_GAIN = 1.2
+LEAST_GAIN = 2.0
 """How many times smaller the error must become, as it is estimated, to be worth a change."""
 
 LARGEST_FACTOR = 1e3
@@ -51,7 +51,7 @@ def smoothable(module: Module) -> dict[str, int]:
 def smooth_activations(
     module: Module, channels: Mapping[str, ChannelStatistics], strength: float | None = None
 ) -> list[str]:
-    """Moves factors in ``main``, and returns the names of the values that have them no longer.
+    """Moves factors in ``main``, and returns the names of all values that are other numbers now.
 
     ``strength`` is alpha, from 0 to 1; without it each region has the one of least error, as it is estimated, and stays
     as it is where none helps. Values without statistics stay as they are.
@@ -64,7 +64,7 @@ def smooth_activations(
         factors = _factors(region, seen.absolute_maximum, strength)
         if factors is None:
             continue
-        changed.append(region.value.name)
+        changed += [value.name for value in region.values]
         for layer in region.layers:
             scale_inputs(layer, factors)
         _divide(region, factors)

@@ -28,7 +28,13 @@ STEPS = 200
 """Ops, or few together, that are taken at most before the whole is measured again."""
 
 ROUNDS = 12
-"""How often the whole is measured."""
+"""How often the whole is measured with more ops in float."""
+
+RETURNS = 6
+"""How many ops are tried on integers again in the end."""
+
+NOTABLE = 0.01
+"""Ops of fewer multiplications, as a part of all, are not tried: nothing is won by them."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,8 @@ class _Search:
         if after.worst > self.allowed:
             return keep, after
         costs = self.comparison.costs
-        for name in sorted(keep, key=lambda n: (-costs[n], n))[:ROUNDS]:
+        dear = [name for name in keep if costs[name] >= NOTABLE * self._total]
+        for name in sorted(dear, key=lambda n: (-costs[n], n))[:RETURNS]:
             fewer = {op: reason for op, reason in keep.items() if op != name}
             measured = self.comparison.measure_ops(self._integer(fewer))
             if measured.worst <= self.allowed:

@@ -62,7 +62,7 @@ def build_report(compiled: Compiled, is_full: bool, show: Callable[[str], None])
         source_weight_bytes=constant_bytes((record.source if record else None) or compiled.module),
         calibration_samples=record.calibration.samples if record is not None and record.calibration is not None else 0,
         ops=ops,
-        notes=tuple(record.notes) if record is not None else (),
+        notes=_notes(record),
     )
     if record is not None:
         show("measuring how exact it is")
@@ -132,12 +132,22 @@ def _op_facts(reference: Module, record: Record | None, sizes: Mapping[str, int]
 
 def _found(record: Record | None) -> dict[str, str]:
     """Why the search for mixed precision left ops in float."""
-    steps = record.search.steps if record is not None and record.search is not None else ()
+    kept = record.search.kept if record is not None and record.search is not None else ()
     return {
-        name: f"the search left it in float: the worst output then keeps {step.after:.1f} dB, not {step.before:.1f}"
-        for step in steps
-        for name in step.ops
+        op.op: f"the search left it in float: with it alone on integers {op.sqnr:.1f} dB remain ({op.reason})"
+        for op in kept
     }
+
+
+def _notes(record: Record | None) -> tuple[str, ...]:
+    if record is None:
+        return ()
+    found = record.search
+    if found is None:
+        return tuple(record.notes)
+    part = f"{len(found.keep)} ops in float, {found.float_share:.1%} of the multiplications"
+    exactness = f"the worst output keeps {found.after.sqnr:.1f} dB instead of {found.before.sqnr:.1f}"
+    return (f"the search left {part}: {exactness}", *record.notes)
 
 
 def _of_op(op: Op, decision: Decision | None, otherwise: str, sizes: Mapping[str, int]) -> OpFacts:
