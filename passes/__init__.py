@@ -27,6 +27,7 @@ from .lowering.dissolve_compression import dissolve_compression
 from .lowering.expand_quantization import expand_quantization
 from .precision.lower_precision import lower_precision
 from .precision.narrow_types import narrow_types
+from .quantization.equalize_layers import equalize_layers
 from .quantization.insert_quantization import insert_quantization
 from .quantization.quantize_border import quantize_border
 
@@ -50,6 +51,7 @@ PASSES: tuple[Pass, ...] = (
     assign_layouts,
     prune_channels,
     prune_weights,
+    equalize_layers,
     insert_quantization,
     quantize_border,
     quantize_weights,

@@ -92,10 +92,15 @@ def _around_middle(stored: quant.Dequantize) -> tuple[Value, Value] | None:
     if integers is None or scales is None or zeros is None:
         return None
     middle = _MIDDLE if stored.x.type.dtype is DType.U4 else 0
-    signed = (integers.astype(np.int8) - middle).astype(DType.I4.numpy)
+    signed, zeros = integers.astype(np.int8) - middle, zeros.astype(np.int8) - middle
+    # Blocks of zeros, whose scales mean nothing, must not become a difference of large numbers: kernels round both.
+    blocks = signed.reshape(*zeros.shape, -1)
+    is_empty = np.all(blocks == zeros[..., None], axis=-1)
+    signed, zeros = np.where(is_empty[..., None], 0, blocks).reshape(signed.shape), np.where(is_empty, 0, zeros)
     # They are stored as halves, which are exact to a hundredth of what rounding to four bits costs.
-    offsets = ((middle - zeros.astype(np.int8)) * scales).astype(np.float16).astype(scales.dtype)
-    return replace(stored, x=constant(signed, stored.x), zero_point=None).result, constant(offsets)
+    offsets = (-zeros * scales).astype(np.float16).astype(scales.dtype)
+    weight = constant(signed.astype(DType.I4.numpy), stored.x)
+    return replace(stored, x=weight, zero_point=None).result, constant(offsets)
 
 
 def _in_blocks(x: Value, stored: quant.Dequantize) -> Value:
@@ -110,7 +115,7 @@ def storable_weights(op: Op) -> Op | None:
     changed: dict[str, Value] = {}
     for use in weights_of(op):
         stored = _stored(use.value)
-        weight = rounded_to_bytes(use) if stored is None else _storable(use, stored)
+        weight = rounded_to_bytes(use, keeps_tables=False) if stored is None else _storable(use, stored)
         if weight is not None:
             changed[use.field] = weight
     return replace(op, **changed) if changed else None
@@ -136,7 +141,7 @@ def _storable(use: WeightUse, stored: quant.Dequantize) -> Value | None:
         return None
     if stored.block is None:
         return None if stored.x.type.dtype is DType.I8 else _in_bytes(stored, integers)
-    return rounded_to_bytes(use)
+    return rounded_to_bytes(use, keeps_tables=False)
 
 
 def _in_one_block(stored: quant.Dequantize) -> Value:

@@ -24,17 +24,20 @@ _FULLEST, _EMPTIEST = _HIGHEST, 64
 """The integers that the largest entry of a table may become."""
 
 
-def rounded_to_bytes(use: WeightUse) -> Value | None:
+def rounded_to_bytes(use: WeightUse, keeps_tables: bool = True) -> Value | None:
     """op(x, dequantize(w in blocks of 4 bits) or depalettize(...)) -> op(x, dequantize(w in 8 bits))
 
-    A weight in 8 bits has a scale for each output channel. A palette of at most 6 bits keeps its entries instead, as
-    integers with one scale, for which targets may have fewer bits. None for weights in other forms (in 8 bits already),
+    A weight in 8 bits has a scale for each output channel. With ``keeps_tables`` a palette of at most 6 bits keeps its
+    entries instead, as integers with one scale, for which targets may have fewer bits: few entries, but the small ones
+    are less exact. None for weights in other forms (in 8 bits already),
     small ones, and those without an axis of output channels.
     """
     if not is_compressed(use.value) or elements_of(use.value).size < SMALLEST_ROUNDED:
         return None
     match use.value.owner:
-        case quant.Depalettize() as palette if palette.bits <= SMALL_TABLE:
+        case quant.Depalettize() as palette if palette.bits <= SMALL_TABLE and (
+            keeps_tables or use.output_axis is None
+        ):
             return _with_table_of_bytes(palette)
         case quant.Depalettize():
             return _per_output(use)

@@ -76,8 +76,8 @@ def _commuting(op: Op, x: Value, axis: int) -> Iterator[tuple[Value, int]]:
         case math.MatMul() if x is op.y and x is not op.x and axis == x.type.rank - (2 if op.transpose_y else 1):
             # Attention: what weighs and adds up the rows of the values leaves their columns to themselves.
             yield op.result, op.result.type.rank - 1
-        case math.ReduceMean() if op.keep_dims and axis not in op.axes:
-            yield op.result, axis
+        case math.ReduceMean() if axis not in op.axes:
+            yield op.result, axis if op.keep_dims else axis - sum(reduced < axis for reduced in op.axes)
 
 
 def _is_left(op: nn.Resize, axis: int) -> bool:

@@ -1,4 +1,4 @@
-"""Property: a random network quantized to integers computes on any target what its pairs of quantize and dequantize say."""
+"""Property: a random network of integers computes on any target what its pairs of quantize and dequantize say."""
 
 import os
 from collections import Counter

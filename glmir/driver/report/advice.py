@@ -147,14 +147,15 @@ def _on_magnified(case: _Case, recipe: Recipe | None) -> Advice:
     tensors = [*case.inputs, *([case.output] if case.output is not None else [])]
     peaked = max(tensors, key=case.peak_to_rms, default=None)
     if peaked is not None and isinstance(recipe, Static) and case.peak_to_rms(peaked) > PEAKED:
-        return _on_peaked(case, peaked, f"its result keeps {_db(case.op.own)}", recipe)
+        exactness = f"its result keeps {_db(case.op.own)}: single elements of {_role(case, peaked)}"
+        return _on_peaked(case, peaked, exactness, recipe)
     problem = f"its result keeps {_db(case.op.own)}: it is a small difference of large numbers"
     return Advice(case.op.name, problem, _remedy(case.keep, *_wider(recipe)))
 
 
 def _on_peaked(case: _Case, tensor: TensorFacts, exactness: str, recipe: Static) -> Advice:
     usual = f"{case.peak_to_rms(tensor):.0f} times as large as is usual"
-    problem = f"{exactness}: single elements of {_role(case, tensor)} are {usual}, and spoil the scale of the others"
+    problem = f"{exactness} are {usual}, and spoil the scale of the others"
     calibrator = () if recipe.calibrator is Calibrator.MSE else ("calibrator=mse",)
     smooth = ("smooth=0.5",) if isinstance(case.exact, nn.Linear) and recipe.smooth is None else ()
     return Advice(case.op.name, problem, _remedy(*calibrator, *smooth, case.keep, *_wider(recipe)))
@@ -188,7 +189,7 @@ def _on_tensor(case: _Case, tensor: TensorFacts, recipe: Static) -> Advice:
         problem = f"{exactness}, and calibration predicts {_db(tensor.expected)}: it saw other data than this"
         return Advice(case.op.name, problem, _remedy("give more data, of all kinds", "calibrator=minmax"))
     if case.peak_to_rms(tensor) > PEAKED:
-        return _on_peaked(case, tensor, exactness, recipe)
+        return _on_peaked(case, tensor, f"{exactness}: single elements of it", recipe)
     return Advice(case.op.name, exactness, _remedy(case.keep, *_wider(recipe)))
 
 

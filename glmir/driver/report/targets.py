@@ -72,7 +72,10 @@ class Written:
         for pair in _pairs_of(asked) if asked is not None else ():
             if not self._table.is_legal(pair):
                 return self._reason(pair)
-        return f"the target has no integer kernel for {ops[0].definition.name}"
+        kinds = list(dict.fromkeys(op.definition.name for op in ops))
+        if facts.kind not in kinds:
+            return f"the target computes {facts.kind} by {' and '.join(kinds)}, in floats"
+        return f"the target has no integer kernel for {facts.kind}"
 
     def _why_plain(self, facts: OpFacts) -> str:
         """Why an op's weight is written as floats, where fewer bits were asked for."""

@@ -168,6 +168,14 @@ def test_moves_behind_a_layer_are_exact(name: str) -> None:
     check_steps(pair(_MOVES[name](hidden), 0.06, -3), {"n": 2}, scale=0.06, share=0.002)
 
 
+def test_joined_with_a_constant() -> None:
+    """The runtime loses the shape of bytes that are joined with a constant, so they are joined as floats."""
+    known = quant.Dequantize(constant(integers((1, 12, 8))), constant(np.float32(0.03)), None).result
+    x = tensor.Concat((pair(argument(9, 12, 8), 0.03), known), 0).result
+    y = tensor.Transpose(tensor.Reshape(x, None, (10, 8, 12)).result, (1, 2, 0)).result
+    check_steps(pair(y, 0.03), scale=0.03, share=0)
+
+
 @pytest.mark.parametrize("axis", [1, 3])
 def test_softmax(axis: int) -> None:
     y = nn.Softmax(pair(argument("n", 12, 6, 8), 0.03, 3), axis).result

@@ -12,11 +12,13 @@ from glmir.backends.tflite.schema import Model, SubGraph
 from glmir.backends.tflite.schema_enums import TensorType
 from glmir.backends.tflite.serializer import serialize
 from glmir.ir import Module, Op, Value
-from glmir.ops import math, nn, quant
+from glmir.ops import math, nn, quant, tensor
 from glmir.ops.enums import Activation
 from glmir.types import DType
 from tests.backends.building import argument, constant, module_of
 from tests.backends.workers import worker
+
+from .harness import written_operators
 
 SCALES = (0.0173, 0.05, 0.031)
 WEIGHT_SCALES = (0.011, 0.0023, 0.1, 0.004)
@@ -50,6 +52,17 @@ def _owner(value: Value) -> Op:
     return value.owner
 
 
+@pytest.mark.parametrize("stored", [DType.I8, DType.U8], ids=["i8", "u8"])
+def test_what_moves_between_quantize_and_dequantize(stored: DType) -> None:
+    scale, zero = constant(np.array(0.03, np.float32)), constant(np.array(7, stored.numpy))
+    moved = tensor.Transpose(quant.Quantize(argument(2, 5, 6), scale, zero, storage=stored).result, (0, 2, 1)).result
+    relu = nn.Relu(quant.Dequantize(moved, scale, zero).result).result
+    given = quant.Dequantize(quant.Quantize(relu, scale, zero, storage=stored).result, scale, zero)
+    module = module_of(given)
+    legalize_tflite(module)
+    assert written_operators(module) == ["QUANTIZE", "TRANSPOSE", "RELU", "DEQUANTIZE"]
+
+
 @pytest.mark.parametrize("has_float_border", [True, False], ids=["floats", "integers"])
 @pytest.mark.parametrize("stored", [DType.I8, DType.U8], ids=["i8", "u8"])
 def test_scales_of_the_source(stored: DType, has_float_border: bool) -> None:
@@ -65,7 +78,7 @@ def test_scales_of_the_source(stored: DType, has_float_border: bool) -> None:
     scales = _scales(graph)
     assert {s for found in scales for s in found if len(found) == 1} == {float(np.float32(s)) for s in SCALES}
     assert tuple(float(np.float32(s)) for s in WEIGHT_SCALES) in scales
-    floats = [tensor for tensor in graph.tensors or () if tensor.type is TensorType.FLOAT32]
+    floats = [t for t in graph.tensors or () if t.type is TensorType.FLOAT32]
     assert len(floats) == (2 if has_float_border else 0)
     actual = np.asarray(worker("tflite").run(stream.getvalue(), inputs)["y0"])
     assert actual.dtype == expected.dtype
@@ -74,5 +87,5 @@ def test_scales_of_the_source(stored: DType, has_float_border: bool) -> None:
 
 
 def _scales(graph: SubGraph) -> list[tuple[float, ...]]:
-    found = [tensor.quantization.scale for tensor in graph.tensors or () if tensor.quantization is not None]
+    found = [t.quantization.scale for t in graph.tensors or () if t.quantization is not None]
     return [tuple(map(float, scales)) for scales in found if scales is not None]

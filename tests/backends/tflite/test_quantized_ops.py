@@ -78,6 +78,11 @@ def max_pool(x: Value) -> Op:
     return nn.MaxPool(x, (3, 3), (2, 2), (0,) * 4, (1, 1), layout=Layout.NHWC)
 
 
+def padded_max_pool(x: Value) -> Op:
+    """With padding that is none of TensorFlow's: so the model pads by itself."""
+    return nn.MaxPool(x, (3, 3), (2, 2), (1,) * 4, (1, 1), layout=Layout.NHWC)
+
+
 def average_pool(x: Value, kernel: int, padding: int) -> Op:
     strides = (1, 1) if padding else (kernel, kernel)
     return nn.AveragePool(x, (kernel,) * 2, strides, (padding,) * 4, (1, 1), layout=Layout.NHWC)
@@ -165,9 +170,11 @@ CASES = [
     moving("minimum", math.Minimum, [IMAGE, IMAGE], "MINIMUM"),
     moving("max-pool", max_pool, [IMAGE], "MAX_POOL_2D"),
     Case("max-pool-other-scale", max_pool, [IMAGE], "MAX_POOL_2D QUANTIZE"),
+    moving("max-pool-padded", padded_max_pool, [(2, 8, 10, 5)], "PADV2 MAX_POOL_2D"),
     moving("average-pool", lambda x: average_pool(x, 3, 1), [IMAGE], "AVERAGE_POOL_2D"),
     Case("average-pool-other-scale", lambda x: average_pool(x, 2, 0), [IMAGE], "AVERAGE_POOL_2D QUANTIZE"),
     Case("mean", lambda x: math.ReduceMean(x, (1, 2), True), [IMAGE], "MEAN"),
+    Case("mean-of-large-image", lambda x: math.ReduceMean(x, (1, 2), True), [(1, 20, 30, 5)], "MEAN"),
     Case("mean-of-rows", lambda x: math.ReduceMean(x, (1,), False), [ROWS], "MEAN"),
     Case("sum", lambda x: math.ReduceSum(x, (1, 2), False), [IMAGE], "SUM", (I8,)),
     moving("reduce-max", lambda x: math.ReduceMax(x, (2,), True), [IMAGE], "REDUCE_MAX"),
@@ -205,6 +212,7 @@ CASES = [
     moving("slice", lambda x: tensor.Slice(x, (1, 2), (2, 5), (1, 3)), [ROWS], "STRIDED_SLICE"),
     moving("slice-contiguous", lambda x: tensor.Slice(x, (1, 2), (2, 5), (1, 1)), [ROWS], "SLICE"),
     moving("pad", lambda x: tensor.Pad(x, None, (1, 0), (2, 3)), [ROWS], "PAD"),
+    moving("pad-with-lowest", lambda x: tensor.Pad(x, constant(np.float32("-inf")), (1, 0), (2, 3)), [ROWS], "PADV2"),
     moving("mirror-pad", lambda x: tensor.Pad(x, None, (1, 0), (2, 3), PadMode.REFLECT), [ROWS], "MIRROR_PAD"),
     moving("expand", lambda x: tensor.Expand(x, None, (4, 3, 40)), [ROWS], "BROADCAST_TO"),
     moving("tile", lambda x: tensor.Tile(x, (2, 3)), [ROWS], "TILE", I8),
