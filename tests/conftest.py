@@ -1,6 +1,11 @@
 """Options of the test suite."""
 
+import os
+
 import pytest
+
+# Before anything imports numpy. The tests take all cores: threads of each of them would spin, waiting for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -56,6 +56,12 @@ class Deviation:
         both = None if self.divergence is None or other.divergence is None else self.divergence + other.divergence
         return Deviation(self.noise + other.noise, self.guide + other.guide, both)
 
+    def joined(self, other: "Deviation") -> "Deviation":
+        """The larger of each."""
+        larger = max(self.divergence or 0.0, other.divergence or 0.0)
+        divergence = None if self.divergence is None else larger
+        return Deviation(np.maximum(self.noise, other.noise), np.maximum(self.guide, other.guide), divergence)
+
     def times(self, factor: float) -> "Deviation":
         divergence = None if self.divergence is None else self.divergence * factor
         return Deviation(self.noise * factor, self.guide * factor, divergence)
@@ -109,11 +115,10 @@ class Comparison:
         """What it does that exactly these ops compute on integers, on all samples."""
         return self.measure(self.switched.setting(integer))
 
-    def put_worst_first(self) -> Deviation:
-        """Orders the samples by what all roundings together do to them, which it returns for all samples."""
-        on = np.ones(len(self.switched.sites), np.bool_)
-        pairs = [(r, self._run(s, on)) for s, r in zip(self._samples, self._references, strict=True)]
-        alone = [self._deviation([pair]).worst_guide for pair in pairs]
+    def put_worst_first(self, setting: Array) -> Deviation:
+        """Orders the samples by what these switches do to the outputs, which it returns for all samples."""
+        pairs = [(r, self._run(s, setting)) for s, r in zip(self._samples, self._references, strict=True)]
+        alone = [self._deviation([pair]).worst for pair in pairs]
         order = sorted(range(len(pairs)), key=lambda index: (-alone[index], index))
         self._samples = [self._samples[index] for index in order]
         self._references = [self._references[index] for index in order]

@@ -28,8 +28,8 @@ class Record:
     """``reference`` is the float module, after pruning, ``quantized`` the one that targets are made from.
 
     ``source`` is the module before pruning. ``float_bordered`` is the quantized one with inputs and outputs in float,
-    where the user asked for integers. ``first`` are samples of the calibration data, ``search`` what was kept in float to be exact. ``notes`` are sentences for the
-    user."""
+    where the user asked for integers. ``first`` are samples of the calibration data, ``search`` what was kept in float
+    to be exact. ``notes`` are sentences for the user."""
 
     recipe: Recipe | None
     reference: Module

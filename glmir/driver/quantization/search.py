@@ -30,6 +30,12 @@ STEPS = 200
 ROUNDS = 12
 """How often the whole is measured with more ops in float."""
 
+SURPRISE = 4.0
+"""How many times more noise is left than was foreseen when sensitivities are measured anew, on what is left."""
+
+REPEATS = 2
+"""How often they are."""
+
 RETURNS = 6
 """How many ops are tried on integers again in the end."""
 
@@ -100,7 +106,7 @@ def search(
         # Nothing needs to be told apart.
         sensitivities = Sensitivities((), (), before)
     else:
-        sensitivities = measure_sensitivities(comparison, allowed, progress)
+        sensitivities = measure_sensitivities(comparison, allowed, integer, progress)
     return _Search(module, options, comparison, sensitivities, allowed, max_float, progress).run(before)
 
 
@@ -134,6 +140,7 @@ class _Search:
         keep: dict[str, str] = {}
         after, target = before, np.inf
         rounds: list[Round] = []
+        repeats = 0
         while after.worst > self.allowed and len(rounds) < ROUNDS:
             # What is predicted is not what is measured: aim lower by as much as was missed.
             predicted = self.sensitivities.predict(self._integer(keep)).worst_guide
@@ -144,7 +151,13 @@ class _Search:
             self.progress(f"measuring with {len(more)} ops in float")
             measured = self.comparison.measure_ops(self._integer(more))
             rounds.append(Round(tuple(name for name in more if name not in keep), after.sqnr, measured.sqnr))
+            left = self.sensitivities.predict(self._integer(more)).worst_guide / max(predicted, 1e-30)
+            is_surprising = measured.worst > self.allowed and measured.worst / after.worst > SURPRISE * left
             keep, after = more, measured
+            if is_surprising and repeats < REPEATS:
+                repeats, target = repeats + 1, np.inf
+                again = measure_sensitivities(self.comparison, self.allowed, self._integer(keep), self.progress)
+                self.sensitivities = self.sensitivities.joined(again)
         keep, after = self._without_needless(keep, after)
         costs = self.comparison.costs
         kept = (KeptOp(op, self.sensitivities.of_op(op).sqnr, reason, costs[op]) for op, reason in keep.items())

@@ -5,7 +5,7 @@ group does alone, measured once, therefore tells what any mixture of integer and
 """
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,11 @@ class Sensitivities:
         """What it does that only this op computes on integers."""
         return self._sum(d for g, d in zip(self.groups, self.alone, strict=True) if op in g.ops)
 
+    def joined(self, other: "Sensitivities") -> "Sensitivities":
+        """With the larger of what both say of each group."""
+        alone = tuple(a.joined(b) for a, b in zip(self.alone, other.alone, strict=True))
+        return Sensitivities(self.groups, alone, self.together)
+
     def _sum(self, parts: Iterable[Deviation]) -> Deviation:
         total = self.together.times(0)
         for part in parts:
@@ -47,52 +52,67 @@ class Sensitivities:
         return total
 
 
-def measure_sensitivities(comparison: Comparison, allowed: float, progress: Progress = silent) -> Sensitivities:
-    """Measures what groups of roundings do. ``allowed`` is the noise that the outputs may have in the end.
+def measure_sensitivities(
+    comparison: Comparison, allowed: float, integer: Collection[str], progress: Progress = silent
+) -> Sensitivities:
+    """Measures what groups of roundings do, of those that happen when ``integer`` ops compute on integers; of others 0.
 
-    Groups are halved, and each half measured, the noisiest first, until those left together do nothing of note: a
-    network that is nearly good enough takes few runs. The samples that suffer most are used.
+    ``allowed`` is the noise that the outputs may have in the end. Groups are halved, and each half measured, the
+    noisiest first, until those left together do nothing of note: a network that is nearly good enough takes few runs.
+    The samples that suffer most are used.
     """
-    together = comparison.put_worst_first()
+    together = comparison.put_worst_first(comparison.switched.setting(integer))
     groups = comparison.groups
-    if not groups:
-        return Sensitivities((), (), together)
-    work = max(sum(comparison.costs.values()), 1)
-    samples = int(np.clip(WORK / work / (2 * len(groups)), FEWEST_SAMPLES, MOST_SAMPLES))
-    runs = int(max(WORK / work / samples, FEWEST_RUNS))
-    # The guide may be in units of its own; it falls about as fast as the noise.
-    negligible = NEGLIGIBLE * together.worst_guide * min(1.0, allowed / max(together.worst, 1e-30))
-    return Sensitivities(groups, _alone(comparison, negligible, samples, runs, progress), together)
+    active = [index for index, group in enumerate(groups) if group.is_on(integer)]
+    alone = [together.times(0)] * len(groups)
+    if active:
+        work = max(sum(comparison.costs.values()), 1)
+        samples = int(np.clip(WORK / work / (2 * len(active)), FEWEST_SAMPLES, MOST_SAMPLES))
+        runs = int(max(WORK / work / samples, FEWEST_RUNS))
+        # The guide may be in units of its own; it falls about as fast as the noise.
+        negligible = NEGLIGIBLE * together.worst_guide * min(1.0, allowed / max(together.worst, 1e-30))
+        told = _Halving(comparison, active, samples, progress).told_apart(negligible, runs)
+        for index, found in told.items():
+            alone[index] = found
+    return Sensitivities(groups, tuple(alone), together)
 
 
-def _alone(
-    comparison: Comparison, negligible: float, samples: int, runs: int, progress: Progress
-) -> tuple[Deviation, ...]:
-    groups, count = comparison.groups, len(comparison.switched.sites)
+@dataclass(frozen=True)
+class _Halving:
+    """Measures ranges of ``active``, which are indices of groups."""
 
-    def measure(first: int, last: int) -> Deviation:
-        setting = np.zeros(count, np.bool_)
-        setting[[i for group in groups[first:last] for i in group.members]] = True
-        return comparison.measure(setting, samples)
+    comparison: Comparison
+    active: Sequence[int]
+    samples: int
+    progress: Progress
 
-    whole = measure(0, len(groups))
-    # Noise, negative, to have the noisiest first; then what range of groups makes it.
-    ranges = [(-whole.worst_guide, 0, len(groups), whole)] if len(groups) > 1 else []
-    told = {} if ranges else {0: whole}
-    while ranges and runs > 0 and -sum(entry[0] for entry in ranges) > negligible:
-        _, first, last, _ = heapq.heappop(ranges)
-        middle = (first + last) // 2
-        for low, high in ((first, middle), (middle, last)):
-            found = measure(low, high)
-            runs -= 1
-            if high - low == 1:
-                told[low] = found
-            else:
-                heapq.heappush(ranges, (-found.worst_guide, low, high, found))
-        progress(f"measuring which roundings cost most: {len(told)} of {len(groups)} told apart")
-    for _, first, last, found in ranges:
-        told.update(dict.fromkeys(range(first, last), found.times(1 / (last - first))))
-    return tuple(told[index] for index in range(len(groups)))
+    def told_apart(self, negligible: float, runs: int) -> dict[int, Deviation]:
+        """What each group does."""
+        whole = self._measure(0, len(self.active))
+        if len(self.active) == 1:
+            return {self.active[0]: whole}
+        told: dict[int, Deviation] = {}
+        # Noise, negative, to have the noisiest first; then the range of groups that makes it.
+        ranges = [(-whole.worst_guide, 0, len(self.active), whole)]
+        while ranges and runs > 0 and -sum(entry[0] for entry in ranges) > negligible:
+            _, first, last, _ = heapq.heappop(ranges)
+            middle = (first + last) // 2
+            for low, high in ((first, middle), (middle, last)):
+                found = self._measure(low, high)
+                runs -= 1
+                if high - low == 1:
+                    told[self.active[low]] = found
+                else:
+                    heapq.heappush(ranges, (-found.worst_guide, low, high, found))
+            self.progress(f"measuring which roundings cost most: {len(told)} of {len(self.active)} told apart")
+        for _, first, last, found in ranges:
+            told.update(dict.fromkeys(self.active[first:last], found.times(1 / (last - first))))
+        return told
+
+    def _measure(self, first: int, last: int) -> Deviation:
+        setting = np.zeros(len(self.comparison.switched.sites), np.bool_)
+        setting[[i for index in self.active[first:last] for i in self.comparison.groups[index].members]] = True
+        return self.comparison.measure(setting, self.samples)
 
 
 __all__ = ["Sensitivities", "measure_sensitivities"]

@@ -14,7 +14,7 @@ from ...passes.quantization.equalize_layers import equalize_layers
 from ...passes.quantization.equalize_outputs import equalize_outputs, output_candidates
 from ...passes.quantization.insert_quantization import insert_pairs
 from ...passes.quantization.layer_channels import output_axis
-from ...passes.quantization.parameters import Range, activation_parameters
+from ...passes.quantization.parameters import Range
 from ...passes.quantization.plan import Decision, Plan, StaticOptions, activations, make_plan, name_values
 from ...passes.quantization.roles import LAYERS
 from ...passes.quantization.smooth_activations import smooth_activations, smoothable
@@ -64,7 +64,7 @@ def quantize_statically(
         reference=module,
         quantized=quantized,
         calibration=calibration,
-        activations=tuple(_stored(options)),
+        activations=tuple(_stored(module, options)),
         decisions=tuple(decisions),
         weights=tuple(quantize_weights_of(quantized, others)),
         search=found,
@@ -120,9 +120,12 @@ def _notes(recipe: Static, found: SearchResult | None) -> Iterator[str]:
         )
 
 
-def _stored(options: StaticOptions) -> Iterator[StoredActivation]:
-    for name, range_ in options.ranges.items():
-        yield StoredActivation(name, range_, activation_parameters(range_, options.storage, options.is_symmetric))
+def _stored(module: Module, options: StaticOptions) -> Iterator[StoredActivation]:
+    """How each value is stored that pairs are put around."""
+    plan = make_plan(module.main, options)
+    for value, parameters in plan.parameters.items():
+        if value.name in options.ranges:
+            yield StoredActivation(value.name, options.ranges[value.name], parameters)
 
 
 def _kept_in_float(decisions: Sequence[Decision]) -> frozenset[str]:

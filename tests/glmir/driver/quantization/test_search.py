@@ -106,8 +106,8 @@ def test_an_input_may_be_called_like_the_switches() -> None:
 def test_noise_adds_up() -> None:
     module = chain()
     comparison = Comparison(module, quantized_of(module, options_of(module)), SAMPLES)
-    found = measure_sensitivities(comparison, allowed=1e-9)
     everything = {op.results[0].name for op in module.main.ops if op.results}
+    found = measure_sensitivities(comparison, 1e-9, everything)
     predicted = decibels(found.predict(everything).worst_guide)
     assert predicted == pytest.approx(decibels(found.together.worst_guide), abs=3)
     assert found.together.divergence is not None and 0 < found.together.divergence < 0.1
