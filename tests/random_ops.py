@@ -216,8 +216,8 @@ def _mat_mul(b: Builder, cls: type[Op]) -> Op:
     x = b.value(lambda v: v.type.rank >= 2 and v.type.dtype.is_float)
     inner = x.type.shape[-1]
     if isinstance(inner, int) and b.flag():
-        y = b.constant(b.array(x.type.dtype, (inner, b.integer(1, 3))))
-        return math.MatMul(x, y)
+        batch = b.static(x.type.shape[:-2]) if x.type.is_static and b.flag() else ()
+        return math.MatMul(x, b.constant(b.array(x.type.dtype, (*batch, inner, b.integer(1, 3)))))
     return _make(b, cls, x=x, y=b.value(lambda v: v.type.rank >= 2 and v.type.dtype is x.type.dtype))
 
 

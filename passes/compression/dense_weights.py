@@ -11,6 +11,7 @@ from ...ir import Array, Function, Module, Op, Value
 from ...ops import tensor
 from ...rewriter import erase_if_dead
 from ...weights import Weight
+from ..names import names
 from ..quantization.weights import WeightUse, weights_in
 
 SMALLEST_WEIGHT = 1024
@@ -61,8 +62,8 @@ class Selection:
 
     @staticmethod
     def parse(min_elements: int, keep: str) -> "Selection":
-        """``keep`` as passes take it: names separated by ``;``."""
-        return Selection(min_elements, frozenset(name.strip() for name in keep.split(";") if name.strip()))
+        """``keep`` as passes take it."""
+        return Selection(min_elements, names(keep))
 
     def why_not(self, weight: DenseWeight) -> str:
         """A phrase that says why a weight stays as it is; empty when it does not."""

@@ -67,7 +67,9 @@ def _rounded(product: Product, elements: Array, moments: Array, form: Form) -> Q
     weight = product.matrices(elements)
     diagonals = np.diagonal(moments, axis1=1, axis2=2)
     mean = float(diagonals.mean())
-    relative = diagonals / mean + LEAST_IMPORTANCE if mean > 0 else np.ones_like(diagonals)
+    # Squares may have overflown: then nothing is known.
+    is_known = mean > 0 and np.isfinite(mean)
+    relative = diagonals / mean + LEAST_IMPORTANCE if is_known else np.ones_like(diagonals)
     importance = product.weight(np.broadcast_to(relative[:, None, :], weight.shape))
     nearest = quantize(
         elements, form.scheme, axis=form.axis, block=form.block, refinement=Refinement.MSE, importance=importance

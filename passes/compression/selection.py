@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from ...errors import InputError
 from ...ir import Op, Value
 from ...ops import tensor
+from ..names import names
 
 
 def check_share(option: str, share: float) -> None:
@@ -15,11 +16,11 @@ def check_share(option: str, share: float) -> None:
 
 
 def named(patterns: str) -> Callable[[Op], bool]:
-    """Whether an op is one that a list of names, separated by commas, names; ``*`` stands for anything.
+    """Whether an op is one that a list of names, separated by ``;``, names; ``*`` stands for anything.
 
     An op goes by the names of its source nodes, of its results and of the weights that it takes.
     """
-    wanted = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
+    wanted = names(patterns)
     return lambda op: any(fnmatchcase(name, pattern) for pattern in wanted for name in _names(op))
 
 

@@ -258,10 +258,12 @@ def _requantized(op: Op, operands: dict[str, object], result: QuantizedType | No
 
 
 def quantization_of(op: quant.Scaled) -> QuantizedType | None:
-    """What the op says of its integers, as a type says it; None when scales are computed."""
+    """What the op says of its integers, as a type says it; None when scales are computed, or no positive numbers."""
     scales = constant_array(op.scale)
     zeros = None if op.zero_point is None else constant_array(op.zero_point)
-    if scales is None or (zeros is None and op.zero_point is not None) or not (scales > 0).all():
+    if scales is None or (zeros is None and op.zero_point is not None):
+        return None
+    if not scales.size or not np.all((scales > 0) & np.isfinite(scales)):
         return None
     points = () if zeros is None or not np.any(zeros != 0) else tuple(int(z) for z in zeros.reshape(-1))
     return QuantizedType(op.stored, tuple(map(float, scales.reshape(-1))), points, op.axis, op.block)
@@ -320,6 +322,8 @@ def _integer_bias(op: Op, operands: dict[str, object], bias: Value) -> Value:
     x, weight, array = operands["x"], operands["weight"], constant_array(bias)
     assert isinstance(x, Value) and isinstance(weight, Value)
     if array is None or x.type.quantization is None or weight.type.quantization is None:
+        return bias
+    if not np.isfinite(array).all():
         return bias
     scales = np.multiply(x.type.quantization.scales, weight.type.quantization.scales)
     if scales.size not in (1, array.size):

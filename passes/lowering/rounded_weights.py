@@ -49,8 +49,11 @@ def rounded_to_bytes(use: WeightUse, keeps_tables: bool = True) -> Value | None:
 def _per_output(use: WeightUse) -> Value | None:
     if use.output_axis is None:
         return None
-    rounded = quantize(elements_of(use.value), Scheme(8), axis=use.output_axis)
-    return quant.Dequantize(_named(rounded.stored, use.value), constant(rounded.scales), None, use.output_axis).result
+    elements = elements_of(use.value)
+    rounded = quantize(elements, Scheme(8), axis=use.output_axis)
+    # The scales have the dtype that the layer computes in.
+    scales = constant(rounded.scales.astype(elements.dtype))
+    return quant.Dequantize(_named(rounded.stored, use.value), scales, None, use.output_axis).result
 
 
 def _with_table_of_bytes(palette: quant.Depalettize) -> Value | None:

@@ -5,17 +5,18 @@ integers, so that every target may compute it as it can, with the same scales.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import CompileError, InputError
 from ...ir import Array, Function, Module, Op, Value
 from ...ops import math, nn, quant, tensor
 from ...pass_manager import module_pass
 from ...types import DType
 from ...weights import Weight
+from ..names import names
 from ..patterns import constant_array
 from .calibration_file import read_calibration
 from .calibrators import PERCENTILE, Calibrator, activation_range
@@ -63,8 +64,7 @@ def insert_quantization(
         raise InputError(f"activations are stored as {', '.join(d.value for d in ACTIVATIONS)}, not {dtype.value}")
     tensors = read_calibration(Path(calibration)).tensors
     ranges = {n: activation_range(s, calibrator, dtype, symmetric, percentile) for n, s in tensors.items()}
-    kept = frozenset(name.strip() for name in keep.split(";") if name.strip())
-    options = StaticOptions(ranges, dtype, symmetric, per_channel, kept)
+    options = StaticOptions(ranges, dtype, symmetric, per_channel, names(keep))
     return any(decision.is_integer for decision in insert_pairs(module, options))
 
 
@@ -72,13 +72,28 @@ def insert_pairs(module: Module, options: StaticOptions, roundings: Roundings | 
     """Writes the pairs into ``main``, and tells what became of each op that computes floats.
 
     Weights become i8 constants, with a scale per output channel; biases i32 in the unit of the products, where
-    activations have 8 bits.
+    activations have 8 bits. Raises CompileError for layers with NaNs or infinities, naming all of them.
     """
     function = module.main
     plan = make_plan(function, options)
+    _require_numbers(plan)
     decisions = plan.decisions(function)
     _Insertion(function, plan, options, roundings or {}).run()
     return decisions
+
+
+def _require_numbers(plan: Plan) -> None:
+    reasons = []
+    for op in plan.integer:
+        held = [use.value for use in weights_of(op)]
+        if isinstance(op, (nn.Convolution, nn.Linear)) and op.bias is not None:
+            held.append(op.bias)
+        arrays = [array for value in held if (array := constant_array(value)) is not None]
+        if not all(np.isfinite(array).all() for array in arrays):
+            name = " and ".join(op.location) or op.results[0].name or op.definition.name
+            reasons.append(f"the weight or the bias of {name} holds NaNs or infinities, which no integers stand for")
+    if reasons:
+        raise CompileError(reasons)
 
 
 @dataclass
@@ -87,7 +102,6 @@ class _Insertion:
     plan: Plan
     options: StaticOptions
     roundings: Roundings
-    _weights: dict[tuple[Value, int | None, float], QuantizedArray] = field(default_factory=dict)
 
     def run(self) -> None:
         for op in list(self.plan.integer):
@@ -162,7 +176,7 @@ class _Insertion:
         op, constant = use.op, use.value
         x = next(v for v in op.operands if v is not constant)
         given = self.roundings.get(constant)
-        axis = use.output_axis if self.options.is_per_channel else None
+        axis = _axis_of_scales(use) if self.options.is_per_channel else None
         quantized = given or quantize(array, Scheme(8), axis=axis)
         bias = op.bias if isinstance(op, (nn.Convolution, nn.Linear)) else None
         bias_array = constant_array(bias)
@@ -198,6 +212,12 @@ class _Insertion:
         op.replace_operand(operand, made.result)
 
 
+def _axis_of_scales(use: WeightUse) -> int | None:
+    """The axis of output channels; None for batches of matrices, which integer kernels take with one scale alone."""
+    is_batched = isinstance(use.op, math.MatMul) and use.value.type.rank > 2
+    return None if is_batched else use.output_axis
+
+
 def _constant(array: Array, name: str = "") -> Value:
     return tensor.Constant(Weight(np.asarray(array), name)).result
 
@@ -208,11 +228,9 @@ def _with_room(quantized: QuantizedArray, array: Array, bias: Array, scale_x: fl
     magnitude = np.abs(bias) if quantized.scales.ndim else np.abs(bias).max(initial=0.0)
     least = magnitude / (scale_x * BIAS_LIMIT)
     wanted = np.maximum(scales, least)
-    if quantized.grouping.axis is not None:
-        others = tuple(a for a in range(array.ndim) if a != quantized.grouping.axis)
-        is_empty = ~np.any(array, axis=others)
-        wanted = np.where(is_empty, np.maximum(scale_y / (scale_x * ZERO_STEPS), least), wanted)
-    wanted = wanted.astype(np.float32)
+    others = tuple(a for a in range(array.ndim) if a != quantized.grouping.axis)
+    is_empty = ~np.any(array, axis=others)
+    wanted = np.where(is_empty, np.maximum(scale_y / (scale_x * ZERO_STEPS), least), wanted).astype(np.float32)
     if np.array_equal(wanted, quantized.scales):
         return quantized
     return round_to_nearest(array, Scheme(8), quantized.grouping, wanted, quantized.zero_points)

@@ -157,7 +157,9 @@ class TensorStatistics:
             self.channels = channels if self.channels is None else self.channels.merged(channels)
         if request.rows is not None:
             rows = request.rows(array)
-            self._add_gram(np.asarray(rows.T @ rows, np.float64), rows.shape[0])
+            with np.errstate(over="ignore"):
+                gram = rows.T @ rows
+            self._add_gram(np.asarray(gram, np.float64), rows.shape[0])
 
     def _add_values(self, values: Array, low: float, high: float) -> None:
         self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)

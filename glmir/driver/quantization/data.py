@@ -185,7 +185,7 @@ def _part(array: StoredArray | Array, type_: TensorType, where: str, inputs: Mod
             return _Part(array, shape[0], 1)
         if not isinstance(batch, int) or batch == shape[0]:
             return _Part(array, 1, None)
-        if shape[0] % batch == 0 and (batch == 1 or type_.rank > 1):
+        if batch and shape[0] % batch == 0 and (batch == 1 or type_.rank > 1):
             return _Part(array, shape[0] // batch, batch)
     if not shape and not type_.rank:
         return _Part(array, 1, None)

@@ -158,7 +158,7 @@ class _Search:
                 repeats, target = repeats + 1, np.inf
                 again = measure_sensitivities(self.comparison, self.allowed, self._integer(keep), self.progress)
                 self.sensitivities = self.sensitivities.joined(again)
-        keep, after = self._without_needless(keep, after)
+        keep, after = self._without_needless(self._without_implied(keep), after)
         costs = self.comparison.costs
         kept = (KeptOp(op, self.sensitivities.of_op(op).sqnr, reason, costs[op]) for op, reason in keep.items())
         share = self._float_cost(self._integer(keep)) / max(self._total, 1)
@@ -231,6 +231,15 @@ class _Search:
             for subset in [*(frozenset([name]) for name in sorted(ops)), ops]:
                 found.setdefault(subset, group)
         return [(group, ops) for ops, group in found.items()]
+
+    def _without_implied(self, keep: dict[str, str]) -> dict[str, str]:
+        """Without what is float anyway when the others are: what only moves what they take."""
+        integer = self._integer(keep)
+        for name in sorted(keep, key=lambda n: (self.comparison.costs[n], n)):
+            fewer = {op: reason for op, reason in keep.items() if op != name}
+            if self._integer(fewer) == integer:
+                keep = fewer
+        return keep
 
     def _without_needless(self, keep: dict[str, str], after: Deviation) -> tuple[dict[str, str], Deviation]:
         """Without what need not be kept, the dearest first: an early step may not have been needed in the end."""

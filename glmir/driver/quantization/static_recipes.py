@@ -8,6 +8,7 @@ from ...errors import CompileError, InputError
 from ...ir import Module
 from ...passes.compression.dense_weights import Selection
 from ...passes.compression.quantize_weights import WeightOptions, quantize_weights_of
+from ...passes.names import names
 from ...passes.quantization.calibration_file import Calibration
 from ...passes.quantization.calibrators import activation_range
 from ...passes.quantization.equalize_layers import equalize_layers
@@ -24,7 +25,6 @@ from .data import Sample, Samples
 from .recipe import Automatic, Static
 from .record import Record, StoredActivation
 from .search import SearchResult, search
-from .weight_recipes import names
 
 
 def quantize_statically(
@@ -44,7 +44,8 @@ def quantize_statically(
     progress("calibrating")
     calibration = calibrate(module, samples, _requests(module), progress, cache)
     _require_numbers(calibration)
-    changed = _reshaped(module, recipe, calibration)
+    # What can be gone through once only shows no new ranges.
+    changed = set() if samples.is_once else _reshaped(module, recipe, calibration)
     if changed:
         wanted = [v.name for v in activations(module) if v.name in changed]
         calibration.tensors |= calibrate(module, samples, wanted, progress).tensors
@@ -89,8 +90,8 @@ def _reshaped(module: Module, recipe: Static, calibration: Calibration) -> set[s
     """Moves factors where they make values easier to store; the names of values that are new or other than before."""
     channels = {name: s.channels for name, s in calibration.tensors.items() if s.channels is not None}
     changed: set[str] = set()
-    if recipe.smooth:
-        changed.update(smooth_activations(module, channels))
+    if recipe.smooth is not None:
+        changed.update(smooth_activations(module, channels, recipe.smooth))
     if recipe.equalize:
         changed.update(equalize_outputs(module, _plan_of_all(module), channels))
     name_values(module)

@@ -1,6 +1,5 @@
 """Recipes that store weights in fewer bits and compute with floats."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +8,12 @@ from ...passes.compression.dense_weights import Selection
 from ...passes.compression.feedback_rounding import FeedbackRounding
 from ...passes.compression.palettize_weights import palettize_weights_of
 from ...passes.compression.quantize_weights import WIDE_PART, WeightOptions, quantize_weights_of
+from ...passes.names import names
 from ...passes.quantization.uniform import Scheme
-from .calibration import calibrate
+from .calibration import Progress, calibrate
 from .data import Samples
 from .recipe import Dynamic, Palette, Weights
 from .record import Record
-
-Progress = Callable[[str], None]
 
 
 def store_weights(
@@ -63,8 +61,3 @@ def palettize(recipe: Palette, record: Record) -> Record:
         raise InputError(f"--quantize palette: bits is 1 to 8, not {recipe.bits}")
     weights = palettize_weights_of(record.quantized, recipe.bits, Selection(keep=names(recipe.keep)))
     return replace(record, weights=tuple(weights))
-
-
-def names(text: str) -> frozenset[str]:
-    """The names in a text that separates them by semicolons."""
-    return frozenset(name.strip() for name in text.split(";") if name.strip())

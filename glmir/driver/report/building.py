@@ -191,7 +191,8 @@ def _shares(report: Report, record: Record, samples: Sequence[Sample]) -> dict[s
     where the output is a distribution. What an op takes is rounded for it and for the op before: it counts for both."""
     try:
         comparison = Comparison(record.reference, record.measurable, samples[:1])
-        found = measure_sensitivities(comparison, ALL)
+        integer = frozenset(d.op for d in record.decisions if d.is_integer)
+        found = measure_sensitivities(comparison, ALL, integer)
     except (GlmirError, ValueError):
         return {}
     if not found.together.noise.size:

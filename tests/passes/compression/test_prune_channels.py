@@ -121,7 +121,7 @@ def test_what_is_left_is_a_multiple() -> None:
 
 def test_layers_that_are_named_lose_nothing() -> None:
     module = INVERTED_RESIDUAL.clone()
-    prune_channels(module, amount=0.5, keep="w2, nothing*")
+    prune_channels(module, amount=0.5, keep="w2; nothing*")
     assert shapes_of(module, nn.Conv) == [(4, 3, 3, 3), (24, 4, 1, 1), (24, 1, 3, 3), (4, 24, 1, 1)]
 
 
@@ -195,7 +195,7 @@ def test_an_equal_bias_couples_no_layers() -> None:
 
 def test_options_are_read() -> None:
     module = INVERTED_RESIDUAL.clone()
-    pipeline = parse_pipeline('prune-channels{amount=0.5,scope=global,multiple=2,keep="w1,w2"}', BY_NAME)
+    pipeline = parse_pipeline('prune-channels{amount=0.5,scope=global,multiple=2,keep="w1;w2"}', BY_NAME)
     PassManager(pipeline).run(module)
     assert shapes_of(module, nn.Conv)[:2] == [(8, 3, 3, 3), (24, 8, 1, 1)]
 

@@ -76,6 +76,14 @@ def test_a_bit_is_worth_six_decibels_on_uniform_numbers(bits: int) -> None:
         assert abs(expected - 6.02 * bits) < 0.6
 
 
+@pytest.mark.parametrize("bits", [4, 5, 6, 8])
+def test_numbers_of_one_sign_are_worth_a_bit_more(bits: int) -> None:
+    """6.02 dB for each bit, within half a decibel: here no level is lost to having zero among them."""
+    numbers = RNG.uniform(0, 1, 200_000).astype(np.float32)
+    quantized = quantize(numbers, Scheme(bits, is_symmetric=False), refinement=Refinement.MSE)
+    assert abs(signal_to_noise(numbers, quantized.dequantized()) - 6.02 * (bits + 1)) < 0.5
+
+
 @pytest.mark.parametrize(("bits", "expected"), [(4, 19.38), (6, 29.83), (8, 40.34)])
 def test_clipping_reaches_the_best_uniform_quantizer_of_gaussian_numbers(bits: int, expected: float) -> None:
     """Max, "Quantizing for minimum distortion", 1960: his quantizers have a step more, as none of theirs lies on 0."""
