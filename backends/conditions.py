@@ -24,6 +24,11 @@ Spatial = (
 )
 
 
+def however_stored(op: Op) -> bool:
+    """numbers, however they are stored"""
+    return True
+
+
 def takes(*dtypes: DType, operand: int = 0) -> Callable[[Op], bool]:
     """A condition: the first operand, or the one of that place, has one of these dtypes."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..ir import Value
 from ..opdef import replace
 from ..ops import quant
-from .patterns import constant, constant_array, is_compressed
+from .patterns import constant, constant_array, elements_of, is_compressed
 
 
 def known_transpose(x: Value, permutation: Sequence[int]) -> Value | None:
@@ -25,6 +25,10 @@ def known_transpose(x: Value, permutation: Sequence[int]) -> Value | None:
         case quant.Depalettize(indices=indices) as op:
             moved = known_transpose(indices, permutation)
             return None if moved is None else replace(op, indices=moved).result
+        case quant.Densify() as op:
+            # The values are listed in the order of the elements.
+            dense, mask = (np.transpose(elements_of(v), permutation) for v in (x, op.mask))
+            return replace(op, values=constant(dense[mask], op.values), mask=constant(mask, op.mask)).result
         case quant.Dequantize(x=stored, axis=axis) as op:
             moved = known_transpose(stored, permutation)
             if moved is None or axis is None:
@@ -95,4 +99,24 @@ def _kept_axis(op: quant.Dequantize, shape: Sequence[int]) -> int | None:
     return found[-1] if old[axis] != 1 else found[0]
 
 
-__all__ = ["known_reshape", "known_transpose"]
+def known_split(x: Value, axis: int, count: int) -> list[Value] | None:
+    """A known value in equal parts along an axis, each in the form in which it is kept; None when that form does not
+    allow it."""
+    array = constant_array(x)
+    if array is not None:
+        return [constant(part) for part in np.split(array, count, axis)]
+    match x.owner:
+        case quant.Dequantize(block=None) as op if is_compressed(x):
+            parts = known_split(op.x, axis, count)
+            scales, zero_points = (
+                [v] * count if v is None or op.axis != axis else known_split(v, 0, count)
+                for v in (op.scale, op.zero_point)
+            )
+            if parts is None or scales is None or zero_points is None:
+                return None
+            rows = zip(parts, scales, zero_points, strict=True)
+            return [replace(op, x=p, scale=s, zero_point=z).result for p, s, z in rows]
+    return None
+
+
+__all__ = ["known_reshape", "known_split", "known_transpose"]

@@ -50,8 +50,8 @@ def prune_channels(
     """Removes the share ``amount`` of the channels, those of the lowest L2 norm, from the layers and all that follows.
 
     Channels left in a layer are a multiple of ``multiple``; no layer loses more than ``limit``. ``keep`` names layers
-    that lose none, separated by ``;``; with ``keep_statistics`` no channel goes that a layer norm averages over. Raises InputError for
-    options out of range.
+    that lose none, separated by ``;``; with ``keep_statistics`` no channel goes that a layer norm averages over. Raises
+    InputError for options out of range.
     """
     check_share("amount", amount)
     check_share("limit", limit)

@@ -29,7 +29,8 @@ def prune_weights(
     """Sets the share ``amount`` of the weights to zero, those of the lowest magnitude in the module or in each layer.
 
     With a ``pattern`` n:m instead all but the n largest of every m weights along the input channels. ``keep`` names
-    layers that lose none, separated by ``;``. Raises InputError for an amount that is no share, and for a pattern that is none.
+    layers that lose none, separated by ``;``. Raises InputError for an amount that is no share, and for a pattern that
+    is none.
     """
     check_share("amount", amount)
     if amount == 0 and pattern is None:

@@ -9,9 +9,8 @@ from ...dims import Dim, SymInt, is_nonnegative, product
 from ...ir import Op, Value
 from ...ops import tensor
 from ...types import DType, Shape
-from ..compressed_weights import known_reshape
+from ..compressed_weights import known_reshape, known_transpose
 from ..patterns import constant, constant_array, reshape
-from .compressed import transposed_weight
 
 
 def folded(op: Op) -> Value:
@@ -19,7 +18,7 @@ def folded(op: Op) -> Value:
 
     Compressed weights stay so when they are transposed.
     """
-    if isinstance(op, tensor.Transpose) and (weight := transposed_weight(op.x, op.permutation)) is not None:
+    if isinstance(op, tensor.Transpose) and (weight := known_transpose(op.x, op.permutation)) is not None:
         return weight
     if any(constant_array(v) is None for v in op.operands) or _has_symbols(op):
         return op.result

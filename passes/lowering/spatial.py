@@ -14,6 +14,7 @@ from ...ops.enums import Activation, Layout
 from ...ops.nn.windows import Windows, spatial_sizes, with_spatial
 from ...rewriter import RuleSet
 from ...types import Array, DType, Shape
+from ..compressed_weights import known_split
 from ..patterns import constant, constant_array
 from .building import (
     concat,
@@ -113,10 +114,15 @@ def _convolve_groups(op: ConvolutionT) -> Value:
     """Every group by itself, the results joined. The weight's first axis is cut, in either direction of convolution."""
     channel = op.layout.channel_axis(op.x.type.rank)
     xs = split_evenly(op.x, channel, op.groups)
-    weights = split_evenly(op.weight, 0, op.groups)
-    biases = [None] * op.groups if op.bias is None else split_evenly(op.bias, 0, op.groups)
+    weights = _parts(op.weight, op.groups)
+    biases = [None] * op.groups if op.bias is None else _parts(op.bias, op.groups)
     parts = [replace(op, x=x, weight=w, bias=b, groups=1).result for x, w, b in zip(xs, weights, biases, strict=True)]
     return concat(parts, channel)
+
+
+def _parts(x: Value, count: int) -> Sequence[Value]:
+    """Equal parts of weights along the first axis, which stay weights."""
+    return known_split(x, 0, count) or split_evenly(x, 0, count)
 
 
 @RULES.on(nn.ConvTranspose)

@@ -61,7 +61,8 @@ def _refine(rows: Floats, levels: Levels, scales: Floats, zeros: Floats) -> tupl
 def _rounded(unit: Floats, levels: Levels, scale: Floats, zero: Floats) -> Floats:
     """The integers less their zero points."""
     q = np.rint(unit / scale[:, None])
-    return np.clip(q, (levels.lowest - zero)[:, None], (levels.highest - zero)[:, None], out=q)
+    np.clip(q, (levels.lowest - zero)[:, None], (levels.highest - zero)[:, None], out=q)
+    return np.asarray(q)
 
 
 def _shrunk(error: Floats, beta: float) -> Floats:

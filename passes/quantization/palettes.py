@@ -100,7 +100,7 @@ def _clusters(points: Doubles, masses: Doubles, count: int) -> Doubles:
         if before - error <= SETTLED * abs(error):
             break
         before = error
-    return centers * scale
+    return np.asarray(centers * scale)
 
 
 def _first_centers(unit: Doubles, masses: Doubles, count: int) -> Doubles:
@@ -110,7 +110,7 @@ def _first_centers(unit: Doubles, masses: Doubles, count: int) -> Doubles:
     smooth = np.convolve(np.pad(histogram, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
     steps = np.cumsum(np.cbrt(smooth))
     wanted = (np.arange(count) + 0.5) / count * steps[-1]
-    return np.interp(wanted, np.concatenate([[0.0], steps]), edges)
+    return np.asarray(np.interp(wanted, np.concatenate([[0.0], steps]), edges))
 
 
 def _nearest(numbers: Floats, table: Floats) -> NDArray[np.uint8]:

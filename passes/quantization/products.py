@@ -147,7 +147,7 @@ def _read_off(image: Array, windows: Windows) -> Array:
     padded = windows.pad(image, 0)
     spatial = tuple(range(2, padded.ndim))
     extents = as_ints(windows.extents)
-    views = np.lib.stride_tricks.sliding_window_view(padded, extents, axis=spatial)  # type: ignore[call-overload]
+    views = np.lib.stride_tricks.sliding_window_view(padded, extents, axis=spatial)
     steps, taps = ([slice(None, None, s) for s in sizes] for sizes in (windows.strides, windows.dilations))
     places = np.moveaxis(views[(slice(None), slice(None), *steps, *taps)], 1, 1 + len(spatial))
     positions = places.shape[: 1 + len(spatial)]

@@ -131,7 +131,8 @@ def _as_halves(scales: Floats, bits: int) -> Floats:
     if scales.min() < limits.smallest_normal or scales.max() > limits.max / 16:
         return scales
     fractions, exponents = np.frexp(scales)
-    return np.ldexp(np.rint(np.ldexp(fractions, bits)), exponents - bits).astype(np.float32)
+    rounded = np.ldexp(np.rint(np.ldexp(fractions, bits)), exponents - bits)
+    return np.asarray(rounded, np.float32)
 
 
 def _spread(importance: Array, grouping: Grouping) -> Floats:

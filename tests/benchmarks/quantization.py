@@ -1,11 +1,14 @@
 """Accuracy, size and latency of quantized networks, ours beside other tools', on the tasks of tests/models.
 
     python -m tests.benchmarks.quantization [--task "text lines"] [--tool "*int8*"] [--cases 20]
+    python -m tests.benchmarks.quantization --latency --task "text lines" --tool "ours tflite*" --tool "ai-edge int8"
 
 Tasks and tools are chosen by name or by a pattern; --list names them. Every pair runs in a process of its own, so that
 one that crashes or eats all memory is one row. All tools get the same float network and the same calibration data.
 Score is the task's own; SQNR is 10 log10(sum of squares / sum of squared differences) of each output against the float
 network on the first test inputs, in dB, of the worst output; latency is the best run of one thread, in milliseconds.
+Where other work goes on, such latencies say little of one tool beside another: with --latency all tools' artifacts are
+run in turn in one process, so that all meet the same moods of the machine; --runs says how often.
 """
 
 import argparse
@@ -89,6 +92,25 @@ def timed(run: Run, inputs: Inputs) -> float:
     return time.perf_counter() - started
 
 
+def compare_latencies(task: Task, tools: list[str], runs: int) -> None:
+    """Prints each tool's best and median latency, and the best as a part of that of the first tool."""
+    inputs = next(task.test())
+    with tempfile.TemporaryDirectory(prefix="glmc-quantization-") as folder:
+        artifacts = {}
+        for index, tool in enumerate(tools):
+            (place := Path(folder, str(index))).mkdir()
+            artifacts[tool] = TOOLS[tool](task, place).run
+        seconds: dict[str, list[float]] = {tool: [] for tool in tools}
+        for _ in range(runs):
+            for tool, run in artifacts.items():
+                run(inputs)  # not counted: what ran before filled the caches with its own weights
+                seconds[tool].append(timed(run, inputs))
+    first = min(seconds[tools[0]])
+    for tool, times in seconds.items():
+        best, median = min(times), float(np.median(times))
+        print(f"{task.name:20} {tool:28} {best * 1e3:8.2f} {median * 1e3:8.2f} {best / first:6.2f}", flush=True)
+
+
 def measure_apart(task: str, tool: str, cases: int | None) -> Row | str:
     """A row, measured in another process, or what went wrong."""
     command = [sys.executable, "-m", "tests.benchmarks.quantization", "--worker", "--task", task, "--tool", tool]
@@ -118,6 +140,8 @@ def main() -> None:
     parser.add_argument("--task", action="append", help="a name or a pattern")
     parser.add_argument("--tool", action="append", help="a name or a pattern")
     parser.add_argument("--cases", type=int, help="only so many test cases of each task")
+    parser.add_argument("--latency", action="store_true", help="only latencies, of all tools in turn")
+    parser.add_argument("--runs", type=int, default=LATENCY_RUNS, help=f"with --latency (default: {LATENCY_RUNS})")
     parser.add_argument("--list", action="store_true", help="name the tasks and the tools")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -126,6 +150,10 @@ def main() -> None:
         print("tasks:", *tasks, "", "tools:", *tools, sep="\n")
     elif arguments.worker:
         print(json.dumps(dataclasses.asdict(measure(ALL_TASKS[tasks[0]], tools[0], arguments.cases))))
+    elif arguments.latency:
+        print(f"{'task':20} {'tool':28} {'min ms':>8} {'med ms':>8} {'ratio':>6}")
+        for task in tasks:
+            compare_latencies(ALL_TASKS[task], tools, arguments.runs)
     else:
         print(f"{'task':20} {'tool':28} {'score':>7} {'SQNR':>7} {'MB':>8} {'ms':>8} {'s':>7}")
         for task in tasks:

@@ -27,16 +27,17 @@ _LIMITING = (nn.Conv, nn.Linear, Binary, quant.Convert, Unary)
 
 
 def keeps_bytes(op: Op) -> bool:
-    """bytes with one scale, the same in all operands and the result"""
+    """bytes with one scale, computed, the same in the operand and the result"""
     types = [v.type for v in (*op.operands[:1], *op.results)]
-    return all(map(is_byte_tensor, types)) and len({t.quantization for t in types}) == 1
+    are_bytes = all(map(is_byte_tensor, types)) and len({t.quantization for t in types}) == 1
+    return are_bytes and _are_computed(*op.operands[:1])
 
 
 def joins_bytes(op: Op) -> bool:
     """bytes with one scale, the same in all operands, which are computed, and the result"""
     types = [v.type for v in (*op.operands, *op.results)]
     are_bytes = all(map(is_byte_tensor, types)) and len({t.quantization for t in types}) == 1
-    return are_bytes and _are_computed(op)
+    return are_bytes and _are_computed(*op.operands)
 
 
 def computes_on_bytes(op: Op) -> bool:
@@ -48,11 +49,12 @@ def combines_bytes(op: Binary) -> bool:
     """bytes with one scale, computed, in two operands of equal shapes and the result"""
     # What is broadcast loses its description on the way.
     are_bytes = all(is_byte_tensor(v.type) for v in (*op.operands, *op.results))
-    return are_bytes and _are_computed(op) and op.x.type.shape == op.y.type.shape
+    return are_bytes and _are_computed(*op.operands) and op.x.type.shape == op.y.type.shape
 
 
-def _are_computed(op: Op) -> bool:
-    return all(v.owner is None or v.owner.operands for v in op.operands)
+def _are_computed(*values: Value) -> bool:
+    """What is constant the runtime computes when it loads the model, where it does not know of bytes."""
+    return all(v.owner is None or v.owner.operands for v in values)
 
 
 def maps_bytes(op: Unary) -> bool:

@@ -8,7 +8,7 @@ from ....ops import tensor
 from ....ops.enums import PadMode
 from ....passes.lowering.ranges import is_nonnegative_at_run_time
 from ....types import DType
-from ...conditions import has_axes, knows_amounts, knows_repeats, knows_shape, takes, up_to_rank
+from ...conditions import has_axes, however_stored, knows_amounts, knows_repeats, knows_shape, takes, up_to_rank
 from ...slices import has_known_bounds, slice_bounds
 from ..graph import Graph, MnnTable, Slot
 from ..schema_enums import BinaryOperation, DataFormat, NetSource, OpType, PadValueMode
@@ -236,7 +236,7 @@ def tile(op: tensor.Tile, graph: Graph) -> None:
     graph.add(OpType.TILE, [op.x, repeats], [op.result])
 
 
-@TABLE.emits(tensor.Shape)
+@TABLE.emits(tensor.Shape, stored=however_stored)
 def shape(op: tensor.Shape, graph: Graph) -> None:
     graph.add(OpType.SHAPE, [op.x], [op.result])
 

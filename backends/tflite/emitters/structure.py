@@ -191,6 +191,6 @@ def reverse(op: tensor.Reverse, graph: Graph) -> None:
     graph.add(BuiltinOperator.REVERSE_V2, [op.x, int32(op.axes)], [op.result])
 
 
-@TABLE.emits(tensor.Shape)
+@TABLE.emits(tensor.Shape, stored=however_stored)
 def shape(op: tensor.Shape, graph: Graph) -> None:
     graph.add(BuiltinOperator.SHAPE, [op.x], [op.result], ShapeOptions(out_type=TFLITE_TYPES[op.index_dtype]))

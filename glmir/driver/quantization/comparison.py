@@ -1,6 +1,6 @@
 """How far mixtures of float and integer ops are from all in float, on samples."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -102,14 +102,15 @@ class Comparison:
         self._samples = list(samples)
         self._logits = _logits(module.main)
         self._runner = Runner(self.switched.module, [logits.name for logits in self._logits.values()])
-        off = np.zeros(len(self.switched.sites), np.bool_)
-        self._references = [self._run(sample, off) for sample in samples]
-        self._names = [n for n in self._references[0].outputs if self._has_power(n)]
+        self._references: dict[int, _Result] = {}
+        self._order = list(range(len(self._samples)))
+        outputs = zip(module.main.output_names, module.main.outputs, strict=True)
+        states = {state.output for state in module.states}
+        self._names = [n for n, value in outputs if value.type.dtype.is_float and n not in states]
 
     def measure(self, setting: Array, samples: int | None = None) -> Deviation:
         """What these switches do, on the first of the samples or on all."""
-        used = zip(self._samples[:samples], self._references[:samples], strict=True)
-        return self._deviation([(reference, self._run(sample, setting)) for sample, reference in used])
+        return self._deviation(self._pairs(setting, self._order[:samples]))
 
     def measure_ops(self, integer: Collection[str]) -> Deviation:
         """What it does that exactly these ops compute on integers, on all samples."""
@@ -117,11 +118,10 @@ class Comparison:
 
     def put_worst_first(self, setting: Array) -> Deviation:
         """Orders the samples by what these switches do to the outputs, which it returns for all samples."""
-        pairs = [(r, self._run(s, setting)) for s, r in zip(self._samples, self._references, strict=True)]
+        indices = range(len(self._samples))
+        pairs = self._pairs(setting, indices)
         alone = [self._deviation([pair]).worst for pair in pairs]
-        order = sorted(range(len(pairs)), key=lambda index: (-alone[index], index))
-        self._samples = [self._samples[index] for index in order]
-        self._references = [self._references[index] for index in order]
+        self._order = sorted(indices, key=lambda index: (-alone[index], index))
         return self._deviation(pairs)
 
     @cached_property
@@ -138,11 +138,15 @@ class Comparison:
                 bind_lone_symbols(value.type, np.shape(self._samples[0].inputs[value.name]), sizes)
         return {name_of(op): multiplications(op, sizes) for op in self.module.main.ops if op.results}
 
-    def _has_power(self, output: str) -> bool:
-        arrays = [reference.outputs[output] for reference in self._references]
-        if not np.issubdtype(arrays[0].dtype, np.floating):
-            return False
-        return 0 < sum(float(np.sum(np.square(array, dtype=np.float64))) for array in arrays) < np.inf
+    def _pairs(self, setting: Array, indices: Iterable[int]) -> "list[tuple[_Result, _Result]]":
+        """What floats give of samples, and what these switches do."""
+        off = np.zeros_like(setting)
+        pairs = []
+        for index in indices:
+            if index not in self._references:
+                self._references[index] = self._run(self._samples[index], off)
+            pairs.append((self._references[index], self._run(self._samples[index], setting)))
+        return pairs
 
     def _run(self, sample: Sample, setting: Array) -> "_Result":
         # Each sample on its own: what a state remembers would carry one mixture's errors into the next.
@@ -175,10 +179,13 @@ class _Result:
 
 
 def _noise(pairs: Sequence[tuple[Array, Array]]) -> float:
-    """The power of all errors as a part of that of all exact numbers; infinite where something is not finite."""
+    """The power of all errors as a part of that of all exact numbers; infinite where an error is. Of what is zero
+    everywhere, or not finite in float either, there is no part to tell: 0."""
     error = sum(float(np.sum(np.square(exact.astype(np.float64) - found))) for exact, found in pairs)
     power = sum(float(np.sum(np.square(exact, dtype=np.float64))) for exact, _ in pairs)
-    return error / power if np.isfinite(error) and power > 0 else 0.0 if error == 0 else np.inf
+    if not 0 < power < np.inf:
+        return 0.0
+    return error / power if np.isfinite(error) else np.inf
 
 
 def _groups(function: Function, sites: Sequence[Site]) -> tuple[Group, ...]:

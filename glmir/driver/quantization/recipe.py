@@ -12,6 +12,9 @@ from ...passes.quantization.calibrators import PERCENTILE, Calibrator
 from ...passes.quantization.uniform import Refinement
 from ...types import DType
 
+MAX_SQNR = 200.0
+"""dB: more than any float has."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -23,6 +26,11 @@ class Recipe:
 
     keep: str = ""
     """Ops and weights that stay float: names of source nodes or of what they compute, separated by ``;``."""
+
+    def _require(self, option: str, value: float | None, low: float, high: float) -> None:
+        """Raises InputError for an option out of range; NaN is in none."""
+        if value is not None and not low <= value <= high:
+            raise InputError(f"--quantize {self.name}: {option} is a number from {low:g} to {high:g}, not {value:g}")
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,10 @@ class Static(Recipe):
     correct_biases: bool = True
     smooth: float | None = None
     """SmoothQuant's strength, 0 to 1, with which outliers of activations move into weights; none: not at all."""
+
+    def __post_init__(self) -> None:
+        self._require("percentile", self.percentile, 0, 100)
+        self._require("smooth", self.smooth, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,11 @@ class Automatic(Static):
 
     max_float: float = 0.5
     """The part of all multiplications that may stay float."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("min_sqnr", self.min_sqnr, 0, MAX_SQNR)
+        self._require("max_float", self.max_float, 0, 1)
 
 
 @dataclass(frozen=True)

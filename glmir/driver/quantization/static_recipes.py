@@ -69,7 +69,7 @@ def quantize_statically(
         decisions=tuple(decisions),
         weights=tuple(quantize_weights_of(quantized, others)),
         search=found,
-        notes=[*record.notes, *calibration.notes, *_notes(recipe, found)],
+        notes=[*record.notes, *calibration.notes, *_notes(recipe, found, samples.is_once)],
     )
 
 
@@ -113,7 +113,12 @@ def _searched(
     return search(module, options, source, recipe.min_sqnr, recipe.max_float, progress=progress)
 
 
-def _notes(recipe: Static, found: SearchResult | None) -> Iterator[str]:
+def _notes(recipe: Static, found: SearchResult | None, is_once: bool) -> Iterator[str]:
+    if is_once and (recipe.equalize or recipe.smooth is not None):
+        yield (
+            "the samples cannot be gone through again, so that no channels were scaled by what they show: give a list, "
+            "or a function that gives an iterator"
+        )
     if isinstance(recipe, Automatic) and found is not None and not found.is_reached:
         yield (
             f"the outputs reach {found.after.sqnr:.1f} dB, not {recipe.min_sqnr:g} dB, with {found.float_share:.0%} of "

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from glmir.passes.quantization.palettes import palettize
 from glmir.passes.quantization.uniform import signal_to_noise
 
-RNG = np.random.default_rng(8)
-
 
 @pytest.mark.parametrize(("bits", "expected"), [(1, 4.40), (2, 9.30), (3, 14.62), (4, 20.22), (5, 26.01), (8, 43.8)])
-def test_gaussian_numbers_reach_the_best_quantizer(bits: int, expected: float) -> None:
+def test_gaussian_numbers_reach_the_best_quantizer(rng: np.random.Generator, bits: int, expected: float) -> None:
     """Max, "Quantizing for minimum distortion", 1960, table 1; for 8 bits Panter and Dite's formula."""
-    numbers = RNG.standard_normal(300_000).astype(np.float32)
+    numbers = rng.standard_normal(300_000).astype(np.float32)
     assert signal_to_noise(numbers, palettize(numbers, bits).restored()) > expected - 0.1
 
 
@@ -38,8 +36,8 @@ def test_few_numbers_are_kept_exactly(numbers: NDArray[np.float32]) -> None:
     np.testing.assert_array_equal(palettize(numbers, 2).restored(), numbers)
 
 
-def test_importance_moves_entries() -> None:
-    numbers = np.concatenate([RNG.normal(-1, 0.3, 500), RNG.normal(1, 0.3, 500)]).astype(np.float32)
+def test_importance_moves_entries(rng: np.random.Generator) -> None:
+    numbers = np.concatenate([rng.normal(-1, 0.3, 500), rng.normal(1, 0.3, 500)]).astype(np.float32)
     importance = np.where(numbers < 0, 1.0, 100.0)
     plain, weighted = palettize(numbers, 3), palettize(numbers, 3, importance)
     error = [np.square(numbers - p.restored())[numbers > 0].sum() for p in (plain, weighted)]

@@ -1,5 +1,7 @@
 """Uniform quantizers: error bounds for any numbers, and the signal-to-noise ratios that theory gives."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,6 @@ from glmir.passes.quantization.uniform import Refinement, Scheme, quantize, sign
 from glmir.types import DType
 
 Floats = NDArray[np.float32]
-RNG = np.random.default_rng(7)
 BITS = st.sampled_from([2, 3, 4, 5, 8, 16])
 # A range that is no power of two wide, with its denormals.
 ANY = st.floats(-(2.0**127), 2.0**127, width=32)
@@ -66,8 +67,8 @@ def test_rows_of_a_grouping_come_back(array: Floats, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 8, 16])
-def test_a_bit_is_worth_six_decibels_on_uniform_numbers(bits: int) -> None:
-    numbers = RNG.uniform(-1, 1, 200_000).astype(np.float32)
+def test_a_bit_is_worth_six_decibels_on_uniform_numbers(rng: np.random.Generator, bits: int) -> None:
+    numbers = rng.uniform(-1, 1, 200_000).astype(np.float32)
     quantized = quantize(numbers, Scheme(bits, is_symmetric=False))
     # Of 2^b levels one lies on zero: the range is split into 2^b - 1 steps.
     expected = 20 * np.log10(2**bits - 1)
@@ -77,25 +78,27 @@ def test_a_bit_is_worth_six_decibels_on_uniform_numbers(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", [4, 5, 6, 8])
-def test_numbers_of_one_sign_are_worth_a_bit_more(bits: int) -> None:
+def test_numbers_of_one_sign_are_worth_a_bit_more(rng: np.random.Generator, bits: int) -> None:
     """6.02 dB for each bit, within half a decibel: here no level is lost to having zero among them."""
-    numbers = RNG.uniform(0, 1, 200_000).astype(np.float32)
+    numbers = rng.uniform(0, 1, 200_000).astype(np.float32)
     quantized = quantize(numbers, Scheme(bits, is_symmetric=False), refinement=Refinement.MSE)
     assert abs(signal_to_noise(numbers, quantized.dequantized()) - 6.02 * (bits + 1)) < 0.5
 
 
-@pytest.mark.parametrize(("bits", "expected"), [(4, 19.38), (6, 29.83), (8, 40.34)])
+@pytest.mark.parametrize(("bits", "expected"), [(4, 19.38), (6, 29.83), (8, 40.57)])
 def test_clipping_reaches_the_best_uniform_quantizer_of_gaussian_numbers(bits: int, expected: float) -> None:
     """Max, "Quantizing for minimum distortion", 1960: his quantizers have a step more, as none of theirs lies on 0."""
-    numbers = RNG.standard_normal(400_000).astype(np.float32)
+    count = 400_000
+    # Quantiles: of as many random numbers the few in the tails would make a difference of half a decibel.
+    numbers = np.fromiter(map(NormalDist().inv_cdf, (np.arange(count) + 0.5) / count), np.float32, count)
     quantized = quantize(numbers, Scheme(bits), refinement=Refinement.MSE)
-    assert abs(signal_to_noise(numbers, quantized.dequantized()) - expected) < 0.2
+    assert abs(signal_to_noise(numbers, quantized.dequantized()) - expected) < 0.15
 
 
 @pytest.mark.parametrize("is_symmetric", [True, False])
 @pytest.mark.parametrize("bits", [3, 4, 8])
-def test_least_squares_beats_the_whole_range(bits: int, is_symmetric: bool) -> None:
-    weights = RNG.laplace(size=(64, 256)).astype(np.float32)
+def test_least_squares_beats_the_whole_range(rng: np.random.Generator, bits: int, is_symmetric: bool) -> None:
+    weights = rng.laplace(size=(64, 256)).astype(np.float32)
     scheme = Scheme(bits, is_symmetric)
     ratios = [
         signal_to_noise(weights, quantize(weights, scheme, axis=0, refinement=r).dequantized())
@@ -104,8 +107,8 @@ def test_least_squares_beats_the_whole_range(bits: int, is_symmetric: bool) -> N
     assert ratios[1] > ratios[0]
 
 
-def test_half_quadratic_lessens_the_errors_of_most() -> None:
-    weights = RNG.standard_t(3, size=(64, 64)).astype(np.float32)
+def test_half_quadratic_lessens_the_errors_of_most(rng: np.random.Generator) -> None:
+    weights = rng.standard_t(3, size=(64, 64)).astype(np.float32)
 
     def typical(refinement: Refinement) -> float:
         quantized = quantize(weights, Scheme(4, is_symmetric=False), axis=1, block=32, refinement=refinement)
@@ -114,8 +117,8 @@ def test_half_quadratic_lessens_the_errors_of_most() -> None:
     assert typical(Refinement.HQQ) < typical(Refinement.MSE) < typical(Refinement.NONE)
 
 
-def test_importance_moves_errors_to_what_counts_less() -> None:
-    weights = RNG.standard_normal((16, 64)).astype(np.float32)
+def test_importance_moves_errors_to_what_counts_less(rng: np.random.Generator) -> None:
+    weights = rng.standard_normal((16, 64)).astype(np.float32)
     importance = np.where(np.arange(64) < 8, 100.0, 1.0)
 
     def important(weighting: NDArray[np.float64] | None) -> float:
@@ -161,7 +164,7 @@ def test_what_cannot_be_is_refused() -> None:
         Grouping((2, 3), None, 2)
 
 
-def test_the_same_numbers_give_the_same_integers() -> None:
-    weights = RNG.standard_normal((32, 96)).astype(np.float32)
+def test_the_same_numbers_give_the_same_integers(rng: np.random.Generator) -> None:
+    weights = rng.standard_normal((32, 96)).astype(np.float32)
     first, second = (quantize(weights, Scheme(4), axis=1, block=32, refinement=Refinement.HQQ) for _ in range(2))
     assert first.stored.tobytes() == second.stored.tobytes() and first.scales.tobytes() == second.scales.tobytes()
