@@ -6,10 +6,13 @@ import numpy as np
 
 from ...dims import SymInt
 from ...ir import Array, Module, Op, Value
-from ...ops import tensor
+from ...opdef import replace
+from ...ops import quant, tensor
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from ..patterns import constant, constant_array
+from ...types import DType
+from ..patterns import constant, constant_array, is_compressed
+from ..quantization.moves import moved_operands
 
 GROWTH_LIMIT = 2**16
 """A result of at most this many elements is folded even when its operands are smaller: the table of relative positions
@@ -26,7 +29,8 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
     Results of more than ``max_elements`` elements stay ops, and so do large results that are larger than what they are
     computed from (expand, tile, one-hot): the artifact would grow. Views (transpose, reshape, slice, split) cost
     nothing and are always folded, without a copy. Compressed weights (dequantize, depalettize, densify) stay as they
-    are: pass dissolve-compression makes constants of them where a target cannot store them.
+    are: pass dissolve-compression makes constants of them where a target cannot store them. Views and concatenations of
+    those with one scale are views and concatenations of their integers.
     """
     rules = RuleSet()
 
@@ -35,7 +39,32 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
         """f(constants) -> constant"""
         return _fold(op, max_elements)
 
+    @rules.on(Op)
+    def move_integers(op: Op) -> list[Value] | None:
+        """move(dequantize(constants)) -> dequantize(move(constants)), of one scale"""
+        return _move_integers(op)
+
     return apply_rules(module, rules)
+
+
+def _move_integers(op: Op) -> list[Value] | None:
+    moved = op.operands
+    if not isinstance(op, (*_VIEWS, tensor.Concat)) or len(moved) != len(moved_operands(op)):
+        return None
+    stored = [v.owner for v in moved if isinstance(v.owner, quant.Dequantize) and is_compressed(v)]
+    if len(stored) != len(moved) or len({_one_scale(s) for s in stored}) != 1 or _one_scale(stored[0]) is None:
+        return None
+    integers = tuple(s.x for s in stored)
+    made = replace(op, xs=integers) if isinstance(op, tensor.Concat) else replace(op, x=integers[0])
+    return [replace(stored[0], x=result).result for result in made.results]
+
+
+def _one_scale(op: quant.Dequantize) -> tuple[DType, float, int] | None:
+    """How the integers are to be understood; None when places tell their scales, or the scale is no constant."""
+    scale, zero = constant_array(op.scale), constant_array(op.zero_point)
+    if op.axis is not None or scale is None or (zero is None and op.zero_point is not None):
+        return None
+    return op.stored, float(scale.reshape(())), 0 if zero is None else int(zero.reshape(()))
 
 
 def _fold(op: Op, max_elements: int) -> list[Value] | None:

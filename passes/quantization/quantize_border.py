@@ -30,7 +30,7 @@ def quantize_border(module: Module, *, dtype: DType = DType.I8) -> bool:
 
 def _take_integers(module: Module, value: Value, dtype: DType) -> bool:
     quantizers = [user for user in value.users if isinstance(user, quant.Quantize)]
-    if not quantizers or len(quantizers) != len(value.uses) or quantizers[0].axis is not None:
+    if not quantizers or len(quantizers) != len(value.uses) or not _is_at_border(quantizers[0]):
         return False
     first, ops = quantizers[0], module.main.ops
     if any((q.scale, q.zero_point, q.storage) != (first.scale, first.zero_point, first.storage) for q in quantizers):
@@ -58,7 +58,7 @@ def _give_integers(module: Module, dtype: DType, states: set[str]) -> bool:
     outputs = list(function.outputs)
     for place, (name, value) in enumerate(zip(function.output_names, outputs, strict=True)):
         last = value.owner
-        if name in states or not isinstance(last, quant.Dequantize) or last.axis is not None:
+        if name in states or not isinstance(last, quant.Dequantize) or not _is_at_border(last):
             continue
         if last.stored is dtype:
             outputs[place] = last.x
@@ -77,6 +77,11 @@ def _give_integers(module: Module, dtype: DType, states: set[str]) -> bool:
         if value.owner is not None:
             erase_if_dead(value.owner)
     return True
+
+
+def _is_at_border(op: quant.Scaled) -> bool:
+    """Whether the integers may be an input or an output: those of other widths, and of several scales, stay inside."""
+    return op.axis is None and op.stored in BORDERS
 
 
 def _zero(op: quant.Scaled, dtype: DType) -> Value | None:

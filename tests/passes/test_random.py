@@ -16,8 +16,8 @@ from tests.tolerances import assert_close
 ON_MODULES = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-# change-io-layout changes the inputs and outputs themselves, which is its purpose.
-KEEPING = [p for p in PASSES if p.name != "change-io-layout"]
+# These change the inputs and outputs themselves, which is their purpose.
+KEEPING = [p for p in PASSES if p.name not in ("change-io-layout", "quantize-border")]
 # lower-precision rounds, which is its purpose; its own tests say how much.
 PIPELINES: dict[str, Pipeline] = {p.name: (p.with_options(),) for p in KEEPING if p.name != "lower-precision"} | {
     f"-O{level.value}": optimize(level) for level in OptLevel

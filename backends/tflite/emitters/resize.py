@@ -34,10 +34,33 @@ def has_sizes(op: nn.Resize) -> bool:
     return op.dims is not None or not any(isinstance(d, SymInt) for d in op.shape[1:3])
 
 
+FRACTION = 1 << 10
+"""The integer kernels count positions in steps of this part of an element."""
+
+
+def is_stored_for_resampling(op: nn.Resize) -> bool:
+    """all numbers as i8 or i16, with one scale for all of them, i16 only where positions are multiples of 1/1024"""
+    # Else their error grows along an axis: to little beside a step of 8 bits, which XNNPACK does not even make.
+    return _ONE_SCALE(op) and (op.x.type.stored is not DType.I16 or _has_exact_positions(op))
+
+
+_ONE_SCALE = with_one_scale(I8, I16)
+
+
+def _has_exact_positions(op: nn.Resize) -> bool:
+    corners = 1 if convention(op) is Convention.ALIGN_CORNERS else 0
+    for old, new in zip(op.x.type.shape[1:3], op.shape[1:3], strict=True):
+        if not isinstance(old, int) or not isinstance(new, int):
+            return False
+        if new > 1 and (old - corners) * FRACTION % (new - corners):
+            return False
+    return True
+
+
 @TABLE.emits(
     nn.Resize,
     when=(resizes_height_and_width, is_linear, takes(DType.F32), has_tensorflow_coordinates, has_sizes),
-    stored=with_one_scale(I8, I16),
+    stored=is_stored_for_resampling,
 )
 def resize_bilinear(op: nn.Resize, graph: Graph) -> None:
     found = convention(op)

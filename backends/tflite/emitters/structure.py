@@ -11,6 +11,7 @@ from ...conditions import (
     covers_all_axes,
     has_axes,
     has_equal_parts,
+    however_stored,
     knows_amounts,
     knows_repeats,
     knows_shape,

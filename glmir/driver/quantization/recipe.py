@@ -50,9 +50,17 @@ class Static(Recipe):
     smooth: float | None = None
     """SmoothQuant's strength, 0 to 1, with which outliers of activations move into weights; none: not at all."""
 
+    min_sqnr: float = 15.0
+    """How exact the worst output shall be, in dB: ops stay float that keep it from being so. 0: none does."""
+
+    max_float: float = 0.5
+    """The part of all multiplications that may stay float for that."""
+
     def __post_init__(self) -> None:
         self._require("percentile", self.percentile, 0, 100)
         self._require("smooth", self.smooth, 0, 1)
+        self._require("min_sqnr", self.min_sqnr, 0, MAX_SQNR)
+        self._require("max_float", self.max_float, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -71,15 +79,6 @@ class Automatic(Static):
 
     name = "auto"
     min_sqnr: float = 30.0
-    """In dB, of the worst output."""
-
-    max_float: float = 0.5
-    """The part of all multiplications that may stay float."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._require("min_sqnr", self.min_sqnr, 0, MAX_SQNR)
-        self._require("max_float", self.max_float, 0, 1)
 
 
 @dataclass(frozen=True)

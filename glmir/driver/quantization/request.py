@@ -44,8 +44,8 @@ def parse_compression(
     """What the arguments ask for; raises InputError for those that do not go together."""
     recipe = None if quantize is None else parse_recipe(quantize)
     if min_sqnr is not None:
-        if not isinstance(recipe, Automatic):
-            raise InputError("--min-sqnr is for --quantize auto")
+        if not isinstance(recipe, Static):
+            raise InputError("--min-sqnr is for --quantize auto, int8 and int16")
         recipe = replace(recipe, min_sqnr=min_sqnr)
     if recipe is None:
         for flag, value in (("--calibrate", data), ("--calibration-cache", cache), ("--io-dtype", border)):

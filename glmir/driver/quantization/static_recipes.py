@@ -4,13 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import CompileError, InputError
 from ...ir import Module
 from ...passes.compression.dense_weights import Selection
 from ...passes.compression.quantize_weights import WeightOptions, quantize_weights_of
 from ...passes.names import names
-from ...passes.quantization.calibration_file import Calibration
+from ...passes.quantization.calibration_file import Calibration, read_calibration
 from ...passes.quantization.calibrators import activation_range
+from ...passes.quantization.correct_biases import correct_biases, correctable
 from ...passes.quantization.equalize_layers import equalize_layers
 from ...passes.quantization.equalize_outputs import equalize_outputs, output_candidates
 from ...passes.quantization.insert_quantization import insert_pairs
@@ -19,12 +22,17 @@ from ...passes.quantization.parameters import Range
 from ...passes.quantization.plan import Decision, Plan, StaticOptions, activations, make_plan, name_values
 from ...passes.quantization.roles import LAYERS
 from ...passes.quantization.smooth_activations import smooth_activations, smoothable
-from ...passes.quantization.statistics import PLAIN, Request
-from .calibration import Progress, calibrate
+from ...passes.quantization.statistics import PLAIN, ChannelStatistics, Request
+from .calibration import Progress, calibrate, module_hash
+from .comparison import decibels
 from .data import Sample, Samples
 from .recipe import Automatic, Static
 from .record import Record, StoredActivation
+from .runner import Runner
 from .search import SearchResult, search
+
+SLACK = 4.0
+"""By how many dB outputs may miss what int8 aims at before it is worth a search, which takes ten times as long."""
 
 
 def quantize_statically(
@@ -35,29 +43,24 @@ def quantize_statically(
     The reference is then the float module that the pairs were put into: equalized, it computes what it did before.
     Raises InputError without samples and for bad ones, CompileError for a model that computes no numbers of them.
     """
-    if samples is None:
-        raise InputError(f"--quantize {recipe.name} needs samples of what the model is given: --calibrate FILE")
     module = record.reference.clone()
-    if recipe.equalize:
+    if recipe.equalize and not recipe.per_channel:
+        # Scales per channel do the same, and factors between layers cost the activations.
         equalize_layers(module)
         name_values(module)
-    progress("calibrating")
-    calibration = calibrate(module, samples, _requests(module), progress, cache)
-    _require_numbers(calibration)
-    # What can be gone through once only shows no new ranges.
-    changed = set() if samples.is_once else _reshaped(module, recipe, calibration)
-    if changed:
-        wanted = [v.name for v in activations(module) if v.name in changed]
-        calibration.tensors |= calibrate(module, samples, wanted, progress).tensors
+    calibration = _calibration(module, recipe, samples, progress, cache)
     options = StaticOptions(
         ranges_of(calibration, recipe), recipe.storage, recipe.symmetric, recipe.per_channel, names(recipe.keep)
     )
-    found = None
-    if isinstance(recipe, Automatic):
-        found = _searched(recipe, module, options, samples, record, progress)
-        options = replace(options, keep=options.keep | found.keep)
+    if recipe.correct_biases and not recipe.per_channel:
+        _correct_biases(module, options, calibration)
     quantized = module.clone()
     decisions = insert_pairs(quantized, options)
+    found = _searched(recipe, module, quantized, options, samples, record, progress)
+    if found is not None and found.keep:
+        options = replace(options, keep=options.keep | found.keep)
+        quantized = module.clone()
+        decisions = insert_pairs(quantized, options)
     # Tables and recurrent layers have no integer kernels everywhere, but need not take the room of floats.
     others = WeightOptions(selection=Selection(keep=_kept_in_float(decisions) | options.keep))
     return replace(
@@ -69,15 +72,43 @@ def quantize_statically(
         decisions=tuple(decisions),
         weights=tuple(quantize_weights_of(quantized, others)),
         search=found,
-        notes=[*record.notes, *calibration.notes, *_notes(recipe, found, samples.is_once)],
+        notes=[*record.notes, *calibration.notes, *_notes(recipe, found, samples)],
     )
 
 
-def _requests(module: Module) -> dict[str, Request]:
-    """What is asked of each value: of those that factors may leave or come to, the extremes of their channels too."""
+def _calibration(
+    module: Module, recipe: Static, samples: Samples | None, progress: Progress, cache: Path | None
+) -> Calibration:
+    """What the values hold; factors move in ``module`` where that makes them easier to store."""
+    requests = _requests(module, recipe)
+    if samples is None:
+        if cache is None:
+            raise InputError(f"--quantize {recipe.name} needs samples of what the model is given: --calibrate FILE")
+        calibration = read_calibration(cache, module_hash(module))
+        _require_numbers(calibration)
+        return calibration
+    progress("calibrating")
+    calibration = calibrate(module, samples, requests, progress, cache)
+    _require_numbers(calibration)
+    # What can be gone through once only shows no new ranges.
+    changed = set() if samples.is_once else _reshaped(module, recipe, calibration)
+    if changed:
+        wanted = [v.name for v in activations(module) if v.name in changed]
+        calibration.tensors |= calibrate(module, samples, wanted, progress).tensors
+    return calibration
+
+
+def _requests(module: Module, recipe: Static) -> dict[str, Request]:
+    """What is asked of each value: of those whose channels count, what these hold too."""
     requests = dict.fromkeys((v.name for v in activations(module)), PLAIN)
-    axes = {op.results[0].name: output_axis(op) for op in output_candidates(_plan_of_all(module))}
-    axes |= smoothable(module)
+    plan = _plan_of_all(module)
+    axes: dict[str, int] = {}
+    if recipe.equalize:
+        axes |= {op.results[0].name: output_axis(op) for op in output_candidates(plan)}
+    if recipe.smooth is not None:
+        axes |= smoothable(module)
+    if recipe.correct_biases and not recipe.per_channel:
+        axes |= correctable(plan)
     return requests | {name: Request(axis=axis) for name, axis in axes.items() if name in requests}
 
 
@@ -88,7 +119,7 @@ def _plan_of_all(module: Module) -> Plan:
 
 def _reshaped(module: Module, recipe: Static, calibration: Calibration) -> set[str]:
     """Moves factors where they make values easier to store; the names of values that are new or other than before."""
-    channels = {name: s.channels for name, s in calibration.tensors.items() if s.channels is not None}
+    channels = _channels(calibration)
     changed: set[str] = set()
     if recipe.smooth is not None:
         changed.update(smooth_activations(module, channels, recipe.smooth))
@@ -98,31 +129,74 @@ def _reshaped(module: Module, recipe: Static, calibration: Calibration) -> set[s
     return changed
 
 
+def _channels(calibration: Calibration) -> dict[str, ChannelStatistics]:
+    return {name: s.channels for name, s in calibration.tensors.items() if s.channels is not None}
+
+
+def _correct_biases(module: Module, options: StaticOptions, calibration: Calibration) -> None:
+    trial = module.clone()
+    insert_pairs(trial, options)
+    correct_biases(module, trial, _channels(calibration))
+    name_values(module)
+
+
 def _searched(
-    recipe: Automatic,
+    recipe: Static,
     module: Module,
+    quantized: Module,
     options: StaticOptions,
-    samples: Samples,
+    samples: Samples | None,
     record: Record,
     progress: Progress,
-) -> SearchResult:
+) -> SearchResult | None:
+    """What must stay float for the outputs to be as exact as the recipe asks; None when nothing need be looked for."""
+    if recipe.min_sqnr <= 0 or samples is None:
+        return None
+    first = record.first.take() if record.first is not None else []
+    # Who asks for integers gets them, in no time, unless a few samples show that the outputs are far from usable.
+    if not isinstance(recipe, Automatic) and _worst_sqnr(module, quantized, first) >= recipe.min_sqnr - SLACK:
+        return None
     progress("searching for what must stay float")
     # What can be gone through once only has been.
-    first = record.first.take() if record.first is not None else []
     source: Samples | Sequence[Sample] = first if samples.is_once else samples
     return search(module, options, source, recipe.min_sqnr, recipe.max_float, progress=progress)
 
 
-def _notes(recipe: Static, found: SearchResult | None, is_once: bool) -> Iterator[str]:
-    if is_once and (recipe.equalize or recipe.smooth is not None):
+def _worst_sqnr(module: Module, quantized: Module, samples: Sequence[Sample]) -> float:
+    """The SQNR of the worst output of the pairs against the floats, in dB."""
+    exact, rounded = Runner(module), Runner(quantized)
+    signal: dict[str, float] = {}
+    noise: dict[str, float] = {}
+    for sample in samples:
+        if sample.begins:
+            exact.reset()
+            rounded.reset()
+        actual = rounded.run(sample.inputs)
+        for name, array in exact.run(sample.inputs).items():
+            if array.dtype.kind == "f":
+                reference = array.astype(np.float64)
+                signal[name] = signal.get(name, 0.0) + float(np.sum(reference**2))
+                noise[name] = noise.get(name, 0.0) + float(np.sum((actual[name] - reference) ** 2))
+    return min((decibels(noise[name] / signal[name]) for name in signal if signal[name] > 0), default=np.inf)
+
+
+def _notes(recipe: Static, found: SearchResult | None, samples: Samples | None) -> Iterator[str]:
+    if samples is None:
+        yield "without samples no channels were scaled by what they show, and nothing was searched: --calibrate FILE"
+    elif samples.is_once and (recipe.equalize or recipe.smooth is not None):
         yield (
             "the samples cannot be gone through again, so that no channels were scaled by what they show: give a list, "
             "or a function that gives an iterator"
         )
-    if isinstance(recipe, Automatic) and found is not None and not found.is_reached:
+    if found is not None and found.keep and not isinstance(recipe, Automatic):
+        yield (
+            f"{len(found.keep)} ops stay float ({found.float_share:.1%} of the multiplications): the outputs reach "
+            f"{found.after.sqnr:.1f} dB with them, {found.before.sqnr:.1f} dB without (min_sqnr=0 keeps none)"
+        )
+    if found is not None and not found.is_reached:
         yield (
             f"the outputs reach {found.after.sqnr:.1f} dB, not {recipe.min_sqnr:g} dB, with {found.float_share:.0%} of "
-            f"the multiplications in float: allow more (max_float), or ask for less (--min-sqnr)"
+            f"the multiplications in float: allow more (max_float), or ask for less (min_sqnr)"
         )
 
 

@@ -2,12 +2,15 @@
 
 from math import prod
 
+import numpy as np
+
 from ....ir import Op, Value
 from ....opdef import replace
 from ....ops import math, nn, tensor
 from ....ops.enums import Activation
+from ....ops.nn.activation import SoftmaxFamily
 from ....rewriter import RuleSet
-from ...patterns import is_number, reshape, same_shape
+from ...patterns import constant, is_number, reshape, same_shape
 
 RULES = RuleSet()
 
@@ -18,6 +21,15 @@ def reduce_nothing(op: math.Reduction) -> Value | None:
     if not all(op.x.type.shape[axis] == 1 for axis in op.axes):
         return None
     return reshape(op.x, op.result.type.shape)
+
+
+@RULES.on(SoftmaxFamily)
+def softmax_of_one(op: SoftmaxFamily) -> Op | None:
+    """softmax(x) -> 1, log_softmax(x) -> 0, along an axis of size 1: onnxruntime's integer kernel has it overflow"""
+    if op.x.type.shape[op.axis] != 1:
+        return None
+    number = 1 if isinstance(op, nn.Softmax) else 0
+    return tensor.Expand(constant(np.array(number, op.x.type.dtype.numpy)), None, op.result.type.shape)
 
 
 @RULES.on(math.Reduction)

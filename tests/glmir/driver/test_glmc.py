@@ -25,7 +25,7 @@ from glmir.types import Array
 from .commands import DIGITS, conv_model, glmc, glmir, model, relu_model, saved, tensor
 
 LOADED_FOR_HELP = ("numpy", "onnx", "networkx", "lark", "rich", "ml_dtypes", "onnx_graphsurgeon")
-LOADED_FOR_DIGITS = ("lark", "rich", "onnxruntime", "ai_edge_litert", "safetensors")
+LOADED_FOR_DIGITS = ("lark", "rich", "onnxruntime", "ai_edge_litert", "safetensors", "glmir.passes.all_passes")
 
 
 @pytest.fixture(autouse=True)

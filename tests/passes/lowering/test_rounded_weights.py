@@ -50,6 +50,14 @@ def test_blocks_of_four_bits_get_a_scale_for_each_output(scheme: Scheme) -> None
     assert before - after < 0.1
 
 
+@pytest.mark.parametrize("dtype", [DType.F16, DType.F64])
+def test_scales_have_the_dtype_of_the_weight(dtype: DType) -> None:
+    palette = palettize(FLOATS.reshape(64, 72), 8)
+    weight = quant.Depalettize(constant(palette.indices), constant(palette.table.astype(dtype.numpy)), 8).result
+    found = rounded(math.MatMul(argument(4, 64, dtype=dtype), weight))
+    assert found is not None and found.result.type == weight.type
+
+
 def test_the_outputs_of_other_ops_lie_elsewhere() -> None:
     weight = in_blocks(FLOATS, axis=0, block=8)
     layer = nn.ConvTranspose(argument(1, 16, 4, 4), weight, None, (1, 1), (1,) * 4, (1, 1), (0, 0))

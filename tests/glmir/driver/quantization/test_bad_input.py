@@ -75,11 +75,15 @@ def test_data_that_does_not_fit(write: Callable[[], str], said: str) -> None:
         (("--calibration-cache", "cache"), "--calibration-cache is for --quantize"),
         (("--io-dtype", "int8"), "--io-dtype is for --quantize"),
         (("--io-dtype", "int8", "--quantize", "int8-weights"), "--io-dtype is for --quantize int8, int16 and auto"),
-        (("--quantize", "int8", "--calibrate", "data.npz", "--min-sqnr", "30"), "--min-sqnr is for --quantize auto"),
+        (("--quantize", "palette", "--min-sqnr", "30"), "--min-sqnr is for --quantize auto, int8 and int16"),
         (("--quantize", "int5"), "--quantize takes int8, int16, auto"),
         (("--quantize", "int8{blok=3}"), "--quantize int8 has no option 'blok=3'"),
         (("--quantize", "int8{symmetric=perhaps}"), "--quantize int8: "),
         (("--quantize", "palette{bits=9}"), "bits is 1 to 8, not 9"),
+        (("--quantize", "int8{percentile=nan}"), "percentile is a number from 0 to 100, not nan"),
+        (("--quantize", "int8{smooth=2}"), "smooth is a number from 0 to 1, not 2"),
+        (("--quantize", "auto{min-sqnr=-1}"), "min_sqnr is a number from 0 to 200, not -1"),
+        (("--quantize", "auto{max-float=1.5}"), "max_float is a number from 0 to 1, not 1.5"),
         (("--quantize", "int8", "--calibrate", "data.npz", "--io-dtype", "int16"), "is not passed as i16"),
     ],
 )
@@ -127,6 +131,20 @@ def test_weights_that_are_not_numbers(recipe: str) -> None:
     outcome = glmc(path, "--quantize", recipe, "--calibrate", "data.npz")
     assert (outcome.code, outcome.out) == (1, "")
     assert "NaN" in outcome.err, outcome.err
+    assert sorted(p.name for p in Path().iterdir()) == ["data.npz", "m.onnx"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_biases_that_are_not_numbers(value: float) -> None:
+    bias = np.zeros(8, np.float32)
+    bias[3] = value
+    conv = helper.make_node("Conv", ["image", "weight", "bias"], ["features"], "conv", pads=[1, 1, 1, 1])
+    weights = {"weight": np.ones((8, 1, 3, 3), np.float32), "bias": bias}
+    path = saved(Path("m.onnx"), model([conv], [tensor("image", 1, 1, 8, 8)], ["features"], weights))
+    np.savez("data.npz", image=IMAGES)
+    outcome = glmc(path, "--quantize", "int8", "--calibrate", "data.npz")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "the weight or the bias of conv holds NaNs or infinities" in outcome.err, outcome.err
     assert sorted(p.name for p in Path().iterdir()) == ["data.npz", "m.onnx"]
 
 
