@@ -37,6 +37,9 @@ BLOCK_MULTIPLE = 32
 HALVES = np.finfo(np.float16)
 """What scales of blocks are stored in."""
 
+COARSEST_PRODUCT = 256
+"""XNNPACK refuses a whole model for a layer whose products are coarser than so many steps of its result."""
+
 _LARGEST_RATIOS = {I8: 2.0**19, I16: 2.0**14}
 """How much coarser than its sum a summand may be: ADD, SUB and SQUARED_DIFFERENCE stop the process beyond."""
 
@@ -89,9 +92,13 @@ def and_gentle_scales(condition: StoredCondition) -> StoredCondition:
 
 
 def is_integer_layer(op: nn.Conv | nn.ConvTranspose | nn.Linear) -> bool:
-    """i8 (or i16) activations with one scale, i8 weights without zero points, and a bias in the unit of the products"""
+    """i8 (or i16) activations with one scale, i8 weights without zero points, and a bias in the unit of the products,
+    which is less than 256 steps of the result"""
     storage = _storage([op.x, op.result], (I8, I16))
     if storage is None or not is_symmetric_weight(op.weight, output_axis(op), I8):
+        return False
+    (x,), (weight,), (result,) = (_parameters((v,)) for v in (op.x, op.weight, op.result))
+    if max(weight.scales) * x.scales[0] >= COARSEST_PRODUCT * result.scales[0]:
         return False
     return op.bias is None or _is_product_bias(op, op.bias, DType.I32 if storage is I8 else DType.I64)
 

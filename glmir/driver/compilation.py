@@ -144,7 +144,7 @@ def compile(
     calibration_cache: str | os.PathLike[str] | None = None,
     min_sqnr: float | None = None,
     io_dtype: str | None = None,
-    prune: str | Sequence[str] = (),
+    prune: str | float | Sequence[str | float] = (),
 ) -> Artifact:
     """Compiles a model (a path, bytes, an ``onnx.ModelProto``, a Module, none of which it alters) for a target.
 
@@ -181,14 +181,15 @@ def compression_of(
     cache: Path | None,
     min_sqnr: float | None,
     io_dtype: str | None,
-    prune: str | Sequence[str],
+    prune: str | float | Sequence[str | float],
 ) -> "Compression | None":
     """What these arguments ask for, none if they ask for nothing; raises InputError."""
     if (quantize, data, cache, min_sqnr, io_dtype) == (None,) * 5 and not prune:
         return None
     from .quantization.request import parse_compression
 
-    return parse_compression(quantize, data, cache, min_sqnr, io_dtype, [prune] if isinstance(prune, str) else prune)
+    pruners = [str(prune)] if isinstance(prune, str | float) else [str(pruner) for pruner in prune]
+    return parse_compression(quantize, data, cache, min_sqnr, io_dtype, pruners)
 
 
 def _opt_level(level: int | str) -> pipelines.OptLevel:

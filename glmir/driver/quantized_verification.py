@@ -19,6 +19,7 @@ from ..passes.patterns import constant_array
 from ..states import Memory
 from ..types import Array, DType
 from .compilation import Options
+from .quantization.comparison import comparable_outputs
 from .quantization.data import Sample
 from .quantization.recipe import Dynamic, Static
 from .quantization.record import Record
@@ -166,6 +167,8 @@ def _compare(parties: _Parties, samples: Sequence[Sample], limits: "_Limits") ->
             if not np.issubdtype(reference.dtype, np.floating) or name not in exact:
                 continue
             _check_float(name, before[name], reference, sample.where)
+            if name not in limits.comparable:
+                continue
             noise = _noise(name, reference, exact[name], pairs[name], found[name], limits)
             sums[name] = noise if name not in sums else _sum(sums[name], noise)
     return list(sums.values())
@@ -211,6 +214,7 @@ class _Limits:
 
     def __init__(self, target: Target, record: Record) -> None:
         main = record.measurable.main
+        self.comparable = frozenset(comparable_outputs(main))
         outputs = zip(main.output_names, main.outputs, strict=True)
         self._steps = {name: _step(value) for name, value in outputs}
         recipe = record.recipe

@@ -22,6 +22,10 @@ from ..quantization.moves import moved_operands
 
 IsLegal = Callable[[Op], bool]
 
+_BIAS_LIMITS = {DType.I32: 2.0**31, DType.I64: 2.0**47}
+"""Biases are below: what the dtype holds, and what kernels of 16 bits can scale (TFLite's MultiplyByQuantizedMultiplier
+of 64 bits). Layers with larger ones stay float."""
+
 
 def fold_quantization(module: Module, is_legal: IsLegal) -> bool:
     """Makes ops of all functions compute on quantized values where ``is_legal`` holds of the op that results.
@@ -323,17 +327,18 @@ def _integer_bias(op: Op, operands: dict[str, object], bias: Value) -> Value:
     assert isinstance(x, Value) and isinstance(weight, Value)
     if array is None or x.type.quantization is None or weight.type.quantization is None:
         return bias
-    if not np.isfinite(array).all():
-        return bias
     scales = np.multiply(x.type.quantization.scales, weight.type.quantization.scales)
     if scales.size not in (1, array.size):
         # Of blocks, or along the inputs: no kernel multiplies integers with those.
         return bias
     storage = DType.I32 if x.type.quantization.storage.bits <= 8 else DType.I64
-    integers = np.clip(np.rint(array / scales), -(2.0**31) + 1, 2.0**31 - 1).astype(storage.numpy)
+    integers = np.rint(array / scales)
+    if not np.all(np.abs(integers) < _BIAS_LIMITS[storage]):
+        return bias
     is_one = scales.size == 1
     quantization = QuantizedType(storage, tuple(map(float, scales.reshape(-1))), (), None if is_one else 0)
-    return quantized_constant(integers, TensorType(bias.type.dtype, bias.type.shape, quantization), bias.name)
+    type_ = TensorType(bias.type.dtype, bias.type.shape, quantization)
+    return quantized_constant(integers.astype(storage.numpy), type_, bias.name)
 
 
 __all__ = ["fold_quantization", "integer_form", "quantization_of", "quantized_constant"]

@@ -180,13 +180,20 @@ class _Insertion:
         quantized = given or quantize(array, Scheme(8), axis=axis)
         bias = op.bias if isinstance(op, (nn.Convolution, nn.Linear)) else None
         bias_array = constant_array(bias)
-        if bias is not None and bias_array is not None and self.options.storage is not DType.I16:
+        if bias is not None and bias_array is not None:
             scale_x, scale_y = self._scale(x), self._scale(op.results[0])
             quantized = _with_room(quantized, array, bias_array, scale_x, scale_y)
-            scales = (quantized.scales.astype(np.float64) * scale_x).astype(np.float32)
-            integers = np.rint(bias_array.astype(np.float64) / scales).astype(np.int32)
-            self._compress(op, bias, integers, scales, None, None if scales.ndim == 0 else 0)
+            self._quantize_bias(op, bias, bias_array, quantized.scales.astype(np.float64) * scale_x)
         self._compress(op, constant, quantized.stored, quantized.scales, quantized.zero_points, quantized.grouping.axis)
+
+    def _quantize_bias(self, op: Op, bias: Value, array: Array, products: Array) -> None:
+        """Makes the bias integers of the products' scales; with wide activations that is left to targets, whose dtypes
+        differ."""
+        if self.options.storage is DType.I16:
+            return
+        scales = products.astype(np.float32)
+        integers = np.rint(array.astype(np.float64) / scales).astype(np.int32)
+        self._compress(op, bias, integers, scales, None, None if scales.ndim == 0 else 0)
 
     def _scale(self, value: Value) -> float:
         found = self.plan.parameters.get(value, Parameters(1.0, 0))

@@ -30,11 +30,6 @@ class WeightUse:
         """The elements; None when the weight is compressed already."""
         return constant_array(self.value)
 
-    @property
-    def kernel_axes(self) -> tuple[int, ...]:
-        """The axes of a convolution's kernel."""
-        return tuple(range(2, self.value.type.rank)) if isinstance(self.op, nn.Convolution) else ()
-
     def replace(self, value: Value) -> None:
         """Makes the op use ``value``, which stands in its function already, as this weight."""
         self.op.replace_operand(self.value, value)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from ai_edge_litert.interpreter import Interpreter
 
 import glmir
@@ -180,18 +181,12 @@ def ai_edge_quantizer(method: str) -> Tool:
         source, path, data = float_network(task, folder, "tflite"), folder / "quantized.tflite", folder / "data"
         data.mkdir()
         for index, inputs in enumerate(task.calibration()):
-            # 64-bit integers at our border are 32-bit ones there, as everywhere on phones.
-            arrays = {name: array.astype(border_dtype(array)) for name, array in inputs.items()}
-            np.savez(data / f"{index:04}.npz", **arrays)  # type: ignore[arg-type]
+            np.savez(data / f"{index:04}.npz", **inputs)  # type: ignore[arg-type]
         script = Path(__file__).with_name("litert_quantizer.py")
         call([environment(AI_EDGE_QUANTIZER), str(script), method, str(source), str(path), str(data)], folder, path)
         return Artifact(path, litert_run(path))
 
     return quantize
-
-
-def border_dtype(array: Array) -> "np.dtype[np.generic]":
-    return np.dtype(np.int32) if array.dtype == np.int64 else array.dtype
 
 
 def environment(requirement: str) -> str:
@@ -267,7 +262,7 @@ def write_mnn_sample(folder: Path, inputs: Inputs, outputs: list[str]) -> None:
 
 
 def output_names(task: Task) -> list[str]:
-    return [output.name for output in glmir.load(task.model()).main.outputs]
+    return [output.name for output in onnx.load(task.model(), load_external_data=False).graph.output]
 
 
 OUR_RECIPES = (None, "int8", "auto", "int16", "int8-weights", "int4-weights", "int8-dynamic", "palette")

@@ -72,6 +72,14 @@ def decibels(noise: float) -> float:
     return float("inf") if noise <= 0 else -10 * float(np.log10(noise))
 
 
+def comparable_outputs(function: Function) -> list[str]:
+    """The names of float outputs whose sizes the inputs tell. Of others, as of boxes that a detector keeps, rounding may
+    change how many elements there are, and which stands where."""
+    outputs = zip(function.output_names, function.outputs, strict=True)
+    known = set(function.symbols)
+    return [n for n, value in outputs if value.type.dtype.is_float and known.issuperset(value.type.symbols)]
+
+
 @dataclass(frozen=True)
 class Group:
     """Sites that round the same numbers in the same way: that one rounds is as good as that all do."""
@@ -104,9 +112,8 @@ class Comparison:
         self._runner = Runner(self.switched.module, [logits.name for logits in self._logits.values()])
         self._references: dict[int, _Result] = {}
         self._order = list(range(len(self._samples)))
-        outputs = zip(module.main.output_names, module.main.outputs, strict=True)
         states = {state.output for state in module.states}
-        self._names = [n for n, value in outputs if value.type.dtype.is_float and n not in states]
+        self._names = [name for name in comparable_outputs(module.main) if name not in states]
 
     def measure(self, setting: Array, samples: int | None = None) -> Deviation:
         """What these switches do, on the first of the samples or on all."""
@@ -244,4 +251,4 @@ def _logits(function: Function) -> dict[str, _Logits]:
     return found
 
 
-__all__ = ["Comparison", "Deviation", "Group", "decibels"]
+__all__ = ["Comparison", "Deviation", "Group", "comparable_outputs", "decibels"]

@@ -69,7 +69,7 @@ def open_samples(source: DataSource, inputs: ModelInputs) -> Samples:
     numbers when they are read. Raises InputError."""
     if isinstance(source, str) and source.startswith(PYTHON):
         function = _imported(source)
-        return Samples(None, source, lambda: _from_python(function, inputs, source))
+        return Samples(None, _program(source), lambda: _from_python(function, inputs, source))
     if isinstance(source, str | os.PathLike):
         return _from_files(Path(source), inputs)
     if isinstance(source, Mapping):
@@ -249,6 +249,13 @@ def _imported(source: str) -> Callable[[], object]:
     if not callable(found):
         raise InputError(f"{source} is not a function")
     return found
+
+
+def _program(source: str) -> str | None:
+    """What tells the function of ``python:module:function`` from what it was before: its module's file. What that
+    reads, nobody knows."""
+    file = getattr(sys.modules.get(source.removeprefix(PYTHON).rpartition(":")[0]), "__file__", None)
+    return f"{source} {fingerprint(Path(file)).hex()}" if isinstance(file, str) else None
 
 
 def _from_python(source: Callable[[], object] | Iterable[object], inputs: ModelInputs, where: str) -> Iterator[Sample]:

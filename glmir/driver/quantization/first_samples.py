@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from .data import Sample, Samples
 
 KEPT = 4
@@ -28,7 +30,9 @@ class FirstSamples:
     def _open(self) -> Iterator[Sample]:
         for number, sample in enumerate(self._source.open()):
             if number == len(self._first) < KEPT:
-                self._first.append(sample)
+                # Whoever gives them may fill the same arrays again.
+                copies = {name: np.array(array) for name, array in sample.inputs.items()}
+                self._first.append(replace(sample, inputs=copies))
             yield sample
 
 

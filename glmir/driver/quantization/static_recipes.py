@@ -24,7 +24,7 @@ from ...passes.quantization.roles import LAYERS
 from ...passes.quantization.smooth_activations import smooth_activations, smoothable
 from ...passes.quantization.statistics import PLAIN, ChannelStatistics, Request
 from .calibration import Progress, calibrate, module_hash
-from .comparison import decibels
+from .comparison import comparable_outputs, decibels
 from .data import Sample, Samples
 from .recipe import Automatic, Static
 from .record import Record, StoredActivation
@@ -101,7 +101,7 @@ def _calibration(
 def _requests(module: Module, recipe: Static) -> dict[str, Request]:
     """What is asked of each value: of those whose channels count, what these hold too."""
     requests = dict.fromkeys((v.name for v in activations(module)), PLAIN)
-    plan = _plan_of_all(module)
+    plan = _plan_of_all(module, recipe)
     axes: dict[str, int] = {}
     if recipe.equalize:
         axes |= {op.results[0].name: output_axis(op) for op in output_candidates(plan)}
@@ -112,9 +112,10 @@ def _requests(module: Module, recipe: Static) -> dict[str, Request]:
     return requests | {name: Request(axis=axis) for name, axis in axes.items() if name in requests}
 
 
-def _plan_of_all(module: Module) -> Plan:
+def _plan_of_all(module: Module, recipe: Static) -> Plan:
     """The plan with every value known: which ops compute on integers does not depend on the ranges."""
-    return make_plan(module.main, StaticOptions({v.name: Range(-1.0, 1.0) for v in activations(module)}))
+    ranges = {v.name: Range(-1.0, 1.0) for v in activations(module)}
+    return make_plan(module.main, StaticOptions(ranges, keep=names(recipe.keep)))
 
 
 def _reshaped(module: Module, recipe: Static, calibration: Calibration) -> set[str]:
@@ -124,7 +125,7 @@ def _reshaped(module: Module, recipe: Static, calibration: Calibration) -> set[s
     if recipe.smooth is not None:
         changed.update(smooth_activations(module, channels, recipe.smooth))
     if recipe.equalize:
-        changed.update(equalize_outputs(module, _plan_of_all(module), channels))
+        changed.update(equalize_outputs(module, _plan_of_all(module, recipe), channels))
     name_values(module)
     return changed
 
@@ -165,6 +166,7 @@ def _searched(
 def _worst_sqnr(module: Module, quantized: Module, samples: Sequence[Sample]) -> float:
     """The SQNR of the worst output of the pairs against the floats, in dB."""
     exact, rounded = Runner(module), Runner(quantized)
+    comparable = set(comparable_outputs(module.main))
     signal: dict[str, float] = {}
     noise: dict[str, float] = {}
     for sample in samples:
@@ -173,7 +175,7 @@ def _worst_sqnr(module: Module, quantized: Module, samples: Sequence[Sample]) ->
             rounded.reset()
         actual = rounded.run(sample.inputs)
         for name, array in exact.run(sample.inputs).items():
-            if array.dtype.kind == "f":
+            if name in comparable:
                 reference = array.astype(np.float64)
                 signal[name] = signal.get(name, 0.0) + float(np.sum(reference**2))
                 noise[name] = noise.get(name, 0.0) + float(np.sum((actual[name] - reference) ** 2))

@@ -25,7 +25,8 @@ def reduce_nothing(op: math.Reduction) -> Value | None:
 
 @RULES.on(SoftmaxFamily)
 def softmax_of_one(op: SoftmaxFamily) -> Op | None:
-    """softmax(x) -> 1, log_softmax(x) -> 0, along an axis of size 1: onnxruntime's integer kernel has it overflow"""
+    """softmax(x) -> 1, log_softmax(x) -> 0, along an axis of size 1"""
+    # Attention to a single key is one such; the 1 overflows in onnxruntime's integer kernel.
     if op.x.type.shape[op.axis] != 1:
         return None
     number = 1 if isinstance(op, nn.Softmax) else 0

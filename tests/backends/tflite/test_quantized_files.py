@@ -18,7 +18,7 @@ from glmir.types import DType
 from tests.backends.building import argument, constant, module_of
 from tests.backends.workers import worker
 
-from .harness import written_operators
+from .harness import to_tflite, written_operators
 
 SCALES = (0.0173, 0.05, 0.031)
 WEIGHT_SCALES = (0.011, 0.0023, 0.1, 0.004)
@@ -61,6 +61,19 @@ def test_what_moves_between_quantize_and_dequantize(stored: DType) -> None:
     module = module_of(given)
     legalize_tflite(module)
     assert written_operators(module) == ["QUANTIZE", "TRANSPOSE", "RELU", "DEQUANTIZE"]
+
+
+def test_products_too_coarse_for_xnnpack_are_in_floats() -> None:
+    """It would refuse the whole model."""
+    scales = [constant(np.array(s, np.float32)) for s in (0.5, 0.25)]
+    x = quant.Dequantize(quant.Quantize(argument(2, 4), scales[0], None).result, scales[0], None).result
+    integers = constant(np.arange(8, dtype=np.int8).reshape(2, 4))
+    weight = quant.Dequantize(integers, constant(np.array([0.01, 128.0], np.float32)), None, 0).result
+    y = nn.Linear(x, weight, None).result
+    module = module_of(quant.Dequantize(quant.Quantize(y, scales[1], None).result, scales[1], None))
+    inputs = {"x0": np.array([[1, 2, 3, 4], [-0.5, 0, 0, 0.5]], np.float32)}
+    expected = interpreter.run(module, inputs)["y0"]
+    np.testing.assert_array_equal(worker("tflite").run(to_tflite(module), inputs)["y0"], expected)
 
 
 @pytest.mark.parametrize("has_float_border", [True, False], ids=["floats", "integers"])

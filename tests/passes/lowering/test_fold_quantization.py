@@ -71,6 +71,25 @@ func @main(%a: i8[n, 2], %b: i8[n, 2]) -> (%y: i8[n, 4]) {
     np.testing.assert_array_equal(interpreter.run(module, inputs)["y"], expected)
 
 
+@pytest.mark.parametrize(("bias", "is_integer"), [(1e9, True), (3e9, False), (float("nan"), False)])
+def test_biases_that_no_integers_hold_stay_float(bias: float, is_integer: bool) -> None:
+    text = """
+func @main(%x: i8[n, 2]) -> (%y: i8[n, 1]) {
+  %s = tensor.constant() {value = dense<1.0>} : f32[]
+  %w = tensor.constant() {value = dense<[[1, 2]]>} : i8[1, 2]
+  %b = tensor.constant() {value = dense<[BIAS]>} : f32[1]
+  %xf = quant.dequantize(%x, %s, none) : f32[n, 2]
+  %wf = quant.dequantize(%w, %s, none) : f32[1, 2]
+  %yf = nn.linear(%xf, %wf, %b) : f32[n, 1]
+  %y = quant.quantize(%yf, %s, none) : i8[n, 1]
+  return %y
+}"""
+    module = parse_module(text.replace("BIAS", str(bias)))
+    fold_quantization(module, TARGETS["everything"])
+    (layer,) = (op for op in module.main.ops if isinstance(op, nn.Linear))
+    assert layer.bias is not None and (layer.bias.type.quantization is not None) == is_integer
+
+
 def test_scales_that_are_computed_stay() -> None:
     text = """
 func @main(%x: f32[n, 2], %s: f32[]) -> (%y: f32[n, 2]) {

@@ -108,6 +108,16 @@ def test_a_bias_too_large_for_its_products_widens_the_scale() -> None:
     assert stem.bias is not None and np.isclose(elements_of(stem.bias)[3], 1e6, rtol=1e-3)
 
 
+def test_scales_leave_room_for_biases_beside_wide_activations() -> None:
+    module = network()
+    bias = next(op for op in module.main.ops if isinstance(op, tensor.Constant) and op.result.name == "b0")
+    bias.value.array[3] = 1e6
+    stem = next(op for op in quantized(module, storage=DType.I16).main.ops if isinstance(op, nn.Conv))
+    pairs = [v.owner for v in (stem.x, stem.weight)]
+    x, weight = (elements_of(op.scale) for op in pairs if isinstance(op, quant.Dequantize))
+    assert (x * weight)[3] * 2.0**31 > 1e6
+
+
 @pytest.mark.parametrize("dtype", [DType.I8, DType.U8])
 def test_integer_inputs_and_outputs(dtype: DType) -> None:
     module = quantized(network())

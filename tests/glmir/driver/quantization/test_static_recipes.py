@@ -1,8 +1,13 @@
 """Static recipes as a whole: what data can be, and what options do."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 import glmir
+from glmir.driver.quantization.data import open_samples
+from glmir.driver.quantization.first_samples import FirstSamples
+from glmir.driver.quantization.model_inputs import ModelInputs
 from glmir.ir import Array, Module
 from glmir.parser import parse_module
 from glmir.types import TensorType
@@ -51,3 +56,16 @@ def test_the_strength_of_smoothing_counts() -> None:
 
     weak, strong = (weights(f"int8{{smooth={s}, min-sqnr=0}}") for s in (0.1, 0.9))
     assert not np.array_equal(weak, strong)
+
+
+def test_samples_in_an_array_that_is_filled_again_are_kept_as_they_were() -> None:
+    def refilled() -> Iterator[Array]:
+        buffer = np.zeros((4, 32), np.float32)
+        for sample in SAMPLES:
+            buffer[...] = sample["x"]
+            yield buffer
+
+    first = FirstSamples(open_samples(refilled, ModelInputs.of(uneven())))
+    kept = [sample.inputs["x"] for sample in first.take()]
+    assert len(list(first.all)) == len(SAMPLES)
+    np.testing.assert_array_equal(kept, [sample["x"] for sample in SAMPLES[: len(kept)]])
