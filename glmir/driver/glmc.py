@@ -137,7 +137,10 @@ def _add_compression_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration-cache", type=Path, metavar="FILE", help="what calibration learns: read, added to, and kept here"
     )
     group.add_argument(
-        "--min-sqnr", type=float, metavar="DB", help="how exact the outputs shall be at least, for auto (default: 30) and int8 (15)"
+        "--min-sqnr",
+        type=float,
+        metavar="DB",
+        help="how exact the outputs shall be at least, for auto (default: 30) and int8 (15)",
     )
     group.add_argument(
         "--io-dtype", choices=("int8", "uint8", "int16"), help="inputs and outputs as the integers they are stored as"

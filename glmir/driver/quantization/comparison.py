@@ -73,8 +73,10 @@ def decibels(noise: float) -> float:
 
 
 def comparable_outputs(function: Function) -> list[str]:
-    """The names of float outputs whose sizes the inputs tell. Of others, as of boxes that a detector keeps, rounding may
-    change how many elements there are, and which stands where."""
+    """The names of float outputs whose sizes the inputs tell.
+
+    Of others, as of boxes that a detector keeps, rounding may change how many there are, and which stands where.
+    """
     outputs = zip(function.output_names, function.outputs, strict=True)
     known = set(function.symbols)
     return [n for n, value in outputs if value.type.dtype.is_float and known.issuperset(value.type.symbols)]

@@ -13,7 +13,7 @@ from glmir.parser import parse_module
 
 TEXT = """
 func @main(%x: f32[n, 4]) -> (%kept: f32[found], %scores: f32[n, 3]) {
-  %w = tensor.constant() {value = dense<[[1.0, -2.0, 0.5, 1.0], [0.3, 1.0, -1.0, 2.0], [-1.0, 0.1, 0.7, 0]]>} : f32[3, 4]
+  %w = tensor.constant() {value = dense<[[1, -2, 0.5, 1.0], [0.3, 1.0, -1, 2.0], [-1.0, 0.1, 0.7, 0]]>} : f32[3, 4]
   %scores = nn.linear(%x, %w, none) : f32[n, 3]
   %large = nn.relu(%scores) : f32[n, 3]
   %at = tensor.non_zero(%large) {count = found} : i64[2, found]
