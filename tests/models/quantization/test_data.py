@@ -26,15 +26,19 @@ FLOAT_SCORES = {
 }
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Without --all-cases the smallest task stands for all."""
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", TASKS if metafunc.config.getoption("--all-cases") else ["digits"])
+
+
 @pytest.mark.models
-@pytest.mark.parametrize("name", TASKS)
 def test_float_score(name: str) -> None:
     task = TASKS[name]
     assert task.score(task.float_run()) >= FLOAT_SCORES[name] - 1e-6
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("name", TASKS)
 def test_calibration_and_test_are_apart(name: str) -> None:
     task = TASKS[name]
     calibration, test = ({digest(inputs) for inputs in data()} for data in (task.calibration, task.test))

