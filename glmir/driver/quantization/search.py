@@ -146,6 +146,7 @@ class _Search:
         after, target = before, np.inf
         rounds: list[Round] = []
         repeats = 0
+        best = keep, after
         while after.worst > self.allowed and len(rounds) < ROUNDS:
             # What is predicted is not what is measured: aim lower by as much as was missed.
             predicted = self.sensitivities.predict(self._integer(keep)).worst_guide
@@ -159,10 +160,15 @@ class _Search:
             left = self.sensitivities.predict(self._integer(more)).worst_guide / max(predicted, 1e-30)
             is_surprising = measured.worst > self.allowed and measured.worst / after.worst > SURPRISE * left
             keep, after = more, measured
+            if after.worst < best[1].worst:
+                best = keep, after
             if is_surprising and repeats < REPEATS:
                 repeats, target = repeats + 1, np.inf
                 again = measure_sensitivities(self.comparison, self.allowed, self._integer(keep), self.progress)
                 self.sensitivities = self.sensitivities.joined(again)
+        if after.worst > self.allowed:
+            # Not reached: the nearest that was come to, which may be all on integers.
+            keep, after = best
         keep, after = self._without_needless(self._without_implied(keep), after)
         costs = self.comparison.costs
         kept = (KeptOp(op, self.sensitivities.of_op(op).sqnr, reason, costs[op]) for op, reason in keep.items())
