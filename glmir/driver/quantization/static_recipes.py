@@ -31,7 +31,7 @@ from .record import Record, StoredActivation
 from .runner import Runner
 from .search import SearchResult, search
 
-SLACK = 4.0
+SLACK = 2.5
 """By how many dB outputs may miss what int8 aims at before it is worth a search, which takes ten times as long."""
 
 
