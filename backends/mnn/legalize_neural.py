@@ -7,6 +7,7 @@ from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn
 from ...ops.enums import Activation
+from ...passes.fusion.fuse_linear import product_to_linear
 from ...passes.lowering.building import expanded
 from ...passes.lowering.optional import linear_of_computed_weight, log_softmax_as_difference
 from ...passes.patterns import constant, constant_array, reshape
@@ -14,6 +15,9 @@ from ...rewriter import RuleSet
 from .emitters.neural import has_plain_batches
 
 RULES = RuleSet()
+
+# Weights may turn out to be constants after layers were recognised.
+RULES.on(math.MatMul)(product_to_linear)
 
 RULES.on(nn.Linear)(linear_of_computed_weight)
 RULES.on(nn.LogSoftmax)(log_softmax_as_difference)

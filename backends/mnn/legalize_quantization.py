@@ -7,6 +7,7 @@ from ...opdef import replace
 from ...ops import math, nn, quant, tensor
 from ...pass_manager import module_pass
 from ...passes.compressed_weights import known_transpose
+from ...passes.lowering.expand_quantization import quantize_as_arithmetic
 from ...passes.lowering.fold_quantization import fold_quantization, quantization_of, quantized_constant
 from ...passes.lowering.indexing import gather_from_the_front
 from ...passes.lowering.recurrent import few_steps_unrolled
@@ -39,6 +40,16 @@ def legalize_mnn_quantization(module: Module) -> bool:
 def is_quantized_layer(op: Op) -> bool:
     """Whether weights or data come from integers."""
     return any(isinstance(v.owner, quant.Dequantize) for v in op.operands)
+
+
+@RULES.on(quant.Quantize)
+def quantize_of_floats_exactly(op: quant.Quantize) -> Replacement:
+    """quantize(x) -> round(x / scale) for those who take integers as such: the runtime rounds halves away from zero"""
+    producer = op.x.owner
+    is_stored = producer is not None and any(isinstance(v.owner, quant.Dequantize) for v in producer.operands)
+    if is_stored or all(isinstance(user, quant.Dequantize) for user in op.result.uses):
+        return None
+    return quantize_as_arithmetic(op)
 
 
 @RULES.on(math.MatMul)
