@@ -44,7 +44,11 @@ def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
         """move(dequantize(constants)) -> dequantize(move(constants)), of one scale"""
         return _move_integers(op)
 
-    return apply_rules(module, rules)
+    changed = False
+    # What moves compressed weights asks for their scales, which may become known after it was tried.
+    while apply_rules(module, rules):
+        changed = True
+    return changed
 
 
 def _move_integers(op: Op) -> list[Value] | None:
