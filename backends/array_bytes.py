@@ -1,13 +1,28 @@
-"""Writes arrays as every format holds them: the bytes of their elements, little-endian, in C order."""
+"""Arrays as formats hold them: bytes of elements, little-endian, in C order; f32 that shorter floats hold exactly."""
 
 from typing import BinaryIO
 
 import numpy as np
 
-from ..types import Array
+from ..types import Array, DType
 
 BLOCK_BYTES = 2**24
 """How much of a strided array is copied at a time."""
+
+SMALLEST_SHORTENED = 1024
+"""Weights of fewer elements are stored as they are computed with."""
+
+
+def exactly(array: Array, dtype: DType) -> Array | None:
+    """A large array of f32 as a shorter float, in C order, when that holds all its elements; None when not."""
+    if array.dtype != np.float32 or array.size < SMALLEST_SHORTENED:
+        return None
+    with np.errstate(over="ignore"):
+        first = array.reshape(-1)[:SMALLEST_SHORTENED] if array.flags.c_contiguous else array[:1]
+        if not np.array_equal(first, first.astype(dtype.numpy).astype(np.float32)):
+            return None
+        short = array.astype(dtype.numpy, order="C")
+    return short if np.array_equal(short.astype(np.float32), array) else None
 
 
 def write_array(elements: Array, stream: BinaryIO) -> None:

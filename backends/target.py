@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class Precision(enum.Enum):
-    """What floats are computed in; fp16 leaves islands of fp32 where it would overflow."""
+    """What floats are stored and computed in (spec/precision.md); fp16 leaves islands of fp32."""
 
     FP32 = "fp32"
     FP16 = "fp16"
+    BF16 = "bf16"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ class TargetOptions:
     image_inputs: tuple[ImageInput, ...] = ()
     class_labels: tuple[str, ...] | tuple[int, ...] = ()
     sizes: Mapping[str, Sizes] = field(default_factory=dict)
+    islands: Mapping[str, str] | None = None
+    """The values that calibration data showed to be lost in f16, by name, each with the reason; none without data."""
+
     is_dynamic: bool = False
     """Whether layers with quantized weights shall quantize at run time what they take, where the target has that."""
 
@@ -84,6 +88,10 @@ def _no_problems(artifact: Path) -> Sequence[str]:
     return ()
 
 
+def _no_arena(artifact: Path) -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Target:
     """A target: how modules are made legal for it, written, and run.
@@ -91,11 +99,13 @@ class Target:
     ``table`` says what is legal, ``rules`` are what the passes of ``legalize`` apply to the rest.
     ``serialize`` writes the artifact to a fresh path: a file, a folder, or a file and others beside it.
     ``run`` takes an artifact and named arrays, and returns the outputs by name; ``input_types`` reads what its inputs
-    are; ``problems`` are sentences on what the target's own tools would refuse in it.
+    are; ``problems`` are sentences on what the target's own tools would refuse in it; ``arena`` is how many bytes the
+    runtime's own kernels take for activations, where that can be told from the artifact.
     ``border`` is the dtype that an input or output of a dtype has in the artifact, and ``adapt_input`` makes the
     artifact's input of the source's of that name, where more than the dtype differs. ``precision`` is what floats are
     computed in, ``tolerance`` the largest error that its arithmetic explains, as a part of an output's largest
-    magnitude.
+    magnitude. ``with_islands`` gives the same target with ``TargetOptions.islands``, if it takes any.
+    ``keeps_attention`` says that attention stays one op from the first pass on: nothing looks at its parts.
     ``newer`` is a later version of the target, to be tried on modules that this one refuses, and ``fitting`` gives the
     version with which a module is begun.
     """
@@ -113,8 +123,11 @@ class Target:
     adapt_input: Callable[[str, Array], Array] = _unchanged
     precision: Precision = Precision.FP32
     tolerance: float = 1e-4
+    with_islands: Callable[[Mapping[str, str]], Target] | None = None
     problems: Callable[[Path], Sequence[str]] = _no_problems
+    arena: Callable[[Path], int | None] = _no_arena
     is_folder: bool = False
+    keeps_attention: bool = False
     newer: Callable[[], Target] | None = None
     fitting: Callable[[Module], Target] | None = None
 
@@ -142,7 +155,8 @@ def single_file(write: Callable[[Module, BinaryIO], None]) -> Callable[[Module, 
     return serialize
 
 
-def require_single_precision(options: TargetOptions, target: str) -> None:
-    """Raises InputError when the user asked for fp16 where it is not offered."""
-    if options.precision is Precision.FP16:
-        raise InputError(f"target {target} is compiled in fp32; --precision fp16 is for coreml")
+def refuse_bfloat(options: TargetOptions, target: str, reason: str) -> None:
+    """Raises InputError when the user asked for bf16, which the target has not for that reason."""
+    if options.precision is Precision.BF16:
+        advice = "--precision fp16 makes files as small; bf16 is for onnx"
+        raise InputError(f"target {target} is not written in bf16: {reason}; {advice}")

@@ -99,7 +99,7 @@ class Statistics(SilentInstrument):
 
     def report(self) -> str:
         fired = [f"{count:7} x  {rule}" for rule, count in sorted(self.session.fired.items())]
-        return "\n".join([*self.lines, *fired])
+        return "\n".join([*self.lines, *fired, *self.session.remarks])
 
 
 def _count_ops(module: Module) -> int:

@@ -83,15 +83,19 @@ def execute(
     last_use = {operand: op for op in function.ops for operand in op.operands}
     kept = set(function.outputs)
     for op in function.ops:
-        yield op, _run_op(op, arrays, environment, functions)
+        yield op, run_op(op, arrays, environment, functions)
         for value in (*op.operands, *op.results):
             if last_use.get(value, op) is op and value not in kept:
                 arrays.pop(value, None)
 
 
-def _run_op(
-    op: Op, arrays: Mapping[Value, Array], environment: Environment, functions: Mapping[str, Function]
+def run_op(
+    op: Op,
+    arrays: Mapping[Value, Array],
+    environment: Environment,
+    functions: Mapping[str, Function] = MappingProxyType({}),
 ) -> tuple[Array, ...]:
+    """The results of one op on the arrays of its operands; raises ExecutionError when it fails."""
     is_caller = bool(op.calls)
     # A function takes and gives quantized values as they are stored.
     operands = [_gather(getattr(op, f.name), arrays, is_stored=is_caller) for f in op.definition.operand_fields]
@@ -203,4 +207,4 @@ def _dtype_name(array: Array) -> str:
         return str(array.dtype)
 
 
-__all__ = ["Environment", "ExecutionError", "bind_inputs", "bind_symbols", "execute", "run"]
+__all__ = ["Environment", "ExecutionError", "bind_inputs", "bind_symbols", "execute", "run", "run_op"]

@@ -70,6 +70,8 @@ class Pass:
 
     function: PassFunction
     requires: tuple[Property, ...] = ()
+    is_needed: bool = False
+    """Whether targets could not express every module without it: it is never left out, and takes no fuel."""
 
     @property
     def name(self) -> str:
@@ -94,13 +96,14 @@ class Pass:
         return PassInstance(self, {k: v for k, v in options.items() if v != self.options[k].default})
 
 
-def module_pass(*, requires: Sequence[Property] = ()) -> Callable[[PassFunction], Pass]:
-    """Makes a pass of a function; ``requires`` must hold of the module before it runs."""
+def module_pass(*, requires: Sequence[Property] = (), needed: bool = False) -> Callable[[PassFunction], Pass]:
+    """Makes a pass of a function; ``requires`` must hold of the module before it runs, and what is ``needed`` cannot be
+    switched off."""
 
     def declare(function: PassFunction) -> Pass:
         if not function.__doc__:
             raise TypeError(f"pass {function.__name__} needs a docstring")
-        return Pass(function, tuple(requires))
+        return Pass(function, tuple(requires), needed)
 
     return declare
 
@@ -255,13 +258,20 @@ class PassManager:
         return changed
 
     def _run_pass(self, instance: PassInstance, module: Module) -> bool:
+        if self._is_left_out(instance.pass_):
+            return False
         if self._check_requirements:
             for required in instance.pass_.requires:
                 if not required.holds(module):
                     raise RequirementError(f"{instance.name} cannot run: it needs that {required.text}")
         for instrument in self._instruments:
             instrument.before_pass(instance, module)
+        self._session.is_needed = instance.pass_.is_needed
         changed = instance.pass_(module, **instance.options)
         for instrument in self._instruments:
             instrument.after_pass(instance, module, changed)
         return changed
+
+    def _is_left_out(self, pass_: Pass) -> bool:
+        """Whether the pass is switched off, or would find the fuel spent."""
+        return not pass_.is_needed and (pass_.name in self._session.disabled_passes or self._session.fuel == 0)

@@ -48,11 +48,12 @@ class Rule(Generic[OpT]):
 class RuleSet:
     """An ordered set of rules; ``@rules.on(nn.Relu)`` adds one. A rule on a family holds for all its members."""
 
-    def __init__(self, *parts: "RuleSet", only: Callable[[Op], bool] | None = None) -> None:
+    def __init__(self, *parts: "RuleSet", only: Callable[[Op], bool] | None = None, is_optional: bool = False) -> None:
         self.rules: list[Rule[Op]] = [rule for part in parts for rule in part.rules]
         self.applies_to = only
         """When given, the rules are tried only on ops for which it is true: legalisation, on what is not legal. Modules
-        need those rewrites, so that they spend no fuel and cannot be switched off."""
+        need those rewrites, so that they spend no fuel and cannot be switched off, unless ``is_optional`` says so."""
+        self._is_optional = is_optional
         self._by_class: dict[type[Op], tuple[Rule[Op], ...]] = {}
 
     def on(self, op_class: type[OpT]) -> Callable[[Callable[[OpT], Replacement]], Callable[[OpT], Replacement]]:
@@ -64,6 +65,10 @@ class RuleSet:
             return function
 
         return register
+
+    def is_optional_in(self, session: "RewriteSession") -> bool:
+        """Whether modules are right without these rewrites: those of a needed pass only if the set itself says so."""
+        return self._is_optional or (self.applies_to is None and not session.is_needed)
 
     def for_class(self, op_class: type[Op]) -> tuple[Rule[Op], ...]:
         found = self._by_class.get(op_class)
@@ -79,9 +84,16 @@ class RewriteSession:
 
     fuel: int | None = None
     disabled: frozenset[str] = frozenset()
+    disabled_passes: frozenset[str] = frozenset()
     fired: Counter[str] = field(default_factory=Counter)
     known: set[str] = field(default_factory=set)
-    """The names of all rules that took part, whether they fired or not."""
+    """The names of all rules that took part and could have been switched off, whether they fired or not."""
+    needed: set[str] = field(default_factory=set)
+    """The names of all rules that took part because modules need them."""
+    is_needed: bool = False
+    """Whether what runs now is needed: then no rewrite spends fuel, and none can be switched off."""
+    remarks: list[str] = field(default_factory=list)
+    """What passes have to say beside that: sentences for ``--statistics``."""
 
     def spend(self) -> bool:
         """Takes a unit of fuel; False when there is none left."""
@@ -106,13 +118,40 @@ def rewrite_session(session: RewriteSession) -> Iterator[RewriteSession]:
         _SESSION.reset(token)
 
 
+def is_allowed(name: str) -> bool:
+    """Whether a pass that edits without rules may make a change that goes by this name: there is fuel, and nobody
+    switched it off."""
+    session = _SESSION.get(None) or RewriteSession()
+    if session.is_needed:
+        session.needed.add(name)
+        return True
+    session.known.add(name)
+    return name not in session.disabled and session.fuel != 0
+
+
+def record_rewrite(name: str) -> None:
+    """Counts a change that ``is_allowed``, which spends fuel."""
+    session = _SESSION.get(None) or RewriteSession()
+    if not session.is_needed:
+        session.spend()
+    session.fired[name] += 1
+
+
+def remark(sentence: str) -> None:
+    """Leaves a sentence on what a pass has found or done, for ``--statistics``."""
+    session = _SESSION.get(None)
+    if session is not None:
+        session.remarks.append(sentence)
+
+
 def apply_rules(module: Module, rules: RuleSet) -> bool:
     """Applies the rules to every function until none applies; returns whether anything changed.
 
     Raises FixpointError when they do not come to an end.
     """
     session = _SESSION.get(None) or RewriteSession()
-    session.known.update(rule.name for rule in rules.rules)
+    names = session.known if rules.is_optional_in(session) else session.needed
+    names.update(rule.name for rule in rules.rules)
     changed = False
     for function in module.functions.values():
         changed |= _Worklist(function, rules, session).run()
@@ -192,7 +231,7 @@ class _Worklist:
         rules = self._rules.for_class(type(op))
         if rules and self._rules.applies_to is not None and not self._rules.applies_to(op):
             return False
-        is_optional = self._rules.applies_to is None
+        is_optional = self._rules.is_optional_in(self._session)
         for rule in rules:
             if is_optional and rule.name in self._session.disabled:
                 continue

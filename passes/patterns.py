@@ -8,7 +8,8 @@ import numpy as np
 from ..dims import Dim
 from ..ir import Array, Op, Value
 from ..ops import tensor
-from ..ops.math import Binary
+from ..ops.math import Binary, Unary
+from ..ops.nn.activation import SoftmaxFamily
 from ..quantized import dequantize
 from ..types import DType
 from ..weights import Weight
@@ -80,6 +81,12 @@ def either_order(op: Op | None) -> Iterator[tuple[Value, Value]]:
     if isinstance(op, Binary):
         yield op.x, op.y
         yield op.y, op.x
+
+
+def is_elementwise(op: Op | None) -> bool:
+    """Whether the op computes each element of its result from the one element of x at its place."""
+    # Softmax has one operand as well, but looks along an axis.
+    return isinstance(op, Unary | tensor.Cast) and not isinstance(op, SoftmaxFamily)
 
 
 def same_shape(a: Value, b: Value) -> bool:

@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from glmir.dims import evaluate
-from glmir.driver.workbench_commands import known_passes
+from glmir.driver.switches import known_passes
 from glmir.interpreter import run
 from glmir.ir import Array, Function, Module
 from glmir.ops import tensor

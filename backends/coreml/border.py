@@ -34,7 +34,7 @@ def border_dtype(dtype: DType, version: int) -> DType:
     return DType.F16 if dtype is DType.F16 and version >= FIRST_WITH_HALVES else DType.F32
 
 
-@module_pass()
+@module_pass(needed=True)
 def adapt_coreml_border(module: Module, *, version: int = DEFAULT_VERSION) -> bool:
     """Gives inputs and outputs the dtypes that Core ML has for them, and inputs without axes one axis.
 
@@ -109,7 +109,7 @@ def encode_images(images: Iterable[ImageInput]) -> str:
     return json.dumps(given, ensure_ascii=True, separators=(",", ":")) if given else ""
 
 
-@module_pass()
+@module_pass(needed=True)
 def take_images(module: Module, *, images: str = "") -> bool:
     """Makes inputs take images, f32 [1, channels, height, width] of 0 to 255; the model sees pixel * scale + bias
 

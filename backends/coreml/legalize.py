@@ -19,7 +19,7 @@ from . import (
     legalize_structure,
 )
 from .emitters import TABLE
-from .opsets import DEFAULT_VERSION, MAX_RANK
+from .opsets import ATTENTION_VERSION, DEFAULT_VERSION, MAX_RANK
 
 
 @cache
@@ -38,6 +38,7 @@ def rules_for(version: int, may_be_newer: bool = False) -> RuleSet:
         rank_rules(MAX_RANK),
         legalize_structure.RULES,
         legalize_spatial.RULES,
+        *((legalize_neural.ATTENTION_RULES,) if version >= ATTENTION_VERSION else ()),
         legalize_neural.RULES,
         legalize_recurrent.RULES,
         legalize_elementwise.RULES,
@@ -49,7 +50,7 @@ def rules_for(version: int, may_be_newer: bool = False) -> RuleSet:
     )
 
 
-@module_pass()
+@module_pass(needed=True)
 def legalize_coreml(module: Module, *, version: int = DEFAULT_VERSION, may_be_newer: bool = False) -> bool:
     """Rewrites the ops that Core ML of an iOS release lacks into those that it has.
 

@@ -1,5 +1,7 @@
 """Rules for activations, normalizations and matrix products that Core ML has in another form."""
 
+from math import isclose, sqrt
+
 import numpy as np
 
 from ...dims import product
@@ -19,8 +21,11 @@ from ...passes.lowering.optional import (
 )
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet
+from .emitters.neural import has_heads_apart, has_mask_for_every_key
 
 RULES = RuleSet()
+ATTENTION_RULES = RuleSet()
+"""For versions that have attention as one op."""
 
 RULES.on(nn.LogSoftmax)(log_softmax_as_difference)
 RULES.on(nn.LayerNorm)(layer_norm_and_affine)
@@ -42,6 +47,19 @@ def mish_as_product(op: nn.Mish) -> Op:
 def hard_swish_as_product(op: nn.HardSwish) -> Op:
     """hard_swish(x) -> x * hard_sigmoid(x, 1/6, 1/2)"""
     return math.Mul(op.x, nn.HardSigmoid(op.x, 1 / 6, 0.5).result)
+
+
+@ATTENTION_RULES.on(nn.Attention)
+def attention_of_usual_scale(op: nn.Attention) -> Op | None:
+    """attention(q, k, v, scale=c) -> attention(q * (c * sqrt(d)), k, v, scale=1 / sqrt(d)), d the length of a key"""
+    size = op.q.type.shape[-1]
+    if not isinstance(size, int) or not has_heads_apart(op) or not has_mask_for_every_key(op):
+        return None
+    usual = 1 / sqrt(size)
+    if isclose(op.scale, usual, rel_tol=1e-6):
+        return None
+    factor = constant(np.asarray(op.scale / usual).astype(op.q.type.dtype.numpy))
+    return replace(op, q=math.Mul(op.q, factor).result, scale=usual)
 
 
 @RULES.on(nn.PRelu)

@@ -37,7 +37,7 @@ FITTING = RuleSet()
 """Forms that a program has not, as the nearest that it has and that mean the same."""
 
 
-@module_pass()
+@module_pass(needed=True)
 def fit_coreml_quantization(module: Module, *, version: int = DEFAULT_VERSION, may_be_newer: bool = False) -> bool:
     """Spells out what the release cannot quantize, dequantize or decompress.
 

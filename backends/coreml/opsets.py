@@ -22,6 +22,9 @@ OPSETS: dict[int, Opset] = {
 DEFAULT_VERSION = 16
 """The first that takes and gives halves; devices since 2017 run it."""
 
+ATTENTION_VERSION = 18
+"""The first that has attention as one op."""
+
 MAX_RANK = 5
 """No tensor of a program has more axes."""
 

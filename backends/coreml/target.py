@@ -1,22 +1,26 @@
 """Core ML as a target of the driver."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ...errors import InputError
 from ...ops.enums import Layout
 from ...pass_manager import Pipeline
-from ...passes.precision.lower_precision import lower_precision
+from ...passes.fusion.fold_part_scales import fold_part_scales
+from ...passes.fusion.fuse_attention import fuse_attention
+from ...passes.fusion.recognize_recurrent import recognize_recurrent
+from ...passes.precision.lower_precision import encode_islands, lower_precision
 from ...passes.precision.narrow_types import encode_types, narrow_types
 from ...types import DType
-from ..target import Precision, Target, TargetOptions
+from ..target import Precision, Target, TargetOptions, refuse_bfloat
 from . import runtime
 from .border import adapt_coreml_border, border_dtype, encode_images, image_of_input, take_images
 from .emitters import TABLE
 from .legalize import legalize_coreml, rules_for
 from .legalize_quantization import fit_coreml_quantization
-from .opsets import DEFAULT_VERSION, OPSETS, version_flag
+from .opsets import ATTENTION_VERSION, DEFAULT_VERSION, OPSETS, version_flag
 from .serializer import serialize
 
 REPRESENTED = {
@@ -39,6 +43,7 @@ def make_target(options: TargetOptions) -> Target:
 
 
 def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
+    refuse_bfloat(options, "coreml", "ML Programs compute in f16 and f32")
     precision = options.precision or Precision.FP16
     may_be_newer = may_be_newer and version + 1 in OPSETS
     newer = partial(_target, options, version + 1, may_be_newer=True)
@@ -56,6 +61,7 @@ def _target(options: TargetOptions, version: int, may_be_newer: bool) -> Target:
         border=partial(border_dtype, version=version),
         adapt_input=partial(image_of_input, images=options.image_inputs),
         precision=precision,
+        with_islands=lambda islands: _target(replace(options, islands=islands), version, may_be_newer),
         tolerance=TOLERANCES[precision],
         is_folder=True,
         newer=newer if may_be_newer else None,
@@ -71,14 +77,19 @@ def problems(artifact: Path) -> Sequence[str]:
 
 
 def _pipeline(options: TargetOptions, precision: Precision, version: int, may_be_newer: bool) -> Pipeline:
-    halves = (lower_precision.with_options(dtype=DType.F16),) if precision is Precision.FP16 else ()
+    halves = (lower_precision.with_options(islands=encode_islands(options.islands)),)
     return (
         # Pixels are f32 whatever the model computes in.
         take_images.with_options(images=encode_images(options.image_inputs)),
         # While the stored integers still are of few bits.
         fit_coreml_quantization.with_options(version=version, may_be_newer=may_be_newer),
         narrow_types.with_options(types=encode_types(REPRESENTED), keep_quantization=True),
-        *halves,
+        # The older versions have no such unit with the reset behind the product: its loop would be the slower form.
+        recognize_recurrent.with_options(gru=False),
+        *(halves if precision is Precision.FP16 else ()),
+        *((fuse_attention.with_options(),) if version >= ATTENTION_VERSION else ()),
         adapt_coreml_border.with_options(version=version),
         legalize_coreml.with_options(version=version, may_be_newer=may_be_newer),
+        # Attention has a scale of its own there, for which queries may have to be multiplied.
+        *((fold_part_scales.with_options(),) if version >= ATTENTION_VERSION else ()),
     )

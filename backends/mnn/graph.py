@@ -9,6 +9,7 @@ from ...dims import SymInt
 from ...ir import Array, Function, Op, Value
 from ...ops import tensor
 from ...types import DType
+from ..array_bytes import exactly
 from ..emission import EmitterTable
 from ..flatbuffer import Table
 from . import schema
@@ -237,6 +238,8 @@ def _input(value: Value) -> Input:
 def _blob(array: Array) -> Blob:
     if array.dtype == np.int8:
         return Blob(dims=list(array.shape), data_type=DataType.INT8, int8s=array)
+    if (halves := exactly(array, DType.F16)) is not None:
+        return Blob(dims=list(array.shape), data_type=DataType.HALF, uint8s=halves.reshape(-1).view(np.uint8))
     blob = Blob(dims=list(array.shape), data_type=MNN_TYPES[DType.of(array.dtype)])
     if array.dtype == np.float32:
         blob.float32s = array

@@ -40,7 +40,7 @@ RULES = RuleSet(
 """Tried in this order, and only on ops that no emitter takes."""
 
 
-@module_pass()
+@module_pass(needed=True)
 def legalize_mnn(module: Module) -> bool:
     """Rewrites the ops that MNN lacks into those that it has."""
     changed = False

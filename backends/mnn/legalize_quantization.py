@@ -25,7 +25,7 @@ RULES = RuleSet()
 ILLEGAL = RuleSet()
 
 
-@module_pass()
+@module_pass(needed=True)
 def legalize_mnn_quantization(module: Module) -> bool:
     """Folds quantize and dequantize into types of what MNN stores so; the rest computes with floats."""
     changed = apply_rules(module, RULES)

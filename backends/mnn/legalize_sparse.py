@@ -15,7 +15,7 @@ POINT_SPARSITY, WINDOW_SPARSITY = 0.75, 0.85
 the latter are computed by Winograd's algorithm. Measured on x86 with AVX2, in MobileNetV2 and ResNet-18."""
 
 
-@module_pass()
+@module_pass(needed=True)
 def legalize_mnn_compression(module: Module) -> bool:
     """Makes constants of compressed weights, but of sparse floats that the layers' kernels are faster on."""
     return apply_rules(module, RuleSet(dissolve_compression.RULES, only=lambda op: not stays_sparse(op)))

@@ -49,6 +49,23 @@ def conv_3d_in_2d(op: nn.Conv) -> Value | None:
     return tensor.Transpose(folded_reshape(total, shape), _DEPTH_FIRST).result
 
 
+@RULES.on(nn.Conv)
+def depthwise_of_several_results(op: nn.Conv) -> Value | None:
+    """conv(x, w, a group for each channel) -> gather(concat(depthwise(x, w[0::k]), depthwise(x, w[1::k]), ...))"""
+    weight, bias = constant_array(op.weight), constant_array(op.bias)
+    if weight is None or weight.shape[1] != 1 or op.groups == 1 or op.layout is not Layout.NCHW:
+        return None
+    count = weight.shape[0] // op.groups
+    if count == 1 or (op.bias is not None and bias is None):
+        return None
+    parts = []
+    for index in range(count):
+        taken = None if bias is None else constant(bias[index::count])
+        parts.append(replace(op, weight=constant(weight[index::count]), bias=taken).result)
+    order = np.arange(weight.shape[0], dtype=np.int32).reshape(count, op.groups).T.ravel()
+    return tensor.Gather(tensor.Concat(tuple(parts), axis=1).result, constant(order), axis=1).result
+
+
 def _folded(x: Value) -> Value:
     return x if x.owner is None else folded(x.owner)
 

@@ -15,6 +15,7 @@ from ...ops.enums import Activation
 from ...ops.math import Unary
 from ...quantized import quantize
 from ...types import DType, QuantizedType, TensorType
+from ..array_bytes import exactly
 from .schema import TensorQuantInfo
 from .schema_enums import DataType, ScaleStorageType
 from .schema_parameters import IDSTQuan
@@ -24,6 +25,9 @@ FEW_BITS = (DType.I4, DType.U4, *BYTES)
 
 PACKED = 1
 """The ``type`` of an IDSTQuan whose elements are indices into a table."""
+
+HALVES = 3
+"""The ``type`` of an IDSTQuan whose elements are f16."""
 
 SMALLEST_ROW = 8
 """Scales of shorter rows take about as much room as floats, and kernels read so many elements at once."""
@@ -147,6 +151,14 @@ def _in_bits(indices: Array, bits: int) -> Array:
 def _pieces(array: Array) -> list[Array]:
     """Runs of a vector, for what takes many times their room."""
     return np.split(array, range(PIECE, array.size, PIECE))
+
+
+def packed_halves(weight: Array) -> IDSTQuan | None:
+    """A large weight as f16, when that holds its elements exactly: half the room, and nothing else. None when not."""
+    halves = exactly(weight, DType.F16)
+    if halves is None:
+        return None
+    return IDSTQuan(buffer=halves.reshape(-1).view(np.int8), type=HALVES, quant_scale=1.0)
 
 
 def is_byte_tensor(type_: TensorType) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from ...ir import Array, Module
 from ...ir import Op as IrOp
 from ..array_bytes import write_array
@@ -12,7 +14,7 @@ from ..flatbuffer import MAX_BYTES, Table, write
 from .emitters import TABLE
 from .graph import Graph
 from .schema import ExtraInfo, Net, Op
-from .schema_enums import NetSource
+from .schema_enums import DataType, NetSource
 from .schema_parameters import Blob, Convolution2D, IDSTQuan, LayerNorm
 
 VERSION = "3.6.1"
@@ -88,6 +90,8 @@ def _weights(op: Op) -> list[_Part]:
             return [(layer, "weight", layer.weight), (layer, "bias", layer.bias)]
         case LayerNorm(gamma=gamma, beta=beta) as norm if gamma is not None and beta is not None:
             return [(norm, "gamma", gamma), (norm, "beta", beta)]
+        case Blob(uint8s=halves) as blob if halves is not None:
+            return [(blob, "uint8s", halves)]
         case Blob(int8s=None, float32s=floats) as blob if floats is not None:
             return [(blob, "float32s", floats)]
         case Blob(int8s=integers) as blob if integers is not None:
@@ -104,6 +108,8 @@ def _move_weights(net: Net, stream: BinaryIO) -> None:
     """Writes the weights to the stream, and has the ops say where they are: [offset, the size of each]."""
     position = 0
     for op in _all_ops(net):
+        if isinstance(op.main, Blob):
+            _restore_floats(op.main)
         parts = _weights(op)
         sizes = _sizes(parts)
         if sum(sizes) < SMALLEST_EXTERNAL:
@@ -116,3 +122,10 @@ def _move_weights(net: Net, stream: BinaryIO) -> None:
                 write_array(array, stream)
                 setattr(holder, field, None)
         position += sum(sizes)
+
+
+def _restore_floats(blob: Blob) -> None:
+    """Makes f32 of halves: the runtime reads no constant halves from beside a model."""
+    if blob.data_type is DataType.HALF and blob.uint8s is not None:
+        blob.data_type, blob.float32s = DataType.FLOAT, blob.uint8s.view(np.float16).astype(np.float32)
+        blob.uint8s = None

@@ -1,8 +1,10 @@
 """MNN as a target of the driver."""
 
 from ...ops.enums import Layout
+from ...pass_manager import Pipeline
+from ...passes.precision.round_weights import round_weights
 from ...types import DType
-from ..target import Target, TargetOptions, require_single_precision
+from ..target import Precision, Target, TargetOptions, refuse_bfloat
 from . import runtime
 from .emitters import TABLE
 from .legalize import LEGALIZE, RULES
@@ -11,22 +13,29 @@ from .serializer import serialize
 GELU_ERROR = 1e-3
 """What networks may be off, as a part of an output's largest magnitude, with GELU approximated in every layer."""
 
+TOLERANCES = {Precision.FP16: 1e-2, Precision.FP32: GELU_ERROR}
+
 
 def make_target(options: TargetOptions) -> Target:
     """The target; raises InputError for an option that it does not have."""
-    require_single_precision(options, "mnn")
+    refuse_bfloat(
+        options, "mnn", "that is a way in which its runtime may compute (precision low_bf16), not one to store"
+    )
+    precision = options.precision or Precision.FP32
+    halves: Pipeline = (round_weights.with_options(),) if precision is Precision.FP16 else ()
     return Target(
         name="mnn",
         suffix=".mnn",
         spatial_layout=Layout.NCHW,
-        legalize=LEGALIZE,
+        legalize=(*LEGALIZE, *halves),
         rules=RULES,
         table=TABLE,
         serialize=serialize,
         run=runtime.run,
         input_types=runtime.input_types,
         border=border,
-        tolerance=GELU_ERROR,
+        precision=precision,
+        tolerance=TOLERANCES[precision],
     )
 
 

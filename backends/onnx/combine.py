@@ -11,14 +11,16 @@ from ...ops import nn, tensor
 from ...ops.enums import CoordinateTransform, NearestRounding, PadMode, ResizeMode
 from ...ops.nn.windows import spatial_sizes
 from ...pass_manager import module_pass
+from ...passes.fusion import fuse_attention, join_attention_heads
 from ...passes.lowering.resize import constant_positions, is_crop, knows_axis, resized_axes
 from ...passes.patterns import constant, constant_array, is_number
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
-from . import combine_attention, combine_pools
+from . import attention_masks, combine_pools
 from .opsets import NEWEST_OPSET
 
 RULES = RuleSet()
+ATTENTION_RULES = RuleSet(fuse_attention.RULES, join_attention_heads.RULES, attention_masks.RULES)
 
 ATTENTION_OPSET = 23
 """The first that has Attention."""
@@ -124,6 +126,6 @@ def _position(start: Dim, dim: Dim) -> int | None:
 @module_pass()
 def combine_onnx(module: Module, *, opset: int = NEWEST_OPSET) -> bool:
     """Rewrites groups of ops into the one operator that ONNX has for them."""
-    changed = opset >= ATTENTION_OPSET and apply_rules(module, combine_attention.RULES)
+    changed = opset >= ATTENTION_OPSET and apply_rules(module, ATTENTION_RULES)
     changed |= apply_rules(module, RULES)
     return (opset >= DILATED_POOLS_OPSET and apply_rules(module, combine_pools.RULES)) or changed

@@ -15,6 +15,7 @@ from ...dims import Dim, free_symbols
 from ...ir import Array, Function, Module, Op, Value
 from ...ops import tensor
 from ...types import DType, TensorType
+from ..array_bytes import exactly
 from ..emission import EmitterTable
 from .initializers import INLINE_BYTES, ONNX_TYPES, Initializer
 
@@ -55,8 +56,17 @@ def _unique(wanted: str, taken: set[str]) -> str:
 class Graph:
     """One graph of the model. Emitters call ``add``."""
 
-    def __init__(self, module: Module, table: OnnxTable, opset: int, names: Names | None = None) -> None:
+    def __init__(
+        self,
+        module: Module,
+        table: OnnxTable,
+        opset: int,
+        names: Names | None = None,
+        short_float: DType | None = None,
+    ) -> None:
+        """``short_float`` is the dtype in which large f32 weights are stored that it holds exactly."""
         self.module = module
+        self._short_float = short_float
         self.opset = opset
         self.nodes: list[gs.Node] = []
         self.weights: dict[str, Array] = {}
@@ -65,7 +75,7 @@ class Graph:
         self._is_inner = names is not None
         self._names = names or Names()
         self._tensors: dict[Value, gs.Tensor] = {}
-        self._constants: dict[tuple[object, ...], tuple[gs.Constant, Array]] = {}
+        self._constants: dict[tuple[object, ...], tuple[gs.Tensor, Array]] = {}
         self._node_name = ""
         self._nothing = gs.Variable.empty()
 
@@ -190,7 +200,7 @@ class Graph:
     def _variable(self, name: str, type_: TensorType) -> gs.Variable:
         return gs.Variable(self._names.tensor(name), ONNX_TYPES[type_.dtype], [_dim(d) for d in type_.shape])
 
-    def constant(self, array: Array, name: str = "") -> gs.Constant:
+    def constant(self, array: Array, name: str = "") -> gs.Tensor:
         """An initializer with these elements. Equal small ones are one, and so are equal views of one large array."""
         address = array.__array_interface__["data"][0]
         key: tuple[object, ...] = (address, array.dtype.str, array.dtype.name, array.shape, array.strides)
@@ -199,6 +209,10 @@ class Graph:
         if key in self._constants:
             return self._constants[key][0]
         unique = self._names.tensor(name or f"{self._node_name}_constant")
+        if self._short_float is not None and (short := exactly(array, self._short_float)) is not None:
+            restored = self._restored(short, unique)
+            self._constants[key] = restored, array
+            return restored
         is_inside = self._is_inner or array.nbytes <= INLINE_BYTES
         if not is_inside:
             self.weights[unique] = array
@@ -206,6 +220,16 @@ class Graph:
         # The array is kept, that no other comes to lie at its address.
         self._constants[key] = made, array
         return made
+
+    def _restored(self, short: Array, name: str) -> gs.Variable:
+        """f32 of an initializer in fewer bits, which runtimes compute as they load."""
+        stored = self._names.tensor(f"{name}_stored")
+        self.weights[stored] = short
+        variable = gs.Variable(name, ONNX_TYPES[DType.F32], list(short.shape))
+        source = gs.Constant(stored, Initializer(stored, short, is_inside=False))
+        node = gs.Node("Cast", self._names.node(name), {"to": ONNX_TYPES[DType.F32]}, [source], [variable])
+        self.nodes.append(node)
+        return variable
 
 
 def _node_name(op: Op, behind: int) -> str:

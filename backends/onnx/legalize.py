@@ -6,6 +6,8 @@ from ...ir import Module
 from ...pass_manager import module_pass
 from ...passes.lowering import (
     activations,
+    decompose_attention,
+    decompose_rotary_embeddings,
     dissolve_compression,
     elementwise,
     expand_quantization,
@@ -35,6 +37,8 @@ def rules_for(opset: int) -> RuleSet:
         legalize_dtypes.half_precision_rules(table.is_legal),
         activations.RULES,
         normalization.RULES,
+        decompose_attention.RULES,
+        decompose_rotary_embeddings.RULES,
         legalize_dtypes.rules(table.is_legal),
         legalize_elementwise.FALLBACKS,
         resize.RULES,
@@ -51,7 +55,7 @@ def rules_for(opset: int) -> RuleSet:
     )
 
 
-@module_pass()
+@module_pass(needed=True)
 def legalize_onnx(module: Module, *, opset: int = NEWEST_OPSET) -> bool:
     """Rewrites the ops that ONNX of an opset lacks, or onnxruntime, into those that they have."""
     changed = False

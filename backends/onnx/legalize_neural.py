@@ -1,10 +1,13 @@
 """Rules for fused activations, layers on more than matrices, softmax and normalisations."""
 
+from math import prod
+
 import numpy as np
 
+from ...dims import product
 from ...ir import Op, Value
 from ...opdef import replace
-from ...ops import math, nn
+from ...ops import math, nn, tensor
 from ...ops.nn.activation import SoftmaxFamily
 from ...passes.lowering.activations import split_off_activation
 from ...passes.lowering.building import expanded
@@ -14,14 +17,31 @@ from ...passes.lowering.optional import (
     softmax_along_last_axis,
     with_last_axes_exchanged,
 )
-from ...passes.patterns import constant
+from ...passes.patterns import constant, is_constant, reshape
 from ...rewriter import RuleSet
 
 RULES = RuleSet()
 
+TIED = 2**16
+"""Elements from which on a weight that two ops share is worth two reshapes."""
+
 RULES.on(nn.Conv)(split_off_activation)
 RULES.on(nn.ConvTranspose)(split_off_activation)
 RULES.on(nn.Linear)(split_off_activation)
+
+
+@RULES.on(nn.Linear)
+def linear_of_tied_weight(op: nn.Linear) -> Op | None:
+    """linear(x, w) -> reshape(linear(reshape(x), w)) where others use a large w too, as embeddings do"""
+    # Products of more than matrices take their weight transposed: it would be stored twice.
+    weight = op.weight
+    others = [user for user in weight.uses if not isinstance(user, nn.Linear)]
+    if op.x.type.rank <= 2 or not others or not is_constant(weight) or prod(weight.type.static_shape) < TIED:
+        return None
+    matrix = reshape(op.x, (product(op.x.type.shape[:-1]), op.x.type.shape[-1]))
+    return tensor.Reshape(replace(op, x=matrix).result, None, op.result.type.shape)
+
+
 RULES.on(nn.Linear)(linear_as_product)
 # Before opset 13 softmax takes all axes from one on as one.
 RULES.on(SoftmaxFamily)(softmax_along_last_axis)

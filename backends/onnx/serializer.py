@@ -12,6 +12,7 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from ...ir import Array, Module
+from ...types import DType
 from ..array_bytes import write_array
 from ..emission import check_legal
 from .graph import Graph, OnnxTable
@@ -33,15 +34,15 @@ _INITIALIZER = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
 _RAW_DATA = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
 
 
-def serializer(table: OnnxTable, opset: int) -> Callable[[Module, Path], None]:
-    """What writes a module's ``main`` as an ONNX file of that opset.
+def serializer(table: OnnxTable, opset: int, short_float: DType | None = None) -> Callable[[Module, Path], None]:
+    """What writes a module's ``main`` as an ONNX file of that opset, weights that ``short_float`` holds exactly in it.
 
     It raises CompileError with every op that ONNX, or onnxruntime, cannot express.
     """
 
     def serialize(module: Module, path: Path) -> None:
         check_legal(module, table, "onnx")
-        model, weights = build(module, table, opset)
+        model, weights = build(module, table, opset, short_float)
         is_large = sum(array.nbytes for array in weights.values()) + model.ByteSize() + MARGIN > MAX_BYTES
         if is_large:
             write_beside(model, weights, path)
@@ -52,9 +53,11 @@ def serializer(table: OnnxTable, opset: int) -> Callable[[Module, Path], None]:
     return serialize
 
 
-def build(module: Module, table: OnnxTable, opset: int) -> tuple[onnx.ModelProto, Mapping[str, Array]]:
+def build(
+    module: Module, table: OnnxTable, opset: int, short_float: DType | None = None
+) -> tuple[onnx.ModelProto, Mapping[str, Array]]:
     """The model, and the elements of the initializers that have none in it, by name."""
-    graph = Graph(module, table, opset)
+    graph = Graph(module, table, opset, short_float=short_float)
     model = gs.export_onnx(graph.whole(module.main), do_type_check=False, ir_version=ir_version(opset))
     model.producer_name, model.producer_version = "glmc", ""
     return model, graph.weights

@@ -1,13 +1,15 @@
 """Rewrites what TFLite cannot express into what it can."""
 
 from ...ir import Module, Op
-from ...ops import quant
+from ...ops import math, quant
 from ...pass_manager import module_pass
+from ...passes.fusion import fuse_activations
 from ...passes.lowering import dissolve_compression, shared
 from ...passes.lowering.fold_quantization import fold_quantization, integer_form
 from ...passes.lowering.rank import rank_rules
 from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...rewriter import RuleSet, apply_rules
+from ...types import DType
 from . import (
     legalize_dtypes,
     legalize_integers,
@@ -16,6 +18,7 @@ from . import (
     legalize_resize,
     legalize_spatial,
     legalize_weights,
+    split_transposes,
 )
 from .emitters import TABLE
 from .emitters.neural import MAX_XNNPACK_RANK
@@ -46,7 +49,7 @@ STRUCTURAL_RULES = RuleSet(RULES, only=_is_rewritten_before_folding)
 """The same for all but the pairs and the compressed weights, which folding is to find, and what has integer kernels."""
 
 
-@module_pass()
+@module_pass(needed=True)
 def legalize_tflite(module: Module, *, dynamic: bool = False) -> bool:
     """Rewrites the ops that TFLite lacks into those that it has.
 
@@ -61,7 +64,17 @@ def legalize_tflite(module: Module, *, dynamic: bool = False) -> bool:
     if separate_results(module):
         changed = True
         apply_rules(module, RULES)
+    changed |= apply_rules(module, ENDING_ACTIVATIONS)
+    changed |= apply_rules(module, split_transposes.RULES)
     return changed
+
+
+def _ends_float_arithmetic(op: Op) -> bool:
+    return any(isinstance(v.owner, math.ActivatedArithmetic) and v.type.stored is DType.F32 for v in op.operands)
+
+
+ENDING_ACTIVATIONS = RuleSet(fuse_activations.RULES, only=_ends_float_arithmetic, is_optional=True)
+"""For the arithmetic that normalizations became, whose kernels end with an activation as others' do."""
 
 
 SPARSE_INTEGERS = RuleSet(

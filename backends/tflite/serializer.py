@@ -26,11 +26,17 @@ METADATA_BYTES = 16
 OVERREAD = bytes(16)
 """What follows the last weights: vectorised kernels of XNNPACK read up to this many bytes beyond an array."""
 
+REDUCED_PRECISION, COMPUTED_IN_HALVES = "reduced_precision_support", b"fp16accfp16"
+"""The metadata by which XNNPACK computes, and sums up, in f16 where a processor has that (TensorFlow Lite's
+reduced_precision_metadata.h)."""
+
 Weights = list[tuple[Buffer, Array]]
 
 
-def serialize(module: Module, stream: BinaryIO) -> None:
+def serialize(module: Module, stream: BinaryIO, allows_halves: bool = False) -> None:
     """Writes the module's ``main``, and what it calls, as a TFLite model to a binary stream at its start.
+
+    With ``allows_halves`` the file says that runtimes may compute all of it in f16.
 
     Weights stand inside the FlatBuffer while it stays under 2 GB, behind it (``Buffer.offset``) otherwise: old runtimes
     read only the former. Raises CompileError with every op that TFLite cannot express.
@@ -42,7 +48,7 @@ def serialize(module: Module, stream: BinaryIO) -> None:
     weights = [(b, b.data) for b in graph.buffers if b.data is not None and b.data.nbytes > 0]
     fits = sum(array.nbytes for _, array in weights) + MARGIN < MAX_BYTES
     # The metadata's buffers come last, so that in one FlatBuffer they are what an overread of the weights meets.
-    metadata = _metadata(graph, has_separate_weights=not fits)
+    metadata = _metadata(graph, not fits, allows_halves)
     model = _model(graph, subgraphs, module.main, metadata)
     if fits:
         write(model, stream, file_identifier=FILE_IDENTIFIER)
@@ -58,7 +64,7 @@ def _subgraph(function: Function, graph: Graph) -> SubGraph:
     return graph.finish(function)
 
 
-def _metadata(graph: Graph, has_separate_weights: bool) -> list[Metadata]:
+def _metadata(graph: Graph, has_separate_weights: bool, allows_halves: bool) -> list[Metadata]:
     """The model's metadata, whose texts become the last buffers."""
     release = min_runtime_version(graph.codes)
     texts = {"min_runtime_version": release}
@@ -66,10 +72,14 @@ def _metadata(graph: Graph, has_separate_weights: bool) -> list[Metadata]:
         # The names and the text by which the runtime's tools tell such files.
         texts["min_runtime_version"] = newest_release([release, SEPARATE_WEIGHTS_RELEASE])
         texts["buffer_location"] = "outside flatbuffers"
+    buffers = {name: text.encode().ljust(METADATA_BYTES, b"\0") for name, text in texts.items()}
+    if allows_halves:
+        # The runtime takes no byte more.
+        buffers = {REDUCED_PRECISION: COMPUTED_IN_HALVES, **buffers}
     metadata = []
-    for name, text in texts.items():
+    for name, content in buffers.items():
         metadata.append(Metadata(name=name, buffer=len(graph.buffers)))
-        graph.buffers.append(Buffer(data=np.frombuffer(text.encode().ljust(METADATA_BYTES, b"\0"), np.uint8)))
+        graph.buffers.append(Buffer(data=np.frombuffer(content, np.uint8)))
     return metadata
 
 

@@ -41,8 +41,23 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print the ops after each pass, which rules fired, and what --precision fp16 leaves in fp32",
     )
-    group.add_argument("--fuel", type=_count, metavar="N", help="stop rewriting after N rewrites, to find a bad one")
-    group.add_argument("--disable-rule", action="append", default=[], metavar="RULE", help="leave a rule out")
+    group.add_argument(
+        "--fuel", type=_count, metavar="N", help="stop optimising after N rewrites, to find a bad one; 0 is like -O0"
+    )
+    group.add_argument(
+        "--disable-pass",
+        action="append",
+        default=[],
+        metavar="PASS",
+        help="leave a pass out; may be repeated",
+    )
+    group.add_argument(
+        "--disable-rule",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="leave a rule out; may be repeated",
+    )
     group.add_argument(
         "--reproducer", type=Path, metavar="FILE", help="if a pass crashes, write its input there, for glmir opt FILE"
     )

@@ -28,6 +28,7 @@ from .io_layout import IoLayout
 from .messages import collector_paused
 from .output import place_whole
 from .sources import Source, load_specified, naming, require_main, source_name
+from .switches import check_rules, rewrite_switches
 from .target_options import parse_target_options, require_targets
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Options:
     specs: InputSpecs = field(default_factory=InputSpecs)
     io_layout: IoLayout = field(default_factory=IoLayout)
     compression: "Compression | None" = None
+    half_data: "DataSource | None" = None
+    """Samples on which it is tried what f16 loses."""
 
 
 @dataclass(frozen=True)
@@ -145,34 +148,54 @@ def compile(
     min_sqnr: float | None = None,
     io_dtype: str | None = None,
     prune: str | float | Sequence[str | float] = (),
+    disable_passes: Sequence[str] = (),
+    disable_rules: Sequence[str] = (),
+    fuel: int | None = None,
 ) -> Artifact:
     """Compiles a model (a path, bytes, an ``onnx.ModelProto``, a Module, none of which it alters) for a target.
 
     ``inputs`` gives types (``{"x": "f32[1, 3, 224, 224]"}``, or a list by position) and pinned values
     (``{"sr": 16000}``); ``dims`` fixes symbolic dims (4) or bounds them (``"1..8"``, ``"224|256"``);
     ``io_layout="nhwc"`` makes inputs and outputs of rank 4 and more channels-last, ``["x=nhwc"]`` those named.
-    ``precision`` is ``"fp32"`` or ``"fp16"``, ``coreml_target`` ``"ios15"`` to ``"ios18"``, ``opset`` ONNX's,
-    ``image_inputs`` like ``{"image": "rgb:scale=1/127.5:bias=-1"}``, ``class_labels`` the names of a classifier's
-    classes in order.
+    ``precision`` is ``"fp32"``, ``"fp16"`` or ``"bf16"`` (spec/precision.md), ``coreml_target`` ``"ios15"`` to
+    ``"ios18"``, ``opset`` ONNX's, ``image_inputs`` like ``{"image": "rgb:scale=1/127.5:bias=-1"}``, ``class_labels``
+    the names of a classifier's classes in order.
     ``quantize`` is a recipe (``"int8"``, ``"int4-weights{block=64}"``, spec/quantization.md), ``calibrate`` the samples
-    it needs: a path, arrays by input, an iterable of samples or a function that gives one. ``io_dtype`` is ``"int8"``,
-    ``"uint8"`` or ``"int16"`` for quantized inputs and outputs. ``prune`` is like ``0.5``, ``"2:4"``, or passes.
+    it needs, or on which fp16 is tried: a path, arrays by input, an iterable of samples or a function that gives one.
+    ``io_dtype`` is ``"int8"``, ``"uint8"`` or ``"int16"`` for quantized inputs and outputs. ``prune`` is like ``0.5``,
+    ``"2:4"``, or passes.
+    ``disable_passes`` and ``disable_rules`` leave out what is named, ``fuel`` ends the optimisation after so many
+    rewrites (spec/passes_guide.md).
     Raises InputError for unreadable or contradicting input, CompileError listing every reason otherwise.
     """
     specs = parse_input_specs(() if inputs is None else inputs, dims or {})
     cache = None if calibration_cache is None else Path(calibration_cache)
+    data, half_data = data_for(quantize, calibrate, precision, (target,))
     options = Options(
         opt_level=_opt_level(opt_level),
         specs=specs,
         io_layout=IoLayout.parse([io_layout] if isinstance(io_layout, str) else io_layout),
-        compression=compression_of(quantize, calibrate, cache, min_sqnr, io_dtype, prune),
+        compression=compression_of(quantize, data, cache, min_sqnr, io_dtype, prune),
+        half_data=half_data,
     )
     images = [f"{name}={text}" for name, text in (image_inputs or {}).items()]
     chosen = parse_target_options(precision, coreml_target, opset, images, class_labels, specs.sizes)
     if options.compression is not None:
         chosen = dataclasses.replace(chosen, is_dynamic=options.compression.is_dynamic)
     require_targets(chosen, (target,))
-    return build(source, load_target(target, chosen), options)
+    session = rewrite_switches(disable_passes, disable_rules, fuel)
+    artifact = build(source, load_target(target, chosen), options, Watch(session=session))
+    check_rules(session)
+    return artifact
+
+
+def data_for(
+    quantize: str | None, data: "DataSource | None", precision: str | None, targets: Sequence[str]
+) -> "tuple[DataSource | None, DataSource | None]":
+    """The samples for quantization, and those on which f16 is tried: where it was asked for, or is what a target
+    computes in and nothing else wants the samples."""
+    is_half = precision == "fp16" or (precision is None and quantize is None and "coreml" in targets)
+    return (None if is_half and quantize is None else data), (data if is_half else None)
 
 
 def compression_of(
@@ -221,7 +244,12 @@ def optimized(source: Source, options: Options, watch: Watch | None = None) -> "
 
             record = compress(module, options.compression, options.specs.pinned, watch.show)
             module = record.quantized
-    return Optimized(source, module, options, watch, record)
+        islands = None
+        if options.half_data is not None:
+            from .half_islands import islands_on_data
+
+            islands = islands_on_data(module, record, options.half_data, options.specs.pinned, watch.show)
+    return Optimized(source, module, options, watch, record, islands)
 
 
 @dataclass(frozen=True)
@@ -233,9 +261,13 @@ class Optimized:
     options: Options
     watch: Watch
     record: "Record | None" = None
+    islands: Mapping[str, str] | None = None
+    """The values that data showed to be lost in f16, with reasons; none without data."""
 
     def build(self, target: Target) -> Artifact:
         """The artifact for a target, or for its first later version that takes the model; raises CompileError."""
+        if self.islands is not None and target.with_islands is not None:
+            target = target.with_islands(self.islands)
         first = target = target if target.fitting is None else target.fitting(self.module)
         with collector_paused(), naming(source_name(self.source)):
             while True:
@@ -251,6 +283,8 @@ class Optimized:
 
     def lower(self, target: Target) -> Module:
         """The module after the target's passes; what the target cannot express stays in it."""
+        if self.islands is not None and target.with_islands is not None:
+            target = target.with_islands(self.islands)
         with collector_paused(), naming(source_name(self.source)):
             module = self.module.clone()
             run_passes(module, self._lowering(target), self.watch, self.module.clone)
@@ -259,7 +293,9 @@ class Optimized:
     def _lowering(self, target: Target) -> Pipeline:
         io_layout, level = self.options.io_layout, self.options.opt_level
         layout = Layout.NHWC if io_layout.is_channels_last else Layout.NCHW
-        return pipelines.lower(target.legalize, target.spatial_layout, level, layout, io_layout.option_text)
+        return pipelines.lower(
+            target.legalize, target.spatial_layout, level, layout, io_layout.option_text, target.keeps_attention
+        )
 
 
 def _check_sizes(module: Module) -> None:

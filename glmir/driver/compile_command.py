@@ -13,7 +13,7 @@ from ..errors import CompileError, InputError
 from ..ir import Module
 from ..passes.pipelines import OptLevel
 from ..states import describe_state
-from .compilation import Artifact, Optimized, Options, compression_of, optimized
+from .compilation import Artifact, Optimized, Options, compression_of, data_for, optimized
 from .inputs import parse_input_specs
 from .io_layout import IoLayout
 from .output import check_destination, save_ir
@@ -25,6 +25,9 @@ from .watching import Watching
 if TYPE_CHECKING:
     # Slow to load, and most models are compiled as they are.
     from .report.facts import Report
+
+
+DEFAULT_TARGETS = ("tflite",)
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,12 @@ def run(arguments: argparse.Namespace) -> None:
     options = _options(arguments)
     jobs = _jobs(arguments, options)
     with ProgressLine(not arguments.quiet and not arguments.print_ir_after) as progress:
-        front, results = _compile(arguments, options, jobs, progress)
+        watching = Watching(arguments, progress)
+        front, results = _compile(arguments, options, jobs, watching)
         for job, result in zip(jobs, results, strict=True):
             progress.show(f"writing {job.output}")
             _write(result, job.output)
-        report = _report(arguments, front, jobs, results, progress)
+        report = _report(arguments, front, jobs, results, watching)
     if report is not None:
         _tell_report(arguments, report)
     for job, result in zip(jobs, results, strict=True):
@@ -65,7 +69,7 @@ def _report(
     front: Optimized,
     jobs: Sequence[Job],
     results: Sequence[Artifact | Module],
-    progress: ProgressLine,
+    watching: Watching,
 ) -> "Report | None":
     """The report, written where it was asked for; none when nobody asked, and nothing was quantized."""
     artifacts = [
@@ -77,8 +81,9 @@ def _report(
     from .report.building import Compiled, build_report
     from .report.writing import write_report
 
-    compiled = Compiled(arguments.model, front.module, artifacts, front.record)
-    report = build_report(compiled, arguments.report is not None, progress.show)
+    single = () if watching.precision is None else watching.precision.lines()
+    compiled = Compiled(arguments.model, front.module, artifacts, front.record, watching.memory, single)
+    report = build_report(compiled, arguments.report is not None, watching.watch.show)
     if arguments.report is not None:
         write_report(report, arguments.report)
     return report
@@ -95,18 +100,21 @@ def _tell_report(arguments: argparse.Namespace, report: "Report") -> None:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
+    targets = arguments.target or DEFAULT_TARGETS
+    data, half_data = data_for(arguments.quantize, arguments.calibrate, arguments.precision, targets)
     return Options(
         OptLevel(arguments.opt_level),
         parse_input_specs(arguments.input, arguments.dim),
         IoLayout.parse(arguments.io_layout or ()),
         compression_of(
             arguments.quantize,
-            arguments.calibrate,
+            data,
             arguments.calibration_cache,
             arguments.min_sqnr,
             arguments.io_dtype,
             arguments.prune,
         ),
+        half_data,
     )
 
 
@@ -120,7 +128,7 @@ def _jobs(arguments: argparse.Namespace, options: Options) -> list[Job]:
         read_class_labels(arguments.class_labels) if arguments.class_labels else (),
         options.specs.sizes,
     )
-    names = tuple(dict.fromkeys(arguments.target or ["tflite"]))
+    names = tuple(dict.fromkeys(arguments.target or DEFAULT_TARGETS))
     require_targets(chosen, names)
     if options.compression is not None:
         chosen = replace(chosen, is_dynamic=options.compression.is_dynamic)
@@ -166,13 +174,14 @@ def _check_suffix(output: Path, target: Target) -> None:
 
 
 def _compile(
-    arguments: argparse.Namespace, options: Options, jobs: Sequence[Job], progress: ProgressLine
+    arguments: argparse.Namespace, options: Options, jobs: Sequence[Job], watching: Watching
 ) -> tuple[Optimized, list[Artifact | Module]]:
     """The targets share one front half, which is returned too; raises CompileError with the reasons of all targets."""
-    progress.show(f"reading {arguments.model}")
-    watching = Watching(arguments, progress)
+    watching.watch.show(f"reading {arguments.model}")
     with watching.reporting():
         front = optimized(arguments.model, options, watching.watch)
+        if watching.precision is not None:
+            watching.precision.observed = front.islands
         if arguments.emit == "ir":
             return front, [front.lower(job.target) for job in jobs]
         artifacts: list[Artifact | Module] = []

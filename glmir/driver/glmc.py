@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_target_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for some targets")
     group.add_argument(
-        "--precision", choices=PRECISIONS, help="what floats are computed in; default: fp16 for coreml, else fp32"
+        "--precision",
+        choices=PRECISIONS,
+        help="what floats are stored and computed in (spec/precision.md); default: fp16 for coreml, else fp32",
     )
     group.add_argument(
         "--coreml-target",
@@ -131,7 +133,7 @@ def _add_compression_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--calibrate",
         metavar="DATA",
-        help="samples of what the model is given: .npz, .npy, a folder of them, or python:module:function",
+        help="samples of what it is given, for fp16 too: .npz, .npy, a folder of them, or python:module:function",
     )
     group.add_argument(
         "--calibration-cache", type=Path, metavar="FILE", help="what calibration learns: read, added to, and kept here"

@@ -1,33 +1,39 @@
 """What the command line asks to see of the passes, and what it forbids them."""
 
 import argparse
-import difflib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
 from ..instrumentation import PrintAfter, PrintWhen, Statistics, Timing, VerifyEach
 from ..pass_manager import Instrument
-from ..rewriter import RewriteSession
+from ..passes.memory.memory_report import MemoryReport
 from .compilation import Watch
 from .progress import ProgressLine
+from .switches import check_rules, rewrite_switches
 
 if TYPE_CHECKING:
-    from ..passes.precision.lower_precision import IslandReport
+    from ..passes.precision.report import PrecisionReport
 
 
 class Watching:
     """The instruments that the arguments ask for, and their reports, for one run of a pipeline."""
 
     def __init__(self, arguments: argparse.Namespace, progress: ProgressLine | None = None) -> None:
-        self._session = RewriteSession(arguments.fuel, frozenset(arguments.disable_rule))
+        self._session = rewrite_switches(arguments.disable_pass, arguments.disable_rule, arguments.fuel)
         self._timing = Timing() if arguments.timing else None
         self._statistics = Statistics(self._session) if arguments.statistics else None
-        self._islands = _island_report() if arguments.statistics else None
+        self.precision = _precision_report() if _chooses_precision(arguments) else None
+        self._is_quiet: bool = getattr(arguments, "quiet", False)
+        self._tells_all: bool = arguments.statistics
+        # The workbench has no reports.
+        is_told = arguments.statistics or getattr(arguments, "report", None) is not None
+        self.memory = MemoryReport() if is_told else None
+        self._tells_memory: bool = arguments.statistics
         instruments: list[Instrument] = [] if progress is None else [progress]
-        instruments += [i for i in (self._timing, self._statistics, self._islands) if i is not None]
+        watches = (self._timing, self._statistics, self.precision, self.memory)
+        instruments += [i for i in watches if i is not None]
         if arguments.print_ir_after:
             instruments.append(PrintAfter(PrintWhen(arguments.print_ir_after)))
         if arguments.verify_each:
@@ -39,7 +45,7 @@ class Watching:
     def reporting(self) -> Iterator[None]:
         """Prints, when the block ends well or badly, what --timing and --statistics ask for.
 
-        Raises InputError for a switched-off rule that no pass has had: a misspelt name would go unnoticed.
+        Raises InputError for switched-off rules that no pass has had.
         """
         try:
             yield
@@ -47,20 +53,33 @@ class Watching:
             for part in (self._timing, self._statistics):
                 if part is not None:
                     print(part.report(), file=sys.stderr)
-            for line in self._islands.lines if self._islands else ():
+            self._report_precision()
+            for line in self.memory.lines() if self.memory and self._tells_memory else ():
                 print(line, file=sys.stderr)
-        for name in sorted(self._session.disabled - self._session.known):
-            close = difflib.get_close_matches(name, self._session.known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise InputError(f"--disable-rule {name}: the passes that ran have no such rule{hint}")
+        check_rules(self._session)
+
+    def _report_precision(self) -> None:
+        """What stays in f32: how much by default, all of it with --statistics."""
+        if self.precision is None:
+            return
+        for line in self.precision.lines() if self._tells_all else ():
+            print(line, file=sys.stderr)
+        for sentence in () if self._tells_all or self._is_quiet else self.precision.summary():
+            print(f"note: {sentence}; --statistics says which, and why", file=sys.stderr)
 
 
 def _silent(text: str) -> None:
     pass
 
 
-def _island_report() -> "IslandReport":
-    # Few commands ask for it, and it brings the machinery of minimum cuts.
-    from ..passes.precision.lower_precision import IslandReport
+def _chooses_precision(arguments: argparse.Namespace) -> bool:
+    """Whether something is computed, or stored, in f16: what was asked for, or what Core ML does by itself."""
+    is_half = getattr(arguments, "precision", None) not in (None, "fp32")
+    return is_half or arguments.statistics or "coreml" in (getattr(arguments, "target", None) or ())
 
-    return IslandReport()
+
+def _precision_report() -> "PrecisionReport":
+    # Few commands ask for it, and it brings the machinery of minimum cuts.
+    from ..passes.precision.report import PrecisionReport
+
+    return PrecisionReport()

@@ -5,12 +5,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .. import passes
 from ..attributes import format_attribute
 from ..backends.target import TARGETS, Target, load_target
 from ..errors import InputError
 from ..instrumentation import PIPELINE_COMMENT
-from ..pass_manager import Pass, parse_pipeline
+from ..pass_manager import parse_pipeline
 from ..printer import print_module
 from ..states import Memory
 from ..types import TensorType
@@ -19,13 +18,8 @@ from .inputs import InputSpecs, parse_input_specs
 from .output import check_destination, load_arrays, save_arrays, save_ir
 from .samples import Arrays, run_on_samples
 from .sources import IR_SUFFIX, SOURCE_SUFFIXES, load_specified, naming, require_main
+from .switches import known_passes
 from .watching import Watching
-
-
-def known_passes() -> Mapping[str, Pass]:
-    """All passes by name: those of passes/ and the targets' own."""
-    own = (instance.pass_ for name in TARGETS for instance in load_target(name).legalize)
-    return {**passes.BY_NAME, **{p.name: p for p in own}}
 
 
 def list_passes() -> str:

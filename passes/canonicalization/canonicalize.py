@@ -3,9 +3,18 @@
 from ...ir import Module
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from .rules import arithmetic, indexing, logic, movement, reduction, structure
+from .rules import arithmetic, broadcasts, indexing, logic, movement, passing, reduction, structure
 
-RULES = RuleSet(arithmetic.RULES, logic.RULES, structure.RULES, movement.RULES, indexing.RULES, reduction.RULES)
+RULES = RuleSet(
+    arithmetic.RULES,
+    logic.RULES,
+    structure.RULES,
+    movement.RULES,
+    broadcasts.RULES,
+    passing.RULES,
+    indexing.RULES,
+    reduction.RULES,
+)
 
 
 @module_pass()

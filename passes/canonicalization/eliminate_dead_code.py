@@ -6,7 +6,7 @@ from ...ir import Module
 from ...pass_manager import module_pass
 
 
-@module_pass()
+@module_pass(needed=True)
 def eliminate_dead_code(module: Module) -> bool:
     """Erases ops without an effect whose results are not used, and functions that ``main`` does not come to call."""
     changed = False

@@ -13,6 +13,7 @@ from ...rewriter import RuleSet, apply_rules
 from ...types import DType
 from ..patterns import constant, constant_array, is_compressed
 from ..quantization.moves import moved_operands
+from .rules.broadcasts import without_repetition
 
 GROWTH_LIMIT = 2**16
 """A result of at most this many elements is folded even when its operands are smaller: the table of relative positions
@@ -22,22 +23,23 @@ _VIEWS = (tensor.Reshape, tensor.Slice, tensor.Split, tensor.Transpose)
 """Ops whose result on an array is a view of it: folding them costs nothing."""
 
 
-@module_pass()
-def fold_constants(module: Module, *, max_elements: int = 2**24) -> bool:
+@module_pass(needed=True)
+def fold_constants(module: Module, *, max_elements: int = 2**24, max_growth: int = GROWTH_LIMIT) -> bool:
     """Evaluates ops whose operands are all constant. A tensor without elements is known, whoever computes it.
 
-    Results of more than ``max_elements`` elements stay ops, and so do large results that are larger than what they are
-    computed from (expand, tile, one-hot): the artifact would grow. Views (transpose, reshape, slice, split) cost
-    nothing and are always folded, without a copy. Compressed weights (dequantize, depalettize, densify) stay as they
-    are: pass dissolve-compression makes constants of them where a target cannot store them. Views and concatenations of
-    those with one scale are views and concatenations of their integers.
+    Results of more than ``max_elements`` elements stay ops, and so do those of more than ``max_growth`` elements that
+    are larger than what they are computed from (expand, tile, one-hot): the artifact would grow; below 65,536 those
+    that repeat themselves are known all the same. Views (transpose,
+    reshape, slice, split) cost nothing and are always folded, without a copy. Compressed weights (dequantize,
+    depalettize, densify) stay as they are: pass dissolve-compression makes constants of them where a target cannot
+    store them. Views and concatenations of those with one scale are views and concatenations of their integers.
     """
     rules = RuleSet()
 
     @rules.on(Op)
     def fold(op: Op) -> list[Value] | None:
         """f(constants) -> constant"""
-        return _fold(op, max_elements)
+        return _fold(op, max_elements, max_growth)
 
     @rules.on(Op)
     def move_integers(op: Op) -> list[Value] | None:
@@ -71,13 +73,13 @@ def _one_scale(op: quant.Dequantize) -> tuple[DType, float, int] | None:
     return op.stored, float(scale.reshape(())), 0 if zero is None else int(zero.reshape(()))
 
 
-def _fold(op: Op, max_elements: int) -> list[Value] | None:
+def _fold(op: Op, max_elements: int, max_growth: int) -> list[Value] | None:
     if not op.operands or not op.results or op.has_effect or op.calls or op.is_compressed or not _is_static(op):
         return None
     if all(0 in r.type.static_shape for r in op.results):
         return [constant(_empty(r)) for r in op.results]
     operands = [_arrays(getattr(op, field.name)) for field in op.definition.operand_fields]
-    if any(o is _NOT_CONSTANT for o in operands) or not _is_worthwhile(op, max_elements):
+    if any(o is _NOT_CONSTANT for o in operands) or not _is_worthwhile(op, max_elements, max_growth):
         return None
     try:
         with np.errstate(all="ignore"):
@@ -89,6 +91,9 @@ def _fold(op: Op, max_elements: int) -> list[Value] | None:
     for array, result in zip(arrays, op.results, strict=True):
         if array.shape != result.type.shape or array.dtype != result.type.dtype.numpy:
             return None
+    # What repeats itself takes no more room in the end.
+    if _growth(op) > max_growth and sum(without_repetition(np.asarray(a)).size for a in arrays) > max_growth:
+        return None
     return [constant(np.asarray(array)) for array in arrays]
 
 
@@ -122,9 +127,14 @@ def _is_static(op: Op) -> bool:
     )
 
 
-def _is_worthwhile(op: Op, max_elements: int) -> bool:
+def _is_worthwhile(op: Op, max_elements: int, max_growth: int) -> bool:
     if isinstance(op, _VIEWS):
         return True
+    is_small = sum(prod(r.type.static_shape) for r in op.results) <= max_elements
+    return is_small and _growth(op) <= max(max_growth, GROWTH_LIMIT)
+
+
+def _growth(op: Op) -> int:
+    """How many elements the results have, if that is more than the operands do; else 0."""
     elements = sum(prod(r.type.static_shape) for r in op.results)
-    operands = sum(prod(v.type.static_shape) for v in op.operands)
-    return elements <= max_elements and elements <= max(operands, GROWTH_LIMIT)
+    return elements if elements > sum(prod(v.type.static_shape) for v in op.operands) else 0

@@ -25,7 +25,7 @@ _NOT_FOLLOWED = frozenset((DType.F16, DType.BF16, DType.F32, DType.F64, DType.U6
 """Results of these dtypes stay: sizes are integers, and u64 is wider than what numpy makes of Python's."""
 
 
-@module_pass()
+@module_pass(needed=True)
 def fold_shape_arithmetic(module: Module) -> bool:
     """Takes sizes from attributes instead of run-time operands, and replaces known shape tensors by constants."""
     changed = [_fold_function(function, module) for function in callers_first(module)]

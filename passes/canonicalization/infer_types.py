@@ -10,7 +10,7 @@ from ...types import TensorType
 from ..substitution import lone_symbol, substitute_symbols
 
 
-@module_pass()
+@module_pass(needed=True)
 def infer_types(module: Module) -> bool:
     """Infers all types anew, in order, after types of inputs were made more precise.
 

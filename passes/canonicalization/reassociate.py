@@ -7,7 +7,7 @@ from ...ops import math
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from ..patterns import constant, constant_array, is_constant
+from ..patterns import constant, constant_array, is_constant, same_shape
 
 RULES = RuleSet()
 
@@ -58,3 +58,31 @@ def _together(op: math.Mul | math.Add, x: Value, inner: Value, outer: Value) -> 
 
 def _floats(value: Value) -> Array | None:
     return constant_array(value) if value.type.dtype.is_float else None
+
+
+@RULES.on(math.Div)
+def root_to_factor(op: math.Div) -> Op | None:
+    """x / sqrt(y) -> x * rsqrt(y)"""
+    match op:
+        case math.Div(x=x, y=Value(owner=math.Sqrt(x=y), has_one_use=True)):
+            return math.Mul(x, math.Rsqrt(y).result, op.activation)
+    return None
+
+
+@RULES.on(math.Add)
+def common_factor(op: math.Add) -> Op | None:
+    """x * y + x * z -> x * (y + z) where that makes no tensor larger"""
+    match op:
+        case math.Add(x=Value(owner=math.Mul() as a), y=Value(owner=math.Mul() as b)):
+            pass
+        case _:
+            return None
+    if not (op.x.has_one_use and op.y.has_one_use and op.x.type.dtype.is_float):
+        return None
+    if {a.activation, b.activation} != {Activation.NONE}:
+        return None
+    for x, y in ((a.x, a.y), (a.y, a.x)):
+        z = b.y if x is b.x else b.x if x is b.y else None
+        if z is not None and same_shape(y, z):
+            return math.Mul(x, math.Add(y, z).result, op.activation)
+    return None

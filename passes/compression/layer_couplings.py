@@ -105,6 +105,9 @@ def attention(axes: OpAxes) -> None:
     """A feature of all heads goes from queries and keys, or from values and the result; heads and positions stay."""
     op = axes.op
     assert isinstance(op, nn.Attention)
+    if op.shared_heads != op.heads:
+        axes.freeze_all()
+        return
     last = op.q.type.rank - 1
     for value in dict.fromkeys((*op.operands, op.result)):
         axes.freeze(value, *range(last if value is not op.mask else value.type.rank))

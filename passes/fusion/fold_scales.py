@@ -1,7 +1,7 @@
 """fold-scales: factors move to where a weight can take them.
 
-Those of a norm go into the layers behind it, and numbers travel back to the layer that makes what they multiply:
-from there ``fold-batch-norm`` takes them.
+Those of a norm go into the layers behind it, and so do batch norms, factors and summands that no layer before them
+takes: to those ``fold-batch-norm`` brings them.
 """
 
 import numpy as np
@@ -13,6 +13,16 @@ from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ..patterns import constant, constant_array, number
+from .layer_algebra import (
+    Affine,
+    Layer,
+    affine_of,
+    has_constant_weights,
+    input_axis,
+    plain_layer,
+    takes_offset,
+    with_affine_before,
+)
 
 RULES = RuleSet()
 
@@ -20,12 +30,11 @@ SMALLEST_FACTOR = 1e-3
 """Sums are divided by factors down to this: what they are added to keeps its last bits."""
 
 Norm = nn.LayerNorm | nn.RmsNorm
-Layer = nn.Conv | nn.ConvTranspose | nn.Linear
 
 
 @module_pass()
 def fold_scales(module: Module) -> bool:
-    """Folds scales and shifts of norms into the layers behind them, and moves factors to the layers before them."""
+    """Folds scales and shifts, those of norms and others, into the layers behind them."""
     return apply_rules(module, RULES)
 
 
@@ -91,52 +100,65 @@ def _parameters(norm: Norm) -> tuple[Array | None, Array | None] | None:
     return constant_array(scale), constant_array(bias)
 
 
-@RULES.on(math.Mul)
-def factor_before_movement(op: math.Mul) -> Op | None:
-    """transpose(x) * c -> transpose(x * c) for a number c, when a layer stands before; reshape likewise"""
-    move = op.x.owner
-    if number(op.y) is None or op.activation is not Activation.NONE or op.result.type.rank != op.x.type.rank:
-        return None
-    if not isinstance(move, tensor.Reshape | tensor.Transpose) or not op.x.has_one_use:
-        return None
-    layer = _origin(move.x)
-    if not isinstance(layer, Layer) or layer.activation is not Activation.NONE or constant_array(layer.weight) is None:
-        return None
-    factor = constant(np.asarray(constant_array(op.y)).reshape(()), op.y)
-    return replace(move, x=math.Mul(move.x, factor).result)
-
-
-def _origin(value: Value) -> Op | None:
-    """What made the elements of ``value``, behind ops that only move them; None when something else uses them."""
-    while value.has_one_use and isinstance(value.owner, tensor.Reshape | tensor.Transpose):
-        value = value.owner.x
-    return value.owner if value.has_one_use else None
-
-
 @RULES.on(nn.Conv)
-def factor_into_conv_behind(op: nn.Conv) -> Op | None:
-    """conv(x * c, w) -> conv(x, w * c) for a number, or one an input channel"""
-    scaled = _factor_of(op.x, op.layout.channel_axis(op.x.type.rank))
-    weight = constant_array(op.weight)
-    if scaled is None or weight is None:
-        return None
-    x, factors = scaled
-    # [O, C / groups, *kernel]: the outputs of group g see its channels only.
-    outputs, channels, *kernel = weight.shape
-    per_channel = np.broadcast_to(factors, (op.groups * channels,)).reshape(op.groups, 1, channels, *[1] * len(kernel))
-    grouped = weight.reshape(op.groups, outputs // op.groups, channels, *kernel)
-    return replace(op, x=x, weight=constant(np.asarray(grouped * per_channel).reshape(weight.shape), op.weight))
+def affine_into_conv_behind(op: nn.Conv) -> Op | None:
+    """conv(x * c + d, w, b) -> conv(x, w * c, b + w · d) for numbers, or one a channel; d only without padding"""
+    return _with_affine_of_operand(op)
+
+
+@RULES.on(nn.ConvTranspose)
+def factor_into_conv_transpose_behind(op: nn.ConvTranspose) -> Op | None:
+    """conv_transpose(x * c, w) -> conv_transpose(x, w * c) for a number, or one an input channel"""
+    return _with_affine_of_operand(op)
 
 
 @RULES.on(nn.Linear)
-def factor_into_linear_behind(op: nn.Linear) -> Op | None:
-    """linear(x * c, w) -> linear(x, w * c) for a number, or one an input feature"""
-    scaled = _factor_of(op.x, op.x.type.rank - 1)
-    weight = constant_array(op.weight)
-    if scaled is None or weight is None:
+def affine_into_linear_behind(op: nn.Linear) -> Op | None:
+    """linear(x * c + d, w, b) -> linear(x, w * c, b + w · d) for numbers, or one an input feature"""
+    return _with_affine_of_operand(op)
+
+
+def _with_affine_of_operand(layer: Layer) -> Op | None:
+    """The layer with the batch norm, factor or summand before it in its weights, when all that use that are layers."""
+    before = layer.x.owner
+    affine = _plain_affine(before)
+    if before is None or affine is None or not all(_takes(user, layer.x, affine) for user in layer.x.uses):
         return None
-    x, factors = scaled
-    return replace(op, x=x, weight=constant(np.asarray(weight * factors), op.weight))
+    if affine.has_offset and plain_layer(before.operands[0]) is not None:
+        # It goes there: what lies between stays as small as the norm makes it.
+        return None
+    return with_affine_before(layer, before.operands[0], affine)
+
+
+def _plain_affine(op: Op | None) -> Affine | None:
+    is_activated = isinstance(op, math.ActivatedArithmetic) and op.activation is not Activation.NONE
+    return None if op is None or is_activated else affine_of(op)
+
+
+def _takes(user: Op, value: Value, affine: Affine) -> bool:
+    if not isinstance(user, Layer) or user.x is not value or value in user.operands[1:]:
+        return False
+    is_along = affine.is_uniform or affine.axis == input_axis(user)
+    return is_along and has_constant_weights(user) and not (affine.has_offset and not takes_offset(user))
+
+
+@RULES.on(math.ReduceMean)
+def mean_before_affine(op: math.ReduceMean) -> Op | None:
+    """mean(x * c + d) -> mean(x) * c + d for c and d that do not vary along the axes of the mean"""
+    before = op.x.owner if op.x.has_one_use else None
+    affine = _plain_affine(before)
+    if before is None or affine is None or (affine.axis in op.axes and not affine.is_uniform):
+        return None
+    mean = replace(op, x=before.operands[0]).result
+    kept = [axis for axis in range(op.x.type.rank) if op.keep_dims or axis not in op.axes]
+    match before:
+        case nn.BatchNorm(axis=axis):
+            return replace(before, x=mean, axis=kept.index(axis)) if axis in kept else None
+        case math.Mul(y=y) | math.Div(y=y) | math.Add(y=y) | math.Sub(y=y):
+            shape = [-1 if axis == affine.axis and not affine.is_uniform else 1 for axis in kept]
+            constants = np.asarray(constant_array(y)).reshape(() if affine.is_uniform else shape)
+            return replace(before, x=mean, y=constant(constants, y))
+    return None
 
 
 @RULES.on(math.Add)
@@ -159,19 +181,6 @@ def factor_behind_sum(op: math.Add) -> Op | None:
 
 def _takes_factor(layer: Layer) -> bool:
     return isinstance(layer, nn.Conv | nn.Linear) and constant_array(layer.weight) is not None
-
-
-def _factor_of(value: Value, axis: int) -> tuple[Value, Array] | None:
-    """x and c when ``value`` is x * c, of floats, c a number or a vector along ``axis``."""
-    match value:
-        case Value(owner=math.Mul(x=x, y=y, activation=Activation.NONE), has_one_use=True):
-            factors, rank = constant_array(y), value.type.rank
-            if factors is None or x.type.shape != value.type.shape or not x.type.dtype.is_float:
-                return None
-            shape = (1,) * (rank - factors.ndim) + factors.shape
-            is_along = all(d == 1 for i, d in enumerate(shape) if i != axis)
-            return (x, factors.reshape(-1)) if is_along and np.isfinite(factors).all() else None
-    return None
 
 
 @RULES.on(math.Mul)

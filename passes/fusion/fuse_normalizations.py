@@ -3,6 +3,8 @@
 The patterns stand in canonical form, after common subexpressions became one value.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ...dims import known_different, known_equal
@@ -12,70 +14,16 @@ from ...ops import math, nn, tensor
 from ...ops.enums import Activation, Layout
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from ..patterns import constant, constant_array, either_order, number, same_shape
+from ..patterns import constant, constant_array, either_order, same_shape
+from .rules import norms
 
-RULES = RuleSet()
+RULES = RuleSet(norms.RULES)
 
 
 @module_pass()
 def fuse_normalizations(module: Module) -> bool:
     """Makes layer, RMS and group norms of their parts, and scales and shifts their parameters."""
     return apply_rules(module, RULES)
-
-
-@RULES.on(math.Div)
-def divided_by_deviation(op: math.Div) -> Op | None:
-    """(x - mean(x)) / sqrt(mean((x - mean(x)) ** 2) + e) -> layer_norm(x); x / sqrt(mean(x ** 2) + e) -> rms_norm(x)"""
-    match op:
-        case math.Div(x=x, y=Value(owner=math.Sqrt(x=variance)), activation=Activation.NONE):
-            return _normalized(x, variance)
-    return None
-
-
-@RULES.on(math.Mul)
-def multiplied_by_inverse_deviation(op: math.Mul) -> Op | None:
-    """(x - mean(x)) * rsqrt(mean((x - mean(x)) ** 2) + e) -> layer_norm(x); without the mean it is rms_norm"""
-    if op.activation is not Activation.NONE:
-        return None
-    for x, other in either_order(op):
-        match other:
-            case Value(owner=math.Rsqrt(x=variance)):
-                return _normalized(x, variance)
-    return None
-
-
-def _normalized(x: Value, variance: Value) -> Op | None:
-    """The norm that dividing ``x`` by the root of ``variance`` amounts to."""
-    match variance:
-        case Value(owner=math.Add(
-            x=Value(owner=math.ReduceMean(x=Value(owner=math.Square(x=squared)), axes=axes, keep_dims=True)) as mean,
-            y=epsilon,
-            activation=Activation.NONE,
-        )) if squared is x and same_shape(mean, variance):  # fmt: skip
-            pass
-        case _:
-            return None
-    e, rank = number(epsilon), x.type.rank
-    if e is None or not axes or axes != tuple(range(axes[0], rank)):
-        return None
-    centred = _centred(x, axes)
-    if centred is not None:
-        return nn.LayerNorm(centred, None, None, axes[0], float(e))
-    return nn.RmsNorm(x, None, axes[0], float(e))
-
-
-def _centred(value: Value, axes: tuple[int, ...]) -> Value | None:
-    """x when ``value`` is x - mean(x) over the axes."""
-    match value:
-        case Value(
-            owner=math.Sub(
-                x=x,
-                y=Value(owner=math.ReduceMean(x=averaged, axes=mean_axes, keep_dims=True)),
-                activation=Activation.NONE,
-            )
-        ) if averaged is x and mean_axes == axes:
-            return x
-    return None
 
 
 @RULES.on(math.Mul)
@@ -108,14 +56,17 @@ def summand_into_norm(op: math.Add) -> Op | None:
 
 @RULES.on(tensor.Reshape)
 def group_norm_of_instances(op: tensor.Reshape) -> Op | None:
-    """reshape(instance_norm(reshape(x, [n, groups, elements of a group]))) -> group_norm(x)"""
+    """reshape(instance_norm(reshape(x, [n, groups, elements of a group]))) -> group_norm(x); layer_norm likewise"""
     match op:
         case tensor.Reshape(
             x=Value(
-                owner=nn.InstanceNorm(x=Value(owner=tensor.Reshape(x=x, dims=None)) as grouped) as norm,
+                owner=nn.InstanceNorm(x=Value(owner=tensor.Reshape(x=x, dims=None)) as grouped, layout=Layout.NCHW)
+                | nn.LayerNorm(
+                    x=Value(owner=tensor.Reshape(x=x, dims=None)) as grouped, axis=2, scale=None, bias=None
+                ) as norm,
                 has_one_use=True,
             ),
-        ) if same_shape(x, op.result) and norm.layout is Layout.NCHW and x.type.rank > 2:
+        ) if same_shape(x, op.result) and x.type.rank > 2:
             batch, channels = x.type.shape[:2]
             groups = grouped.type.shape[1]
         case _:
@@ -124,12 +75,88 @@ def group_norm_of_instances(op: tensor.Reshape) -> Op | None:
         return None
     if not known_equal(grouped.type.shape[0], batch):
         return None
-    scale, bias = constant_array(norm.scale), constant_array(norm.bias)
+    scale, bias = _parameters_of_groups(norm, groups)
     if scale is None or bias is None:
         return None
     each = channels // groups
-    repeated = (constant(np.repeat(scale, each), norm.scale), constant(np.repeat(bias, each), norm.bias))
+    repeated = (constant(np.repeat(scale, each)), constant(np.repeat(bias, each)))
+    if each == 1:
+        return nn.InstanceNorm(x, *repeated, norm.epsilon)
     return nn.GroupNorm(x, *repeated, groups, norm.epsilon)
+
+
+def _parameters_of_groups(norm: nn.InstanceNorm | nn.LayerNorm, groups: int) -> tuple[Array | None, Array | None]:
+    """The scale and the bias of each group, where they are known."""
+    if isinstance(norm, nn.InstanceNorm):
+        return constant_array(norm.scale), constant_array(norm.bias)
+    dtype = norm.x.type.dtype.numpy
+    return np.ones(groups, dtype), np.zeros(groups, dtype)
+
+
+@RULES.on(math.Mul)
+def factor_behind_channels(op: math.Mul) -> Op | None:
+    """transpose(layer_norm(x)) * s -> transpose(layer_norm(x, scale=s)) for one number a channel; rms_norm likewise"""
+    moved = _norm_behind_transpose(op)
+    if moved is None or (isinstance(moved.norm, nn.LayerNorm) and moved.norm.bias is not None):
+        return None
+    scale = moved.vector if moved.norm.scale is None else math.Mul(moved.norm.scale, moved.vector).result
+    return replace(moved.transpose, x=replace(moved.norm, scale=scale).result)
+
+
+@RULES.on(math.Add)
+def summand_behind_channels(op: math.Add) -> Op | None:
+    """transpose(layer_norm(x)) + b -> transpose(layer_norm(x, bias=b)) for a constant of one number a channel"""
+    moved = _norm_behind_transpose(op)
+    if moved is None or not isinstance(moved.norm, nn.LayerNorm) or moved.norm.bias is not None:
+        return None
+    return replace(moved.transpose, x=replace(moved.norm, bias=moved.vector).result)
+
+
+class _MovedNorm(NamedTuple):
+    """A norm over its last axis, the transpose behind it, and a constant with an element for each normalized one."""
+
+    transpose: tensor.Transpose
+    norm: nn.LayerNorm | nn.RmsNorm
+    vector: Value
+
+
+def _norm_behind_transpose(op: math.Mul | math.Add) -> _MovedNorm | None:
+    transpose, array = op.x.owner, constant_array(op.y)
+    if not isinstance(transpose, tensor.Transpose) or array is None or op.activation is not Activation.NONE:
+        return None
+    norm, rank = transpose.x.owner, op.x.type.rank
+    if not isinstance(norm, nn.LayerNorm | nn.RmsNorm) or norm.axis != rank - 1 or not same_shape(op.x, op.result):
+        return None
+    if not op.x.has_one_use or not transpose.x.has_one_use:
+        return None
+    axis, size = transpose.permutation.index(rank - 1), norm.x.type.shape[-1]
+    shape = (1,) * (rank - array.ndim) + array.shape
+    if array.size != size or shape[axis] != size:
+        return None
+    return _MovedNorm(transpose, norm, constant(array.reshape(-1), op.y))
+
+
+@RULES.on(math.Mul)
+def factor_of_whole_images(op: math.Mul) -> Op | None:
+    """layer_norm(x) * s -> group_norm(x, s, groups=1) when it is of whole images, and s has one number a channel"""
+    norm = _norm_of_images(op.x.owner)
+    if norm is None or op.activation is not Activation.NONE or not op.x.has_one_use:
+        return None
+    factor = _per_channel(op.y, norm)
+    if factor is None or factor.size != norm.scale.type.shape[0]:
+        return None
+    return replace(norm, scale=constant(factor, op.y))
+
+
+def _norm_of_images(norm: Op | None) -> nn.GroupNorm | None:
+    """The same norm as one of channels, with parameters that change nothing."""
+    if not isinstance(norm, nn.LayerNorm) or norm.axis != 1 or norm.x.type.rank < 3:
+        return None
+    channels, dtype = norm.x.type.shape[1], norm.x.type.dtype.numpy
+    if norm.scale is not None or norm.bias is not None or not isinstance(channels, int):
+        return None
+    ones, zeros = (constant(np.full(channels, n, dtype)) for n in (1, 0))
+    return nn.GroupNorm(norm.x, ones, zeros, 1, norm.epsilon)
 
 
 ChannelNorm = nn.GroupNorm | nn.InstanceNorm

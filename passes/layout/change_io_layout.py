@@ -12,7 +12,7 @@ from .channels_last import permuted, to_channels_first, to_channels_last
 SMALLEST_RANK = 4
 
 
-@module_pass()
+@module_pass(needed=True)
 def change_io_layout(module: Module, *, layout: Layout = Layout.NHWC, names: str = "") -> bool:
     """Makes inputs and outputs of rank 4 and more channels-last, or only those named (percent-encoded, by spaces)
 

@@ -5,7 +5,7 @@ label 0, the sink's side label 1. A value that one op makes and several use cost
 with its maker: an auxiliary node per direction gathers them.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Node = Hashable
@@ -31,6 +31,7 @@ class LabelProblem:
     """Nodes that want a label, and what it costs when labels differ. Costs are not negative."""
 
     _edges: list[tuple[Node, Node, int | None]] = field(default_factory=list)
+    _terms: list[tuple[Node, Sequence[Node], int]] = field(default_factory=list)
     _nodes: dict[Node, None] = field(default_factory=dict)
     _auxiliaries: int = 0
 
@@ -39,31 +40,46 @@ class LabelProblem:
 
     def cost_of_one(self, node: Node, cost: int) -> None:
         """Giving ``node`` label 1 costs ``cost``."""
+        self._terms.append((ZERO, (node,), cost))
         self._edge(ZERO, node, cost)
 
     def cost_of_zero(self, node: Node, cost: int) -> None:
         """Giving ``node`` label 0 costs ``cost``."""
+        self._terms.append((ONE, (node,), cost))
         self._edge(node, ONE, cost)
 
     def cost_of_difference(self, maker: Node, users: Sequence[Node], cost: int) -> None:
         """What the maker gives costs ``cost``, once, if the label of any user differs from the maker's."""
         if cost <= 0 or not users:
             return
+        self._terms.append((maker, users, cost))
         if len(users) == 1:
             self._edge(maker, users[0], cost)
             self._edge(users[0], maker, cost)
             return
-        self._auxiliaries += 1
-        some_one, some_zero = ("some user has 1", self._auxiliaries), ("some user has 0", self._auxiliaries)
+        # What is pinned to a label makes sure that some user has it: no node needs to find out.
+        some_one: Node = ONE if ONE in users else self._auxiliary("some user has 1")
+        some_zero: Node = ZERO if ZERO in users else self._auxiliary("some user has 0")
         self._edge(maker, some_one, cost)
         self._edge(some_zero, maker, cost)
         for user in users:
-            self._edge(some_one, user, None)
-            self._edge(user, some_zero, None)
+            if some_one is not ONE:
+                self._edge(some_one, user, None)
+            if some_zero is not ZERO:
+                self._edge(user, some_zero, None)
+
+    def _auxiliary(self, meaning: str) -> Node:
+        self._auxiliaries += 1
+        return meaning, self._auxiliaries
 
     def _edge(self, tail: Node, head: Node, capacity: int | None) -> None:
         if tail is not head and capacity != 0 and tail is not ONE and head is not ZERO:
             self._edges.append((tail, head, capacity))
+
+    def cost(self, labels: Mapping[Node, int]) -> int:
+        """What these labels cost; a node without one has label 0."""
+        known = {**labels, ZERO: 0, ONE: 1}
+        return sum(c for maker, users, c in self._terms if any(known.get(u, 0) != known.get(maker, 0) for u in users))
 
     def solve(self) -> tuple[dict[Node, int], int]:
         """A label for every node, and the total cost. Among equal solutions label 0 is preferred.
@@ -106,19 +122,27 @@ def _connected(nodes: dict[Node, None], edges: Sequence[tuple[Node, Node, int | 
 
 
 def _cut(edges: Sequence[tuple[Node, Node, int | None]]) -> tuple[int, set[Node]]:
+    """The cost of a minimum cut, and the nodes on the sink's side of the one that has fewest there."""
     # Importing networkx takes longer than compiling many a network that needs no cut.
     import networkx
     from networkx.algorithms.flow import boykov_kolmogorov
 
-    graph = networkx.DiGraph()
-    graph.add_nodes_from((ZERO, ONE))
+    without_limit = 3 * sum(capacity or 0 for _, _, capacity in edges) + 1
+    capacities: dict[tuple[Node, Node], int] = {}
     for tail, head, capacity in edges:
-        # An edge without a capacity is infinite to networkx.
-        known = graph[tail][head].get("capacity") if graph.has_edge(tail, head) else 0
-        if capacity is None or known is None:
-            graph.remove_edges_from([(tail, head)])
-            graph.add_edge(tail, head)
-        else:
-            graph.add_edge(tail, head, capacity=known + capacity)
-    cost, (_, ones) = networkx.minimum_cut(graph, ZERO, ONE, flow_func=boykov_kolmogorov)
-    return int(cost), set(ones)
+        more = without_limit if capacity is None else capacity
+        capacities[tail, head] = capacities.get((tail, head), 0) + more
+        capacities.setdefault((head, tail), 0)
+    # The residual network itself, in the form that networkx's flows work on: built from a graph it takes twice as long.
+    residual = networkx.DiGraph(inf=without_limit)
+    residual.add_nodes_from((ZERO, ONE))
+    residual.add_edges_from((tail, head, {"capacity": c, "flow": 0}) for (tail, head), c in capacities.items())
+    boykov_kolmogorov(residual, ZERO, ONE, residual=residual, value_only=True)
+    ones: set[Node] = {ONE}
+    stack: list[Node] = [ONE]
+    while stack:
+        for node, edge in residual.pred[stack.pop()].items():
+            if node not in ones and edge["flow"] < edge["capacity"]:
+                ones.add(node)
+                stack.append(node)
+    return int(residual.graph["flow_value"]), ones

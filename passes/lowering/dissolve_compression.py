@@ -31,7 +31,7 @@ def dissolve_densify(op: quant.Densify) -> Value | None:
     return _dissolved(op)
 
 
-@module_pass()
+@module_pass(needed=True)
 def dissolve_compression(module: Module) -> bool:
     """Makes float constants of weights that are quantized, palettes or sparse."""
     return apply_rules(module, RULES)

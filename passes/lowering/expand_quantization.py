@@ -39,7 +39,7 @@ def dequantize_as_arithmetic(op: quant.Dequantize) -> Value | None:
     return _as(math.Mul(y, _over(op, op.scale, dtype)).result, op.scale.type.dtype)
 
 
-@module_pass()
+@module_pass(needed=True)
 def expand_quantization(module: Module) -> bool:
     """Computes quantize and dequantize by arithmetic on floats, to the same bits."""
     return apply_rules(module, RULES)

@@ -208,7 +208,7 @@ def slice_at_run_time(op: tensor.Slice) -> Op | None:
     return tensor.DynamicSlice(op.x, first, last, tuple(range(op.x.type.rank)), op.strides, op.sizes)
 
 
-@module_pass()
+@module_pass(needed=True)
 def materialize_shapes(module: Module) -> bool:
     """Gives ops with symbolic shapes, bounds and counts the operands that supply the numbers at run time."""
     return apply_rules(module, _NEEDED)

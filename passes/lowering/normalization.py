@@ -1,4 +1,4 @@
-"""Normalizations as means and elementwise arithmetic, attention as matrix products.
+"""Normalizations as means and elementwise arithmetic.
 
 Variances are means of squared distances from the mean, never differences of large squares.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...dims import product
 from ...ir import Op, Value
-from ...ops import math, nn, tensor
+from ...ops import math, nn
 from ...ops.enums import Layout
 from ...rewriter import RuleSet
 from ...types import Shape
@@ -86,27 +86,6 @@ def local_response_norm_to_sums(op: nn.LocalResponseNorm) -> Op:
     scaled = math.Mul(total, scalar(op.alpha / op.size, total)).result
     base = math.Add(scaled, scalar(op.bias, scaled)).result
     return math.Mul(op.x, math.Pow(base, scalar(-op.beta, base)).result)
-
-
-@RULES.on(nn.Attention)
-def attention_as_products(op: nn.Attention) -> Value:
-    """attention(q, k, v, mask) -> matmul(softmax(matmul(q * scale, transpose(k)) + mask), v)"""
-    q, k, v = (_heads_apart(x, op.heads) for x in (op.q, op.k, op.v))
-    scores = math.MatMul(math.Mul(q, scalar(op.scale, q)).result, k, transpose_y=True).result
-    if op.mask is not None:
-        scores = math.Add(scores, op.mask).result
-    weighed = math.MatMul(nn.Softmax(scores, 3).result, v).result
-    if op.q.type.rank == 4:
-        return weighed
-    return folded_reshape(tensor.Transpose(weighed, (0, 2, 1, 3)).result, op.result.type.shape)
-
-
-def _heads_apart(x: Value, heads: int) -> Value:
-    """Queries, keys or values as [B, H, rows, columns]."""
-    if x.type.rank == 4:
-        return x
-    batch, rows, columns = x.type.shape
-    return tensor.Transpose(folded_reshape(x, (batch, rows, heads, columns // heads)), (0, 2, 1, 3)).result
 
 
 def _along(parameter: Value, axis: int, rank: int) -> Value:

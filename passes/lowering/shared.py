@@ -3,6 +3,8 @@
 from ...rewriter import RuleSet
 from . import (
     activations,
+    decompose_attention,
+    decompose_rotary_embeddings,
     dissolve_compression,
     elementwise,
     expand_quantization,
@@ -19,6 +21,8 @@ from . import (
 RULES = RuleSet(
     spatial.RULES,
     normalization.RULES,
+    decompose_attention.RULES,
+    decompose_rotary_embeddings.RULES,
     recurrent.RULES,
     resize.RULES,
     activations.RULES,

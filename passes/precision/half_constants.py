@@ -95,4 +95,6 @@ def is_mask(value: Value) -> bool:
 
 def _forgets_size(op: Op, value: Value) -> bool:
     """Whether numbers far below all others come out as 0, however far."""
+    if isinstance(op, nn.Attention):
+        return all(v is not value for v in (op.q, op.k, op.v))
     return isinstance(op, nn.Softmax | math.Exp | nn.Sigmoid)

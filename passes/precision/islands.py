@@ -7,7 +7,7 @@ that brings it back: a division, a root's inverse, a norm.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import prod
+from math import inf, prod
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ...ops import math, nn, quant, tensor
 from ...types import DType
 from ..patterns import constant_array, is_compressed, is_known, number
 from .half_constants import LARGEST, magnitudes, unfit_for_half, unfit_scale
-from .limits import limits
+from .limits import FunctionLimits
 from .uses import MOVING
 
 Reason = str | None
@@ -65,21 +65,64 @@ _SETTLING = (
 """Ops that bring such an operand back, or make nothing of it."""
 
 
-def find_islands(function: Function) -> dict[Op, str]:
-    """The ops that must be computed in single precision, each with the reason, in the function's order."""
+def find_islands(function: Function, observed: Mapping[str, str] | None = None) -> dict[Op, str]:
+    """The ops that must be computed in single precision, each with the reason, in the function's order.
+
+    ``observed`` are those that data showed to be lost in f16, by the name of a result, with the reason. What has a name
+    and is not among them, data showed to be fit; the table is for the others then.
+    """
     unfit = {user: why for op in function.ops if is_known_op(op) for user, why in _unfit_users(op)}
     found = dict(unfit)
+    limits = FunctionLimits(function)
     for op in function.ops:
-        if is_known_op(op):
+        if is_known_op(op) or not uses_floats(op):
             continue
-        if uses_floats(op) and (reason := _reason(op)):
+        if observed is not None and _is_seen(op):
+            reason = next((observed[name] for name in _names(op) if name in observed), None)
+            found |= dict.fromkeys(_nameless_before(op), reason) if reason else {}
+        else:
+            reason = _reason(op, limits)
+        if reason:
             found[op] = reason
             for source in _sources(op):
-                found.setdefault(source, f"{op.definition.name} behind it hangs on its last bits")
+                found.setdefault(source, hanging_on(op))
+    if observed is None:
+        _grow_over_users(found, unfit, limits)
+    return {op: found[op] for op in function.ops if op in found}
+
+
+def _is_seen(op: Op) -> bool:
+    """Whether data, if there is any, tells of an op."""
+    return any(_names(op)) and not op.calls and not isinstance(op, quant.Scaled)
+
+
+def _nameless_before(op: Op) -> list[Op]:
+    """The ops without names by which an op's operands come about: what it was taken apart into has its name at the end
+    alone."""
+    found: list[Op] = []
+    waiting = [op]
+    while waiting:
+        owners = (v.owner for v in waiting.pop().operands if v.owner is not None and not v.name)
+        new = [o for o in owners if uses_floats(o) and not is_known_op(o) and o not in found]
+        found += new
+        waiting += new
+    return found
+
+
+def _names(op: Op) -> list[str]:
+    """The names by which data may tell of an op. Attention whose heads were put apart has that of its users."""
+    results = list(op.results)
+    if isinstance(op, nn.Attention):
+        results += [r for user in op.result.users if isinstance(user, MOVING) for r in user.results]
+    return [r.name for r in results]
+
+
+def _grow_over_users(found: dict[Op, str], unfit: Mapping[Op, str], limits: FunctionLimits) -> None:
+    """Adds what a number out of f16's range reaches."""
     waiting = [
         op
         for op in found
-        if isinstance(op, _OUT_OF_RANGE) or (op in unfit and not isinstance(op, _HEAVY)) or _restores_large(op)
+        if isinstance(op, _OUT_OF_RANGE) or (op in unfit and not isinstance(op, _HEAVY)) or _restores_large(op, limits)
     ]
     while waiting:
         op = waiting.pop()
@@ -87,7 +130,6 @@ def find_islands(function: Function) -> dict[Op, str]:
             if user not in found:
                 found[user] = f"the result of {op.definition.name} before it may be out of f16's range"
                 waiting += [user] if isinstance(user, _INVERSES) else []
-    return {op: found[op] for op in function.ops if op in found}
 
 
 def is_known_op(op: Op) -> bool:
@@ -118,13 +160,18 @@ def _unfit_users(op: Op) -> Iterator[tuple[Op, str]]:
                 waiting += user.results
 
 
-def _reason(op: Op) -> Reason:
+def _reason(op: Op, limits: FunctionLimits) -> Reason:
     if op.calls:
         return "what it calls computes in f32"
     for cls, condition in _CONDITIONS.items():
-        if isinstance(op, cls) and (reason := condition(op)):
+        if isinstance(op, cls) and (reason := condition(op, limits)):
             return reason
     return None
+
+
+def hanging_on(op: Op) -> str:
+    """The reason of what computes the operands of an op whose result hangs on their last bits."""
+    return f"{op.definition.name} behind it hangs on its last bits"
 
 
 def _sources(op: Op) -> list[Op]:
@@ -132,6 +179,11 @@ def _sources(op: Op) -> list[Op]:
     crossings = next((count for cls, count in _SENSITIVE.items() if isinstance(op, cls)), None)
     if crossings is None or (isinstance(op, tensor.Cast) and not op.dtype.is_integer):
         return []
+    return sources_within(op, crossings)
+
+
+def sources_within(op: Op, crossings: int) -> list[Op]:
+    """The ops that compute the operands of an op, back over what costs little and so many layers."""
     best: dict[Op, int] = {}
     waiting = [(v, crossings) for v in op.operands]
     while waiting:
@@ -166,57 +218,56 @@ def _users(op: Op) -> Iterator[Op]:
                     waiting.append(user)
 
 
-def _always(reason: str) -> Callable[[Op], Reason]:
-    return lambda op: reason
+Condition = Callable[[Op, FunctionLimits], Reason]
 
 
-def _unless_within(limit: float, reason: str) -> Callable[[Op], Reason]:
+def _always(reason: str) -> Condition:
+    return lambda op, limits: reason
+
+
+def _unless_within(limit: float, reason: str) -> Condition:
     """The reason, unless the first operand's elements provably are at most ``limit`` in magnitude."""
-    return lambda op: None if _magnitude(op.operands[0]) <= limit else reason
+    return lambda op, limits: None if limits.magnitude(op.operands[0]) <= limit else reason
 
 
-def _magnitude(value: Value) -> float:
-    low, high = limits(value)
-    return max(-low, high)
+def _square(op: Op, limits: FunctionLimits) -> Reason:
+    return None if limits.magnitude(op.results[0]) <= LARGEST else "a square overflows f16 from 256 on"
 
 
-def _square(op: Op) -> Reason:
-    return None if _magnitude(op.results[0]) <= LARGEST else "a square overflows f16 from 256 on"
-
-
-def _product(op: Op) -> Reason:
+def _product(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, math.Mul)
-    return _square(op) if op.x is op.y else None
+    return _square(op, limits) if op.x is op.y else None
 
 
-def _power(op: Op) -> Reason:
+def _power(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, math.Pow)
     exponent = number(op.y)
     if exponent is not None and 0.5 <= exponent <= 1:
         return None
-    return None if exponent == 2 and _magnitude(op.x) < 255 else "a power overflows f16"
+    is_small_square = exponent == 2 and limits.magnitude(op.x) < 255
+    return None if is_small_square or limits.magnitude(op.result) <= LARGEST else "a power overflows f16"
 
 
-def _exp(op: Op) -> Reason:
-    return None if limits(op.operands[0])[1] <= _LARGEST_EXPONENT else "exp overflows f16 above 11"
+def _exp(op: Op, limits: FunctionLimits) -> Reason:
+    return None if limits.of(op.operands[0])[1] <= _LARGEST_EXPONENT else "exp overflows f16 above 11"
 
 
-def _unless_above_zero(reason: str) -> Callable[[Op], Reason]:
-    return lambda op: None if limits(op.operands[0])[0] >= SMALLEST_NORMAL else reason
+def _unless_above_zero(reason: str) -> Condition:
+    return lambda op, limits: None if limits.of(op.operands[0])[0] >= SMALLEST_NORMAL else reason
 
 
-def _matrix_product(op: Op) -> Reason:
+def _matrix_product(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, math.MatMul)
-    if not _is_of_activations(op):
+    if not _is_of_activations(op, limits) or limits.magnitude(op.result) <= LARGEST:
         return None
-    is_fed = any(_is_of_activations(before) for v in (op.x, op.y) if (before := _moved_from(v)) is not None)
-    feeds = any(_is_of_activations(after) for after in _moved_to(op.result))
+    is_fed = any(_is_of_activations(before, limits) for v in (op.x, op.y) if (before := _moved_from(v)) is not None)
+    feeds = any(_is_of_activations(after, limits) for after in _moved_to(op.result))
     return "a product of products overflows f16" if is_fed or feeds else None
 
 
-def _is_of_activations(op: Op) -> bool:
+def _is_of_activations(op: Op, limits: FunctionLimits) -> bool:
     """Whether it is a product of two computed matrices, unlike a layer's, of which none is a softmax or the like."""
-    return isinstance(op, math.MatMul) and not any(is_known(v) or _magnitude(v) <= 1 for v in (op.x, op.y))
+    return isinstance(op, math.MatMul) and not any(is_known(v) or limits.magnitude(v) <= 1 for v in (op.x, op.y))
 
 
 def _moved_from(value: Value) -> Op | None:
@@ -239,45 +290,52 @@ def _moved_to(value: Value) -> Iterator[Op]:
                 waiting += user.results if isinstance(user, MOVING) else ()
 
 
-def _sum(op: Op) -> Reason:
+def _sum(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, math.ReduceSum)
     sizes = [op.x.type.shape[a] for a in op.axes]
-    term = min(_magnitude(op.x), _LARGEST_TERM)
+    term = min(limits.magnitude(op.x), _LARGEST_TERM)
     if not all(isinstance(d, int) for d in sizes):
-        return "a sum of so many elements overflows f16" if _magnitude(op.results[0]) > LARGEST else None
+        return "a sum of so many elements overflows f16" if limits.magnitude(op.result) > LARGEST else None
     count = prod(d for d in sizes if isinstance(d, int))
     return "a sum of so many elements overflows f16" if term * count > LARGEST else None
 
 
-def _running_sum(op: Op) -> Reason:
+def _sum_of_squares(op: Op, limits: FunctionLimits) -> Reason:
+    assert isinstance(op, nn.RmsNorm)
+    sizes = op.x.type.shape[op.axis :]
+    count = prod(d if isinstance(d, int) else inf for d in sizes)
+    return None if count * limits.magnitude(op.x) ** 2 <= LARGEST else "a sum of squares overflows f16"
+
+
+def _running_sum(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, math.CumSum)
     size = op.x.type.shape[op.axis]
     return None if isinstance(size, int) and size <= _SHORT_SUM else "the error of a running sum grows along it"
 
 
-def _cast(op: Op) -> Reason:
+def _cast(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, tensor.Cast)
     if op.x.type.dtype.is_integer and op.dtype.is_float:
-        return None if _magnitude(op.x) <= LARGEST_EXACT else "integers above 2048 are not exact in f16"
+        return None if limits.magnitude(op.x) <= LARGEST_EXACT else "integers above 2048 are not exact in f16"
     if op.x.type.dtype.is_float and op.dtype.is_integer:
         return "a number that is rounded before becomes another integer"
     return None
 
 
-def _clamp(op: Op) -> Reason:
+def _clamp(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, math.Clamp)
     is_lost = any(0 < abs(bound) < 1e-6 for bound in (op.minimum, op.maximum))
     return "its bound is too small for f16" if is_lost else None
 
 
-def _variance(op: Op) -> Reason:
+def _variance(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, nn.BatchNorm)
     array = constant_array(op.variance)
     is_small = array is not None and array.size and float(array.min()) < SMALLEST_NORMAL
     return "its variance is too small for f16" if is_small else None
 
 
-def _scaled(op: Op) -> Reason:
+def _scaled(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, quant.Scaled)
     scale = constant_array(op.scale)
     if scale is None:
@@ -287,14 +345,14 @@ def _scaled(op: Op) -> Reason:
     return unfit_scale(scale) or None
 
 
-def _restores_large(op: Op) -> bool:
-    return isinstance(op, quant.Dequantize) and _magnitude(op.result) > LARGEST
+def _restores_large(op: Op, limits: FunctionLimits) -> bool:
+    return isinstance(op, quant.Dequantize) and limits.magnitude(op.result) > LARGEST
 
 
 _JUMP = "a number that is rounded before becomes another integer"
 _STEEP = "f16 is too coarse where it is steep"
 
-_CONDITIONS: Mapping[type[Op], Callable[[Op], Reason]] = {
+_CONDITIONS: Mapping[type[Op], Condition] = {
     math.Square: _square,
     math.Mul: _product,
     math.Pow: _power,
@@ -313,7 +371,7 @@ _CONDITIONS: Mapping[type[Op], Callable[[Op], Reason]] = {
     math.Clamp: _clamp,
     tensor.Cast: _cast,
     tensor.Range: _always("the error of steps grows along them"),
-    nn.RmsNorm: _always("a sum of squares overflows f16"),
+    nn.RmsNorm: _sum_of_squares,
     nn.LocalResponseNorm: _always("a sum of squares overflows f16"),
     nn.BatchNorm: _variance,
     quant.Scaled: _scaled,

@@ -4,24 +4,27 @@ Each op gets a label, half or single. What must be single (islands.py) and what 
 the rest follows where that saves casts: the labels of least total cost are a minimum cut, as for layouts.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...call_graph import calls_of
 from ...dims import SymInt, evaluate, free_symbols
 from ...errors import InputError
-from ...instrumentation import SilentInstrument
 from ...ir import Function, Location, Module, Op, Value
 from ...opdef import replace
-from ...ops import math, nn, tensor
-from ...pass_manager import PassInstance, module_pass
+from ...ops import math, nn, quant, tensor
+from ...pass_manager import module_pass
 from ...types import DType, TensorType
 from ...weights import Weight
 from ..layout.minimum_cut import ONE, ZERO, LabelProblem, Node
 from ..patterns import elements_of, is_known
 from .half_constants import halved, unfit_when_compressed
-from .islands import describe_islands, find_islands, is_known_op, uses_floats
+from .islands import find_islands, is_known_op, uses_floats
 from .uses import MOVING
+
+MAIN = "main"
+"""The function of which there is data."""
 
 NOMINAL_SIZE = 16
 """What a symbolic dim counts for in the costs."""
@@ -36,36 +39,73 @@ _LAYERS = (nn.Convolution, nn.Linear, math.MatMul)
 """What is worth its casts in half precision."""
 
 
-@module_pass()
-def lower_precision(module: Module, *, dtype: DType = DType.F16) -> bool:
+@module_pass(needed=True)
+def lower_precision(module: Module, *, dtype: DType = DType.F16, islands: str = "", keeps_pairs: bool = False) -> bool:
     """Computes f32 in f16; inputs, outputs, and what would overflow or lose its result, stay f32.
 
-    Functions that ops call (bodies of loops) stay as they are. Raises InputError for another dtype than f16.
+    Functions that ops call (bodies of loops) stay as they are. ``islands`` says what of ``main`` data showed to be lost
+    in f16: a JSON object, names of values to reasons. It stands for all other knowledge of values with names; with
+    none, "", the table of conditions decides. With ``keeps_pairs`` what stands between pairs of quantize and dequantize
+    stays f32, with the pairs: runtimes that look for such groups find those of f32. Raises InputError for another dtype
+    than f16, and for other text.
     """
     if dtype is not DType.F16:
         raise InputError(f"lower-precision: what f32 can be computed in is f16, not {dtype.value}")
+    observed = decode_islands(islands)
     called = {call.function for function in module.functions.values() for _, call in calls_of(function)}
     changed = False
     for name, function in module.functions.items():
         if name in called:
             continue
-        halves = _Labelling(function, find_islands(function)).halves()
+        found = find_islands(function, observed if name == MAIN else None)
+        if keeps_pairs:
+            found |= dict.fromkeys(_between_pairs(function), "it is computed in integers")
+        halves = _Labelling(function, found).halves()
         if any(not isinstance(op, tensor.Cast) for op in halves):
             module.functions[name] = _Lowering(function, halves).run()
             changed = True
     return changed
 
 
-@dataclass
-class IslandReport(SilentInstrument):
-    """Collects what ``lower-precision`` leaves in single precision, and why: a line an op."""
+def encode_islands(observed: Mapping[str, str] | None) -> str:
+    """The option ``islands``: JSON."""
+    return "" if observed is None else json.dumps(dict(observed), ensure_ascii=True, separators=(",", ":"))
 
-    lines: list[str] = field(default_factory=list)
 
-    def before_pass(self, instance: PassInstance, module: Module) -> None:
-        if instance.pass_ is lower_precision:
-            for function in module.functions.values():
-                self.lines += describe_islands(find_islands(function))
+def decode_islands(text: str) -> dict[str, str] | None:
+    """What ``encode_islands`` was given; raises InputError for text that is no such object."""
+    if not text:
+        return None
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(reason, str) for reason in found.values()):
+        raise InputError("lower-precision: islands is a JSON object of reasons by names of values")
+    return found
+
+
+def islands_of(module: Module, options: Mapping[str, object]) -> dict[Op, str]:
+    """What the pass, with these options, leaves in single precision, and why."""
+    observed = decode_islands(str(options.get("islands", "")))
+    found: dict[Op, str] = {}
+    for name, function in module.functions.items():
+        found |= find_islands(function, observed if name == MAIN else None)
+    return found
+
+
+def _between_pairs(function: Function) -> Iterator[Op]:
+    """Pairs around activations, and the ops that take and give nothing else that is computed."""
+    for op in function.ops:
+        if isinstance(op, quant.Scaled):
+            if not is_known_op(op):
+                yield op
+            continue
+        computed = [v for v in op.operands if v.type.dtype.is_float and not is_known(v)]
+        users = [user for result in op.results for user in result.users]
+        is_between = computed and users and all(isinstance(v.owner, quant.Dequantize) for v in computed)
+        if is_between and all(isinstance(user, quant.Quantize) for user in users):
+            yield op
 
 
 @dataclass
@@ -203,4 +243,4 @@ class _Lowering:
         return found
 
 
-__all__: Sequence[str] = ["IslandReport", "lower_precision"]
+__all__: Sequence[str] = ["MAIN", "decode_islands", "encode_islands", "islands_of", "lower_precision"]

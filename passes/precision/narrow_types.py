@@ -23,7 +23,7 @@ _STORING = (quant.Scaled, quant.Depalettize, quant.Densify)
 """Ops on integers as they are stored."""
 
 
-@module_pass()
+@module_pass(needed=True)
 def narrow_types(module: Module, *, types: str = "", keep_quantization: bool = False) -> bool:
     """Represents values of some dtypes by others, in all functions: ``types=i64:i32 u8:i32 f64:f32``.
 

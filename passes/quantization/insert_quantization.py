@@ -41,7 +41,7 @@ Roundings = Mapping[Value, QuantizedArray]
 """Weights, by the constant that holds them, as somebody who knows more has rounded them."""
 
 
-@module_pass()
+@module_pass(needed=True)
 def insert_quantization(
     module: Module,
     *,

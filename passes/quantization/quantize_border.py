@@ -14,7 +14,7 @@ from ..patterns import constant_array
 BORDERS = (DType.I8, DType.U8, DType.I16)
 
 
-@module_pass()
+@module_pass(needed=True)
 def quantize_border(module: Module, *, dtype: DType = DType.I8) -> bool:
     """Makes inputs that are quantized first, and outputs that are dequantized last, integers of ``dtype``.
 

@@ -1,188 +1,179 @@
-"""The latency of a compiled model in LiteRT, beside other .tflite files of the same network and onnxruntime.
+"""Operators and latency of compiled models beside what the other tools make of them, in the same runtime.
 
-    python -m tests.benchmarks.latency model.onnx [other.tflite ...] [--io-layout nhwc] [--runs 50]
+    python -m tests.benchmarks.latency model.onnx [other.onnx ...] --kept FOLDER [--target tflite ...]
 
-One thread each, XNNPACK in LiteRT (its default), one run of each in turn. Every row says how far its outputs are from
-onnxruntime's, so that no wrong file looks fast; `transposes` counts those that are left as operators.
+TFLite beside onnx2tf in LiteRT, MNN beside its own converter, ONNX beside onnxslim and onnxsim in onnxruntime: one
+thread, the runtimes' own optimisations on. The others' files are made once and kept in FOLDER/<tool>; onnx2tf needs an
+environment of its own, whose command ``--onnx2tf`` names. Two copies of each file are loaded and run in turn, and the
+better one of each round counts; the ratio of the two of our own is the row's noise. The error is the largest of any
+output against onnxruntime on the source, as a part of its largest magnitude, so that no wrong file looks fast.
+
+TFLite files of ours are compiled with channels-last images, as onnx2tf's are. The last lines list what is lost: where
+another tool's file has fewer operators, or is more than 2 % faster.
 """
 
 import argparse
-import time
+import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import exp, log
 from pathlib import Path
-from statistics import median
-
-import numpy as np
-import onnxruntime
-from ai_edge_litert.interpreter import Interpreter
 
 import glmir
-from glmir.backends.flatbuffer import read
-from glmir.backends.tflite.schema import FILE_IDENTIFIER, Model
-from glmir.backends.tflite.schema_enums import BuiltinOperator
-from glmir.driver.samples import seeded_inputs
-from glmir.driver.verification import compare_output
-from glmir.ir import Array
-from glmir.types import TensorType
+from glmir.driver.samples import run_on_samples
 
-WARM_UP = 5
-IMAGE_RANK = 4
-"""``--io-layout nhwc`` changes inputs and outputs of at least this rank."""
+from .measuring import Arrays, Candidate, largest_error, measure_in_turn
+from .peers import PEERS
+from .runtimes import in_litert, in_mnn, in_onnxruntime, session_of
 
-Arrays = Mapping[str, Array]
+TARGETS = ("tflite", "mnn", "onnx")
+OURS = "glmc"
+NOTICEABLE = 1.02
 
 
-@dataclass
-class Candidate:
-    """Something that computes the network: one run, its outputs after it, and the seconds of all runs."""
+@dataclass(frozen=True)
+class Row:
+    """One model on one target: candidates and errors by name, and one copy of ours over the other."""
 
-    name: str
-    run: Callable[[], None]
-    outputs: Callable[[], list[Array]]
-    operators: str
-    seconds: list[float] = field(default_factory=list)
+    model: str
+    candidates: dict[str, Candidate]
+    errors: dict[str, float]
+    noise: float
 
-    def measure(self) -> None:
-        started = time.perf_counter()
-        self.run()
-        self.seconds.append(time.perf_counter() - started)
+    @property
+    def ours(self) -> Candidate:
+        return self.candidates[OURS]
+
+    @property
+    def others(self) -> dict[str, Candidate]:
+        return {name: c for name, c in self.candidates.items() if name != OURS}
+
+    @property
+    def latency(self) -> float:
+        """Ours over the best other."""
+        return max((self.ours.ratio(other) for other in self.others.values()), default=1.0)
+
+    @property
+    def operators(self) -> int:
+        """Ours beyond the fewest of any other."""
+        return self.ours.operators - min((other.operators for other in self.others.values()), default=1 << 30)
+
+    @property
+    def is_lost(self) -> bool:
+        return self.operators > 0 or self.latency > NOTICEABLE
 
 
 def main() -> None:
-    """Compiles the model, measures it and the other files, and prints a table."""
+    """Compiles, converts and measures every model for every target, and prints a table of each."""
     arguments = _parser().parse_args()
-    dims = {name: int(size) for name, _, size in (text.partition("=") for text in arguments.dim)}
-    types = {v.name: v.type for v in glmir.load(arguments.model).main.inputs}
-    inputs = seeded_inputs(_with_dims(types, dims))
-    artifact = glmir.compile(
-        arguments.model, target="tflite", opt_level=arguments.opt_level, io_layout=arguments.io_layout
-    )
-    is_nhwc = arguments.io_layout == "nhwc"
-    candidates = [_in_litert("glmc", artifact.to_bytes(), _channels_last(inputs) if is_nhwc else inputs)]
-    if is_nhwc:
-        outputs = candidates[0].outputs
-        candidates[0].outputs = lambda: [np.moveaxis(y, -1, 1) if y.ndim >= IMAGE_RANK else y for y in outputs()]
-    for path in arguments.others:
-        try:
-            candidates.append(_in_litert(f"{path.parent.name}/{path.name}", path.read_bytes(), inputs))
-        except (RuntimeError, ValueError) as error:
-            print(f"{path} does not run: {str(error).splitlines()[0]}")
-    candidates.append(_in_onnxruntime(arguments.model, inputs))
-    _measure(candidates, arguments.runs)
-    _print(candidates)
+    for target in arguments.target or TARGETS:
+        _print_heading(target)
+        rows = []
+        for model in arguments.models:
+            try:
+                rows.append(_row(model, target, arguments))
+            except Exception as error:
+                # Compilers and runtimes have errors of their own, and one model's should not end the others.
+                print(f"| {model.stem} | {type(error).__name__}: {str(error).splitlines()[0][:120]} |", flush=True)
+                continue
+            _print_row(rows[-1], target)
+        _print_summary(rows)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmarks.latency", description="Measure the latency of a compiled model."
+        prog="python -m tests.benchmarks.latency", description="Compare compiled models with other tools' files."
     )
-    parser.add_argument("model", type=Path, help="an ONNX model")
-    parser.add_argument("others", type=Path, nargs="*", help=".tflite files of the same network; inputs go by position")
-    parser.add_argument("--runs", type=int, default=50, help="measured runs of each (default: 50)")
-    parser.add_argument("--io-layout", choices=["nchw", "nhwc"], default="nchw", help="as in glmc")
+    parser.add_argument("models", type=Path, nargs="+", help="ONNX models")
+    parser.add_argument("--kept", type=Path, required=True, metavar="FOLDER", help="where the others' files are kept")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="default: all")
+    parser.add_argument("--onnx2tf", default="", metavar="COMMAND", help="the command, if not that of this environment")
+    parser.add_argument("--rounds", type=int, default=40, help="measured runs of each, at least (default: 40)")
+    parser.add_argument("--seconds", type=float, default=10, help="more runs within this time (default: 10)")
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="the size of a symbolic dim")
     parser.add_argument("-O", dest="opt_level", default="2", help="as in glmc")
     return parser
 
 
-def _with_dims(types: Mapping[str, TensorType], dims: Mapping[str, int]) -> dict[str, TensorType]:
-    return {name: type_.substitute(dict(dims)) for name, type_ in types.items()}
+def _row(model: Path, target: str, arguments: argparse.Namespace) -> Row:
+    dims = {name: int(size) for name, _, size in (text.partition("=") for text in arguments.dim)}
+    types = {v.name: v.type.substitute(dict(dims)) for v in glmir.load(model).main.inputs}
+    session = session_of(model)
+    names = [output.name for output in session.get_outputs()]
+    inputs, results = run_on_samples(types, lambda given: dict(zip(names, session.run(None, dict(given)), strict=True)))
+    load = _loader(target, inputs, names)
+    with tempfile.TemporaryDirectory() as folder:
+        layout = "nhwc" if target == "tflite" else "nchw"
+        artifact = glmir.compile(model, target=target, opt_level=arguments.opt_level, io_layout=layout)
+        files = {OURS: artifact.save(Path(folder, f"ours{artifact.target.suffix}"))}
+        for peer in PEERS[target]:
+            command = arguments.onnx2tf if peer.name == "onnx2tf" else ""
+            if made := peer.file(model, arguments.kept, command):
+                files[peer.name] = made
+        first, second = _copies(files, load)
+    measure_in_turn([*first.values(), *reversed(second.values())], arguments.rounds, arguments.seconds)
+    candidates = {name: first[name].best_of_both(second[name]) for name in first}
+    errors = {c.name: largest_error(c.outputs(), list(results.values())) for c in candidates.values()}
+    return Row(model.stem, candidates, errors, second[OURS].ratio(first[OURS]))
 
 
-def _in_litert(name: str, model: bytes, inputs: Arrays) -> Candidate:
-    """Raises RuntimeError or ValueError for a file that LiteRT refuses."""
-    interpreter = Interpreter(model_content=model, num_threads=1)
-    given = _matched(interpreter, inputs)
-    for detail in interpreter.get_input_details():
-        shape = given[detail["index"]].shape
-        if tuple(detail["shape"]) != shape:
-            interpreter.resize_tensor_input(detail["index"], shape)
-    interpreter.allocate_tensors()
-    for index, array in given.items():
-        interpreter.set_tensor(index, array)
-    interpreter.invoke()
-    places = [detail["index"] for detail in interpreter.get_output_details()]
-    return Candidate(
-        name, interpreter.invoke, lambda: [interpreter.get_tensor(place) for place in places], _operators(model)
-    )
+def _copies(
+    files: Mapping[str, Path], load: Callable[[str, Path], Candidate]
+) -> tuple[dict[str, Candidate], dict[str, Candidate]]:
+    """Two copies of each, loaded forwards and backwards: where the memory of a copy lies is worth a percent or two.
+
+    A file of the others that does not run is left out, with the reason; ours raises it.
+    """
+    first = {}
+    for name, path in files.items():
+        try:
+            first[name] = load(name, path)
+        except Exception as error:
+            # Each runtime has errors of its own.
+            if name == OURS:
+                raise
+            print(f"{path} does not run: {str(error).splitlines()[0][:120]}", file=sys.stderr)
+    return first, {name: load(name, files[name]) for name in reversed(first)}
 
 
-def _matched(interpreter: Interpreter, inputs: Arrays) -> dict[int, Array]:
-    """Tensor index -> array, by name where the names agree, else by position; channels-last where the file wants it."""
-    details = interpreter.get_input_details()
-    by_name: dict[str, Array] = {}
-    for signature in interpreter.get_signature_list():
-        names = interpreter.get_signature_runner(signature).get_input_details()
-        by_name |= {names[name]["name"]: array for name, array in inputs.items() if name in names}
-    arrays = list(inputs.values())
-    if len(details) != len(arrays):
-        raise ValueError(f"it has {len(details)} inputs, the source {len(arrays)}")
-    found = {}
-    for detail, array in zip(details, arrays, strict=True):
-        array = by_name.get(detail["name"], array)
-        if not _fits(array, detail["shape_signature"]) and _fits(np.moveaxis(array, 1, -1), detail["shape_signature"]):
-            array = np.moveaxis(array, 1, -1)
-        found[detail["index"]] = np.ascontiguousarray(array)
-    return found
+def _loader(target: str, inputs: Arrays, outputs: Sequence[str]) -> Callable[[str, Path], Candidate]:
+    if target == "tflite":
+        return lambda name, path: in_litert(name, path, inputs)
+    if target == "mnn":
+        return lambda name, path: in_mnn(name, path, inputs, outputs)
+    return lambda name, path: in_onnxruntime(name, path, inputs)
 
 
-def _fits(array: Array, signature: Sequence[int]) -> bool:
-    """Whether the array has the shape, in which -1 is any size."""
-    return array.ndim == len(signature) and all(d in (-1, s) for d, s in zip(signature, array.shape, strict=True))
+def _print_heading(target: str) -> None:
+    others = [peer.name for peer in PEERS[target]]
+    columns = ["model", f"operators, glmc / {' / '.join(others)}", "transposes", "glmc, min ms"]
+    columns += [f"glmc / {other}, by min" for other in others] + [f"glmc / {other}, median" for other in others]
+    columns += ["noise", "error, glmc", *(f"error, {other}" for other in others)]
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
 
 
-def _channels_last(arrays: Arrays) -> dict[str, Array]:
-    return {name: np.moveaxis(a, 1, -1) if a.ndim >= IMAGE_RANK else a for name, a in arrays.items()}
+def _print_row(row: Row, target: str) -> None:
+    others = [row.candidates.get(peer.name) for peer in PEERS[target]]
+    operators = [str(row.ours.operators), *(str(o.operators) if o else "" for o in others)]
+    transposes = [str(row.ours.transposes), *(str(o.transposes) if o else "" for o in others)]
+    cells = [row.model, " / ".join(operators), " / ".join(transposes), f"{row.ours.best_ms:.2f}"]
+    cells += [f"{row.ours.best_ms / o.best_ms:.3f}" if o else "" for o in others]
+    cells += [f"{row.ours.ratio(o):.3f}" if o else "" for o in others]
+    cells += [f"{row.noise:.3f}", f"{row.errors[OURS]:.0e}"]
+    cells += [f"{row.errors[o.name]:.0e}" if o else "" for o in others]
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def _operators(model: bytes) -> str:
-    parsed = read(Model, model, file_identifier=FILE_IDENTIFIER)
-    codes = [code.builtin_code for code in parsed.operator_codes or ()]
-    operators = [codes[o.opcode_index] for graph in parsed.subgraphs or () for o in graph.operators or ()]
-    return f"{len(operators)} | {operators.count(BuiltinOperator.TRANSPOSE)}"
-
-
-def _in_onnxruntime(path: Path, inputs: Arrays) -> Candidate:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    outputs: list[Array] = session.run(None, dict(inputs))
-
-    def run() -> None:
-        session.run(None, dict(inputs))
-
-    return Candidate("onnxruntime", run, lambda: outputs, " | ")
-
-
-def _measure(candidates: Sequence[Candidate], runs: int) -> None:
-    for _ in range(WARM_UP):
-        for candidate in candidates:
-            candidate.run()
-    for _ in range(runs):
-        for candidate in candidates:
-            # What ran before has filled the caches with its own weights, which would count against this one.
-            candidate.run()
-            candidate.measure()
-
-
-def _print(candidates: Sequence[Candidate]) -> None:
-    expected = candidates[-1].outputs()
-    print("| | min ms | median ms | largest error | operators | transposes |\n|---|---|---|---|---|---|")
-    for candidate in candidates:
-        error = _error(candidate.outputs(), expected)
-        best, middle = min(candidate.seconds) * 1e3, median(candidate.seconds) * 1e3
-        print(f"| {candidate.name} | {best:.2f} | {middle:.2f} | {error:.1e} | {candidate.operators} |")
-
-
-def _error(outputs: Sequence[Array], expected: Sequence[Array]) -> float:
-    """The largest error of any output, as a part of its largest magnitude; outputs are matched by position."""
-    errors = []
-    for actual, reference in zip(outputs, expected, strict=True):
-        if actual.shape != reference.shape and actual.ndim == reference.ndim:
-            actual = np.moveaxis(actual, -1, 1)
-        errors.append(compare_output("", actual, reference).relative)
-    return max(errors, default=0.0)
+def _print_summary(rows: Sequence[Row]) -> None:
+    compared = [row for row in rows if row.others]
+    if not compared:
+        return
+    mean = exp(sum(log(row.latency) for row in compared) / len(compared))
+    print(f"\nlatency {mean:.3f} of the best other's over {len(compared)} models; lost:")
+    for row in sorted(compared, key=lambda row: row.latency, reverse=True):
+        if row.is_lost:
+            print(f"  {row.model}: latency {row.latency:.3f}, {row.operators:+} operators")
 
 
 if __name__ == "__main__":

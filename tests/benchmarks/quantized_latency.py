@@ -12,17 +12,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
-
 import glmir
 from glmir.driver.compilation import Artifact
 from glmir.driver.report.building import Compiled, build_report
 from glmir.driver.samples import seeded_inputs
 from glmir.errors import GlmirError
 
-from .latency import Arrays, Candidate, _in_litert, _with_dims
-from .mnn_latency import _in_mnn
+from .measuring import Arrays, Candidate
+from .runtimes import in_litert, in_mnn, in_onnxruntime
 
 RECIPES = ("int8", "int16", "int8-dynamic", "int8-weights", "int4-weights", "palette")
 TARGETS = ("tflite", "mnn", "onnx")
@@ -40,7 +37,7 @@ def main() -> None:
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="the size of a symbolic dim")
     arguments = parser.parse_args()
     dims = {name: int(size) for name, _, size in (text.partition("=") for text in arguments.dim)}
-    types = _with_dims({v.name: v.type for v in glmir.load(arguments.model).main.inputs}, dims)
+    types = {v.name: v.type.substitute(dict(dims)) for v in glmir.load(arguments.model).main.inputs}
     inputs = seeded_inputs(types)
     for target in arguments.target or TARGETS:
         with tempfile.TemporaryDirectory() as folder:
@@ -86,17 +83,11 @@ def _warnings(model: Path, path: Path, artifact: Artifact) -> Sequence[str]:
 
 
 def candidate_of(name: str, path: Path, target: str, artifact: Artifact, inputs: Arrays) -> Candidate:
-    outputs = list(artifact.module.main.output_names)
     if target == "tflite":
-        return _in_litert(name, path.read_bytes(), inputs)
+        return in_litert(name, path, inputs)
     if target == "mnn":
-        return _in_mnn(name, path, inputs, outputs)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    given = {i.name: np.ascontiguousarray(inputs[i.name]) for i in session.get_inputs()}
-    return Candidate(name, lambda: session.run(None, given), list, "")
+        return in_mnn(name, path, inputs, list(artifact.module.main.output_names))
+    return in_onnxruntime(name, path, inputs)
 
 
 if __name__ == "__main__":

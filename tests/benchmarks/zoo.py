@@ -10,18 +10,26 @@ convolution is folded into it, as exporters do: the same function, up to roundin
 
 Sources of the architectures: MobileNetV2 (arXiv:1801.04381), DenseNet (arXiv:1608.06993), ViT and DeiT-Ti
 (arXiv:2010.11929, arXiv:2012.12877), ResNet (arXiv:1512.03385, stride on the 3 by 3 convolution as in torchvision),
-RepVGG (arXiv:2101.03697).
+RepVGG (arXiv:2101.03697), MobileOne (arXiv:2206.04040).
 """
 
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from tests.benchmarks.network_writer import CLASSES, Feature, NetworkWriter
+from tests.benchmarks.synthetic_graphs import (
+    channels_last_classifier,
+    channels_last_segmenter,
+    diamonds,
+    encoder,
+    tangle,
+)
 
 IMAGE_SIZE = 224
 
@@ -173,6 +181,41 @@ def repvgg_branches(writer: NetworkWriter, x: Feature, channels: int, stride: in
     return y
 
 
+def mobileone_s0() -> onnx.ModelProto:
+    """MobileOne-S0 as it is trained, f32[1, 3, 224, 224] -> f32[1, 1000]: four convolutions in each layer, a scale and
+    an identity."""
+    writer = NetworkWriter(seed=6)
+    x = writer.activation(mobileone_branches(writer, writer.image(), 48, 3, 2, "stage0"), "Relu")
+    for stage, (channels, repeats) in enumerate([(48, 2), (128, 8), (256, 10), (1024, 1)], start=1):
+        for repeat in range(repeats):
+            name, stride = f"stage{stage}.{repeat}", 2 if repeat == 0 else 1
+            x = mobileone_branches(writer, x, x.channels, 3, stride, f"{name}.depthwise", groups=x.channels)
+            x = writer.activation(x, "Relu")
+            x = mobileone_branches(writer, x, channels, 1, 1, f"{name}.pointwise")
+            x = writer.activation(x, "Relu")
+    writer.classifier(x, "linear")
+    return image_classifier(writer, "mobileone_s0")
+
+
+def mobileone_branches(
+    writer: NetworkWriter, x: Feature, channels: int, kernel: int, stride: int, name: str, groups: int = 1
+) -> Feature:
+    """What an over-parameterized layer sums up; the stem has one convolution, all others four."""
+    has_identity = stride == 1 and x.channels == channels
+    branches = [writer.norm(x, f"{name}.rbr_skip")] if has_identity else []
+    if kernel > 1:
+        scale = f"{name}.rbr_scale"
+        branches.append(writer.conv(x, channels, 1, f"{scale}.conv", stride=stride, groups=groups, norm=f"{scale}.bn"))
+    for index in range(1 if name == "stage0" else 4):
+        conv = f"{name}.rbr_conv.{index}"
+        y = writer.conv(x, channels, kernel, f"{conv}.conv", stride=stride, groups=groups, norm=f"{conv}.bn")
+        branches.append(y)
+    y = branches[0]
+    for branch in branches[1:]:
+        y = writer.add(y, branch)
+    return y
+
+
 def chain(length: int) -> onnx.ModelProto:
     """Exactly `length` cheap nodes one after the other, f32[1, 8, 8, 8] -> the same: Conv 1x1, Relu, Add of the input.
 
@@ -302,12 +345,16 @@ BUILDERS: dict[str, Callable[[], onnx.ModelProto]] = {
     "densenet121": densenet121,
     "repvgg_a0": repvgg_a0,
     "repvgg_a0_branches": lambda: repvgg_a0(deploy=False),
+    "mobileone_s0_branches": mobileone_s0,
     "vit_tiny": vit_tiny,
     "vit_tiny_dynamic": lambda: vit_tiny(batch="batch"),
     "chain_10": lambda: chain(10),
     "chain_100": lambda: chain(100),
     "chain_1000": lambda: chain(1000),
     "chain_10000": lambda: chain(10000),
+    **{f"{make.__name__}_{n}": partial(make, n) for make in (tangle, diamonds, encoder) for n in (1000, 10000)},
+    "channels_last_classifier": channels_last_classifier,
+    "channels_last_segmenter": channels_last_segmenter,
 }
 
 

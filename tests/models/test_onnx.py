@@ -1,4 +1,7 @@
-"""Real models as ONNX at every level and some opsets: onnxruntime computes from ours what it does from the source."""
+"""Real models as ONNX at every level and some opsets: onnxruntime computes from ours what it does from the source.
+
+Each model is written in one of the opsets, and with --all-cases in all of them.
+"""
 
 from pathlib import Path
 
@@ -10,6 +13,22 @@ import glmir
 from tests.models.catalogue import MODELS, RealModel
 from tests.models.fetch import onnxruntime_outputs, require_model
 from tests.tolerances import assert_close
+
+COMPLETE = [model for model in MODELS if not model.needs]
+OPSETS = (11, 15, 18, 21)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "opset" not in metafunc.fixturenames:
+        return
+    has_all = metafunc.config.getoption("--all-cases")
+    cases = [
+        pytest.param(model, opset, id=f"{model.name}-{opset}")
+        for place, model in enumerate(COMPLETE)
+        for turn, opset in enumerate(OPSETS)
+        if has_all or turn == place % len(OPSETS)
+    ]
+    metafunc.parametrize(("model", "opset"), cases)
 
 
 def _check(model: RealModel, tmp_path: Path, level: str, opset: int | None = None) -> None:
@@ -25,13 +44,11 @@ def _check(model: RealModel, tmp_path: Path, level: str, opset: int | None = Non
 
 @pytest.mark.models
 @pytest.mark.parametrize("level", ["0", "1", "2", "3", "s"])
-@pytest.mark.parametrize("model", [m for m in MODELS if not m.needs], ids=lambda m: m.name)
+@pytest.mark.parametrize("model", COMPLETE, ids=lambda m: m.name)
 def test_levels(model: RealModel, level: str, tmp_path: Path) -> None:
     _check(model, tmp_path, level)
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("opset", [11, 15, 18, 21])
-@pytest.mark.parametrize("model", [m for m in MODELS if not m.needs], ids=lambda m: m.name)
 def test_opsets(model: RealModel, opset: int, tmp_path: Path) -> None:
     _check(model, tmp_path, "2", opset)

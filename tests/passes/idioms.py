@@ -230,9 +230,87 @@ def arithmetic(s: Sketch, x: Value) -> Value:
     return y
 
 
+def bend(s: Sketch, x: Value) -> Value:
+    """Leaky relus and elus by a choice of the sign, or as a sum of the two parts of x."""
+    slope: Value | Number = s.per_channel(x, -1) if s.chance(0.4) else s.choose([0.25, 0.1, 2.0, -0.5])
+    scale = s.choose([1.0, 1.0, 0.5, 2.0])
+    below = s.add(math.Clamp(x, -np.inf, 0.0))
+    opposite = s.add(nn.Relu(s.add(math.Neg(x))))
+    if s.chance(0.4):
+        power = s.add(math.Exp(s.choose([x, below, below, s.times(x, 1 / scale)])))
+        negative = s.times(s.plus(power, -1.0), scale)
+        limited = negative if s.chance(0.5) else s.add(math.Clamp(negative, -np.inf, 0.0))
+    elif s.chance(0.5):
+        negative = s.times(x, slope)
+        limited = s.times(s.choose([below, below, opposite]), slope)
+    else:
+        negative, limited = s.choose([x, opposite, below]), s.choose([below, opposite])
+    if s.chance(0.5):
+        cls = s.choose([math.Greater, math.GreaterEqual, math.Less, math.LessEqual])
+        pair = (x, negative) if cls in (math.Greater, math.GreaterEqual) or s.chance(0.1) else (negative, x)
+        return s.add(math.Select(s.add(cls(x, s.number(x, 0.0))), *pair))
+    return s.operate(s.choose([math.Add, math.Add, math.Sub]), s.add(nn.Relu(x)), limited)
+
+
+def quotient_of_powers(s: Sketch, x: Value) -> Value:
+    """Sigmoid, tanh and mish of exponentials, near misses among them."""
+    factor = s.choose([1.0, 2.0, -1.0, -2.0])
+    power = s.add(math.Exp(x if factor == 1 else s.times(x, factor)))
+    match s.choose(range(5)):
+        case 0:
+            return s.operate(math.Div, s.choose([power, x]), s.plus(power, 1))
+        case 1:
+            above = s.plus(power, -1) if s.chance(0.5) else s.operate(math.Sub, s.number(x, 1), power)
+            return s.operate(math.Div, above, s.plus(power, 1))
+        case 2:
+            opposite = s.add(math.Exp(s.add(math.Neg(x))))
+            return s.operate(math.Div, s.operate(math.Sub, power, opposite), s.plus(power, opposite))
+        case 3:
+            gate = s.add(s.choose([math.Tanh, nn.Sigmoid])(s.times(x, s.choose([0.5, 2.0]))))
+            return s.times(s.plus(gate, 1), 0.5) if s.chance(0.5) else s.plus(s.times(gate, s.choose([0.5, 2.0])), -1)
+    numerator = s.operate(math.Mul, power, s.plus(power, 2))
+    return s.operate(math.Div, s.operate(math.Mul, x, numerator), s.plus(numerator, 2))
+
+
+def blocks(s: Sketch, x: Value) -> Value:
+    """Pixels that become channels, channels that become pixels, and repeated pixels; then a product over channels."""
+    if x.type.rank != 4 or s.channels(x, 1) != 4 or s.channels(x, 2) != 4:
+        raise UnfitError
+    n, c, h, _ = x.type.shape
+    x = s.add(tensor.Concat((x, x), 3)) if s.chance(0.7) else x
+    match s.choose(range(4)):
+        case 0:
+            split = s.add(tensor.Reshape(x, None, (n, c, 2, 2, x.type.shape[3] // 2, 2)))
+            order = s.choose([(0, 3, 5, 1, 2, 4), (0, 1, 3, 5, 2, 4), (0, 5, 3, 1, 2, 4), (0, 3, 1, 5, 2, 4)])
+            y = s.add(tensor.Reshape(s.add(tensor.Transpose(split, order)), None, (n, 16, 2, x.type.shape[3] // 2)))
+        case 1:
+            split = s.add(tensor.Reshape(x, None, (n, *s.choose([(2, 2, 1), (1, 2, 2)]), *x.type.shape[2:])))
+            order = s.choose([(0, 3, 4, 1, 5, 2), (0, 1, 4, 2, 5, 3), (0, 1, 4, 3, 5, 2)])
+            moved = s.add(tensor.Transpose(split, order))
+            y = s.add(tensor.Reshape(moved, None, (n, 1, 2 * x.type.shape[2], 2 * x.type.shape[3])))
+        case 2:
+            axis = s.choose([1, 3])
+            starts = s.choose([((0, 0), (0, 1), (1, 0), (1, 1)), ((0, 0), (1, 0), (0, 1), (1, 1))])
+            y = s.add(tensor.Concat(tuple(phase(s, x, 2 if axis == 1 else 1, start) for start in starts), axis))
+        case _:
+            split = s.add(tensor.Reshape(x, None, (n, c, h, 1, x.type.shape[3], 1)))
+            grown = s.add(tensor.Expand(split, None, (n, c, h, 2, x.type.shape[3], s.choose([1, 3]))))
+            y = s.add(tensor.Reshape(grown, None, (n, c, 2 * h, product(grown.type.shape[4:]))))
+    return convolution(s, y) if s.chance(0.5) else y
+
+
+def phase(s: Sketch, x: Value, axis: int, start: tuple[int, int]) -> Value:
+    """Every second row and column of the image whose rows stand along the axis."""
+    places = [start[a - axis] if a in (axis, axis + 1) else 0 for a in range(4)]
+    sizes = [d // 2 if a in (axis, axis + 1) else d for a, d in enumerate(x.type.shape)]
+    strides = [2 if a in (axis, axis + 1) else 1 for a in range(4)]
+    return s.add(tensor.Slice(x, tuple(places), tuple(sizes), tuple(strides)))
+
+
 IDIOMS: tuple[Callable[[Sketch, Value], Value], ...] = (
     sigmoid, softplus, gelu, hard_swish, other_activation, limits, norm, channel_norm, convolution, pool,
-    product_with_matrix, product_of_transposed, attention, moved, reduction, arithmetic,
+    product_with_matrix, product_of_transposed, attention, moved, reduction, arithmetic, bend,
+    quotient_of_powers, blocks,
 )  # fmt: skip
 
 

@@ -1,15 +1,18 @@
 """Activations, normalizations, matrix products and softmax."""
 
 from collections.abc import Mapping
+from math import isclose, sqrt
 
 import numpy as np
 
+from ....dims import known_equal
 from ....ir import Array, Op, Value
 from ....ops import math, nn
 from ....ops.enums import GeluForm, Layout
 from ....passes.patterns import constant_array, elements_of, is_known, without_ones
 from ....types import DType
 from ...conditions import has_no_activation
+from ..opsets import ATTENTION_VERSION
 from ..program import CoremlTable, Parameter, Program
 from .conditions import is_float
 from .elementwise import scalar
@@ -73,6 +76,33 @@ def prelu(op: nn.PRelu, program: Program) -> None:
 @TABLE.emits(nn.Softmax, when=(is_float,))
 def softmax(op: nn.Softmax, program: Program) -> None:
     program.add("softmax", op.result, x=op.x, axis=op.axis)
+
+
+def has_heads_apart(op: nn.Attention) -> bool:
+    """an axis of heads, as many of keys and values as of queries"""
+    return op.q.type.rank == 4 and op.shared_heads == op.heads
+
+
+def has_usual_scale(op: nn.Attention) -> bool:
+    """the scale one by the root of a key's length"""
+    size = op.q.type.shape[-1]
+    return isinstance(size, int) and isclose(op.scale * sqrt(size), 1, rel_tol=1e-6)
+
+
+def has_mask_for_every_key(op: nn.Attention) -> bool:
+    """a mask, if any, with an element for every key"""
+    if op.mask is None:
+        return True
+    shape = op.mask.type.shape
+    return len(shape) >= 2 and known_equal(shape[-1], op.k.type.shape[-2])
+
+
+@TABLE.emits(
+    nn.Attention, when=(is_float, has_heads_apart, has_usual_scale, has_mask_for_every_key), since=ATTENTION_VERSION
+)
+def attention(op: nn.Attention, program: Program) -> None:
+    mask = {} if op.mask is None else {"attn_mask": op.mask}
+    program.add("scaled_dot_product_attention", op.result, query=op.q, key=op.k, value=op.v, **mask)
 
 
 def has_constant_weights(op: nn.Linear) -> bool:

@@ -7,10 +7,10 @@ from ....ir import Array, Value
 from ....ops import nn, tensor
 from ....ops.enums import Activation
 from ....ops.nn.windows import spatial_sizes
-from ....passes.patterns import elements_of, is_constant
+from ....passes.patterns import constant_array, elements_of, is_constant
 from ...conditions import has_channels_first, has_static_weight, is_f32, is_matrix, is_not_dilated, knows_padding
 from ..graph import Graph, MnnTable
-from ..quantized import describe_tensor, is_byte_tensor, pack_weight, row_spread
+from ..quantized import describe_tensor, is_byte_tensor, pack_weight, packed_halves, row_spread
 from ..schema_enums import AvgPoolCountType, OpType, PoolPadType, PoolType
 from ..schema_parameters import Convolution2D, Convolution2DCommon, Pool, QuantizedFloatParam
 from ..sparse import sparse_weight
@@ -49,6 +49,14 @@ def is_depthwise_transpose(op: nn.ConvTranspose) -> bool:
     """a group for every channel, and as many channels in the result"""
     inputs, outputs = op.weight.type.shape[:2]
     return op.groups > 1 and outputs == 1 and inputs == op.groups
+
+
+def mixes_channels(op: nn.Conv) -> bool:
+    """several channels in a group, or more results of each than there are groups, or a compressed weight"""
+    # The runtime computes group by group: depthwise convolutions, one for each result of a channel, are fewer then.
+    outputs, inputs = op.weight.type.static_shape[:2]
+    is_plain = constant_array(op.weight) is not None and (op.bias is None or constant_array(op.bias) is not None)
+    return inputs > 1 or outputs > op.groups**2 or not is_plain
 
 
 Layer = nn.Conv | nn.ConvTranspose | nn.Linear
@@ -116,7 +124,7 @@ def convolution_depthwise(op: nn.Conv, graph: Graph) -> None:
 
 
 @TABLE.emits(nn.Conv, when=(*_CONV, is_ungrouped), stored=has_native_integers)
-@TABLE.emits(nn.Conv, when=_GROUPED, stored=has_packed_weight)
+@TABLE.emits(nn.Conv, when=(*_GROUPED, mixes_channels), stored=has_packed_weight)
 def convolution(op: nn.Conv, graph: Graph) -> None:
     _convolution(op, OpType.CONVOLUTION, graph)
 
@@ -136,7 +144,9 @@ def _with_weight(parameter: Convolution2D, op: Layer, outputs: int) -> Convoluti
     weight = op.weight.owner
     assert isinstance(weight, tensor.Constant)
     if op.weight.type.quantization is None:
-        parameter.weight = weight.value.array
+        parameter.quan_parameter = packed_halves(weight.value.array)
+        if parameter.quan_parameter is None:
+            parameter.weight = weight.value.array
         return parameter
     is_float = op.x.type.quantization is None
     parameter.quan_parameter = packed = pack_weight(op.weight.type, weight.value.array, fewest_bits=is_float)

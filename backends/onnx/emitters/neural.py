@@ -2,7 +2,6 @@
 
 from ....dims import known_equal
 from ....ops import math, nn, quant
-from ....ops.nn.attention import split_shape
 from ....passes.patterns import is_compressed
 from ...conditions import has_channels_first, has_four_axes, has_no_activation, is_along_last_axis, is_matrix
 from ..graph import Graph, OnnxTable, Operand
@@ -100,14 +99,14 @@ def has_full_mask(op: nn.Attention) -> bool:
     """a mask, if any, with an element for every query and key"""
     if op.mask is None:
         return True
-    rows, columns = (split_shape(x.type.shape, op.heads)[2] for x in (op.q, op.k))
+    rows, columns = (x.type.shape[-2] for x in (op.q, op.k))
     shape = op.mask.type.shape
     return len(shape) >= 2 and known_equal(shape[-2], rows) and known_equal(shape[-1], columns)
 
 
 @emits(TABLE, "Attention", nn.Attention, when=(has_full_mask,))
 def attention(op: nn.Attention, graph: Graph) -> None:
-    heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads} if op.q.type.rank == 3 else {}
+    heads = {"q_num_heads": op.heads, "kv_num_heads": op.shared_heads} if op.q.type.rank == 3 else {}
     graph.add("Attention", [op.q, op.k, op.v, op.mask], [op.result], scale=op.scale, **heads)
 
 

@@ -32,7 +32,8 @@ from .weights import weight
 
 TABLE = TfliteTable()
 
-SUMMED_AT_ONCE = 256
+SUMMED_AT_ONCE = 2**14
+"""The mean of so many numbers is 4e-6 off, of 100,000 it is 7e-6."""
 
 _MOVED = with_one_scale(I8, I16)
 _COMMON = (DType.BOOL, DType.I8, DType.U8, DType.I16, DType.I32, DType.I64, DType.F16, DType.F32)
@@ -234,9 +235,10 @@ def reduces(op: Reduction) -> bool:
 
 
 def sums_accurately(op: math.ReduceSum | math.ReduceMean) -> bool:
-    """one axis to add up along, or the last ones, or at most 256 elements"""
+    """one axis to add up along, or the last ones, or at most 16,384 elements"""
     # Across rows the kernels add one number after the other, so errors grow with how many there are. Axis by axis they
-    # grow with the lengths of the axes, not with their product: ten times less for an image of 160 x 160, as fast.
+    # grow with the lengths of the axes, not with their product: ten times less for an image of 160 x 160, but one
+    # operator more and up to a quarter slower.
     rank = op.x.type.rank
     is_exact = op.x.type.stored is not DType.F32
     if is_exact or len(op.axes) <= 1 or op.axes == tuple(range(rank - len(op.axes), rank)):

@@ -7,13 +7,12 @@ import numpy as np
 from ....ir import Array, Value
 from ....ops import quant, tensor
 from ....passes.patterns import is_compressed
+from ....types import DType
+from ...array_bytes import exactly
 from ..graph import Graph, Operand, StoredArray, stored_array
 from ..schema_enums import BuiltinOperator
 from ..schema_options import TransposeOptions
 from .sparse import densified
-
-SMALLEST_IN_HALVES = 1024
-"""Weights of fewer elements are stored as they are computed with."""
 
 
 def transposed(value: Value, permutation: Sequence[int], graph: Graph) -> Operand:
@@ -46,11 +45,5 @@ def weight(value: Value, graph: Graph) -> Operand:
 
 def _in_halves(array: Array, name: str, graph: Graph) -> Operand:
     """A large weight whose elements halves hold exactly is stored so: that takes half the room, and nothing else."""
-    if array.dtype != np.float32 or array.size < SMALLEST_IN_HALVES:
-        return array
-    with np.errstate(over="ignore"):
-        first = array.reshape(-1)[:SMALLEST_IN_HALVES] if array.flags.c_contiguous else array[:1]
-        if not np.array_equal(first, first.astype(np.float16)):
-            return array
-        halves = array.astype(np.float16)
-    return graph.dequantized(halves, name) if np.array_equal(halves, array) else array
+    halves = exactly(array, DType.F16)
+    return array if halves is None else graph.dequantized(halves, name)

@@ -48,7 +48,9 @@ def parse_compression(
             raise InputError("--min-sqnr is for --quantize auto, int8 and int16")
         recipe = replace(recipe, min_sqnr=min_sqnr)
     if recipe is None:
-        for flag, value in (("--calibrate", data), ("--calibration-cache", cache), ("--io-dtype", border)):
+        if data is not None:
+            raise InputError("--calibrate is for --quantize, and for --precision fp16")
+        for flag, value in (("--calibration-cache", cache), ("--io-dtype", border)):
             if value is not None:
                 raise InputError(f"{flag} is for --quantize")
     elif recipe.needs_data and data is None and (cache is None or not cache.exists() or isinstance(recipe, Automatic)):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import GlmirError
 from ...ir import Module, Op
+from ...passes.memory.memory_report import MemoryReport
 from ...passes.patterns import is_known
 from ...passes.quantization.calibrators import expected_error
 from ...passes.quantization.costs import multiplications
@@ -25,6 +26,7 @@ from ..quantization.sensitivity import measure_sensitivities
 from ..samples import sample_inputs
 from .advice import advise
 from .facts import Measured, OpFacts, OutputFacts, Report, TargetFacts, TensorFacts
+from .live_memory import memory_facts
 from .measuring import Measurement, measure, measured_or_none, parameters_of, stored_values
 from .speed import warnings_of
 from .targets import INTEGERS, Written, constant_bytes, conversions
@@ -39,12 +41,16 @@ ATTEMPTS = 6
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the compiler made: the module that all targets begin with, and an artifact and its path for each."""
+    """What the compiler made: the module that all targets begin with, and an artifact and its path for each; and, where
+    it was watched, what order-ops did."""
 
     source: Path
     module: Module
     artifacts: Sequence[tuple[Path, Artifact]]
     record: Record | None = None
+    memory: MemoryReport | None = None
+    precision: Sequence[str] = ()
+    """What stays f32 where the rest is f16, a line each."""
 
 
 def build_report(compiled: Compiled, is_full: bool, show: Callable[[str], None]) -> Report:
@@ -63,11 +69,16 @@ def build_report(compiled: Compiled, is_full: bool, show: Callable[[str], None])
         calibration_samples=record.calibration.samples if record is not None and record.calibration is not None else 0,
         ops=ops,
         notes=_notes(record),
+        precision=tuple(compiled.precision),
     )
     if record is not None:
         show("measuring how exact it is")
         report = _with_measurements(report, record, samples, is_random, is_full)
-    return replace(report, targets=tuple(_target_facts(report, compiled, sizes, *pair) for pair in compiled.artifacts))
+    targets = [_target_facts(report, compiled, sizes, *pair) for pair in compiled.artifacts]
+    if is_full:
+        memories = [memory_facts(artifact, path, compiled.memory) for path, artifact in compiled.artifacts]
+        targets = [replace(facts, memory=memory) for facts, memory in zip(targets, memories, strict=True)]
+    return replace(report, targets=tuple(targets))
 
 
 def recipe_text(recipe: Recipe) -> str:

@@ -106,6 +106,36 @@ class TargetOp:
 
 
 @dataclass(frozen=True)
+class LiveFacts:
+    """A value that lives where most do, as ``f32[1, 16, 32, 32]``, and its bytes."""
+
+    name: str
+    type: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryFacts:
+    """What an artifact's activations need, in bytes: the most that live at a time and the arena that holds them, in the
+    order of the ops before order-ops and as they are written.
+
+    ``op`` is what runs at the peak, ``live`` the largest values that live there. ``runtime_arena`` is what the target's
+    own kernels take, with what they need while they run, where that is known.
+    """
+
+    peak_before: int
+    arena_before: int
+    peak: int
+    arena: int
+    op: str
+    kind: str
+    live: tuple[LiveFacts, ...] = ()
+    runtime_arena: int | None = None
+    is_nominal: bool = False
+    """Whether symbolic sizes were taken to be nominal ones."""
+
+
+@dataclass(frozen=True)
 class TargetFacts:
     """One artifact. Bytes are of its file or files, and of all constants in it."""
 
@@ -122,6 +152,7 @@ class TargetFacts:
 
     computed: tuple[TargetOp, ...] = ()
     warnings: tuple[str, ...] = ()
+    memory: MemoryFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +173,8 @@ class Report:
     targets: tuple[TargetFacts, ...] = ()
     advice: tuple[Advice, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    precision: tuple[str, ...] = ()
+    """A line for each op and weight that stays f32 where the rest is f16, and why."""
 
     @property
     def worst_sqnr(self) -> float | None:

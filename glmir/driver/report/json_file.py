@@ -12,7 +12,7 @@ from ...errors import InputError
 from .facts import Report
 
 FORMAT = "glmc report"
-VERSION = 1
+VERSION = 2
 
 FactsT = TypeVar("FactsT")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ...passes.memory.live_ranges import NOMINAL_SIZE
 from .facts import OpFacts, Report, TargetFacts, TargetOp
 from .targets import BOTH, FLOATS, GONE, INTEGERS, STORED
 
@@ -45,6 +46,8 @@ def sections_of(report: Report) -> list[Section]:
         *_warnings(report),
         *_advice(report),
         *_worst(report),
+        *_memory(report),
+        *_precision(report),
         *_by_target(report),
         *_rules(report),
         *_ops(report),
@@ -99,6 +102,12 @@ def _warnings(report: Report) -> Iterator[Section]:
         yield Section("Speed", "Expected of the artifacts, from measurements of kernels:", points)
 
 
+def _precision(report: Report) -> Iterator[Section]:
+    if report.precision:
+        text = "What stays f32 where the rest is f16, or should, and why:"
+        yield Section("Precision", text, report.precision, is_long=True)
+
+
 def _advice(report: Report) -> Iterator[Section]:
     if not report.advice:
         return
@@ -125,6 +134,35 @@ def _worst(report: Report) -> Iterator[Section]:
         for op in worst
     )
     yield Section("Worst layers", text, table=Table(headings, rows, frozenset(headings[2:])))
+
+
+def _memory(report: Report) -> Iterator[Section]:
+    """The memory of activations, by target, and what to look at where it is the most."""
+    rows, points = [], []
+    for target in report.targets:
+        memory = target.memory
+        if memory is None:
+            continue
+        runtime = "" if memory.runtime_arena is None else size(memory.runtime_arena)
+        peak, arena = _change(memory.peak_before, memory.peak), _change(memory.arena_before, memory.arena)
+        rows.append((target.name, peak, arena, runtime))
+        if memory.op:
+            live = ", ".join(f"{v.name} {v.type} ({size(v.bytes)})" for v in memory.live)
+            nominal = f", with {NOMINAL_SIZE} for sizes that are not known" if memory.is_nominal else ""
+            points.append(f"{target.name}: the peak stands at {memory.op} ({memory.kind}){nominal}, where live {live}")
+    if rows:
+        numbers = ("peak", "arena", "of the runtime's kernels")
+        table = Table(("target", *numbers), tuple(rows), frozenset(numbers))
+        text = (
+            "Bytes of activations, weights apart: the most that live at a time, and the arena that holds them, before "
+            "and after order-ops. The runtime's own kernels need more while they run; delegates have memory of their "
+            "own. What lives at the peak is what a smaller input, fewer channels or integers there would shrink."
+        )
+        yield Section("Memory", text, tuple(points), table)
+
+
+def _change(before: int, after: int) -> str:
+    return size(after) if before == after else f"{size(before)} → {size(after)}"
 
 
 def _by_target(report: Report) -> Iterator[Section]:

@@ -34,6 +34,7 @@ from .normalization import (
 from .pooling import AveragePool, MaxPool, Pool
 from .recurrent import Gru, Lstm, Recurrent, Rnn
 from .resize import Resize
+from .rotary import RotaryEmbedding
 
 __all__ = [
     "Attention",
@@ -68,6 +69,7 @@ __all__ = [
     "Resize",
     "RmsNorm",
     "Rnn",
+    "RotaryEmbedding",
     "Selu",
     "Sigmoid",
     "Silu",

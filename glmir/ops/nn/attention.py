@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...dims import Dim, is_positive, known_different
+from ...dims import is_positive, known_different
 from ...ir import Array, Op, Value
 from ...opdef import constraint, op
 from ...types import Shape, TensorType
@@ -15,9 +15,10 @@ class Attention(Op):
     """Values weighed by the softmax of scaled products of queries and keys, each head for itself
 
     Vaswani et al., "Attention Is All You Need", arXiv:1706.03762. A result is softmax(q k^T * scale + mask) v. q is
-    [B, H, S, D], k [B, H, T, D], v [B, H, T, E] and the result [B, H, S, E]; or, with the ``heads`` side by side,
-    q is [B, S, H * D], k [B, T, H * D], v [B, T, H * E] and the result [B, S, H * E]. ``mask`` broadcasts to
-    [B, H, S, T].
+    [B, H, S, D], k [B, K, T, D], v [B, K, T, E] and the result [B, H, S, E]; or, with the ``heads`` side by side,
+    q is [B, S, H * D], k [B, T, K * D], v [B, T, K * E] and the result [B, S, H * E]. ``mask`` broadcasts to
+    [B, H, S, T]. K is H or divides it: H / K heads of queries in a row then share one of keys and values (Ainslie et
+    al., "GQA", arXiv:2305.13245).
 
     ```
     %y = nn.attention(%q: f32[b, s, 8], %k: f32[b, 5, 8], %v: f32[b, 5, 6], %m: f32[s, 5])
@@ -44,18 +45,27 @@ class Attention(Op):
 
     @constraint
     def heads_fit(self) -> bool:
-        """the heads are as many as the second axis of rank 4, or divide the last one of rank 3"""
+        """the heads are as many as the second axis of q of rank 4, or divide the last one of rank 3"""
         if self.heads < 1:
             return False
-        sizes = [x.type.shape[1 if x.type.rank == 4 else 2] for x in (self.q, self.k, self.v)]
         if self.q.type.rank == 4:
-            return not any(known_different(size, self.heads) for size in sizes)
-        return not any(known_different(size % self.heads, 0) for size in sizes)
+            return not known_different(self.q.type.shape[1], self.heads)
+        return not known_different(self.q.type.shape[2] % self.heads, 0)
+
+    @constraint
+    def shared_heads_fit(self) -> bool:
+        """keys and values have equally many heads, which divide those of the queries"""
+        own, (q, k, v) = self.shared_heads, (x.type.shape for x in (self.q, self.k, self.v))
+        if own < 1 or self.heads % own != 0:
+            return False
+        if self.q.type.rank == 4:
+            return not known_different(k[1], v[1])
+        return not known_different(k[2] * self.heads, q[2] * own) and not known_different(v[2] % own, 0)
 
     @constraint
     def shapes_agree(self) -> bool:
         """the batches agree, keys are as long as queries, and as many as values"""
-        q, k, v = (split_shape(x.type.shape, self.heads) for x in (self.q, self.k, self.v))
+        q, k, v = self.split_shapes
         pairs = ((q[0], k[0]), (q[0], v[0]), (q[3], k[3]), (k[2], v[2]))
         return not any(known_different(a, b) for a, b in pairs)
 
@@ -64,17 +74,42 @@ class Attention(Op):
         """the mask broadcasts to [B, H, S, T]"""
         if self.mask is None:
             return True
-        q, k = (split_shape(x.type.shape, self.heads) for x in (self.q, self.k))
+        q, k, _ = self.split_shapes
         scores: Shape = (*q[:3], k[2])
         shape = self.mask.type.shape
         is_larger = any(is_positive(a - b) for a, b in zip(reversed(shape), reversed(scores), strict=False))
         return len(shape) <= 4 and can_broadcast(shape, scores) and not is_larger
 
+    @property
+    def shared_heads(self) -> int:
+        """The heads of keys and values; those of the queries where the sizes do not tell."""
+        if self.q.type.rank == 4:
+            own = self.k.type.shape[1]
+            return own if isinstance(own, int) else self.heads
+        columns, own = self.q.type.shape[2], self.k.type.shape[2]
+        if not isinstance(columns, int) or not isinstance(own, int) or columns < self.heads:
+            return self.heads
+        return own // (columns // self.heads)
+
+    @property
+    def split_shapes(self) -> tuple[Shape, Shape, Shape]:
+        """[B, H or K, rows, columns of a head] of queries, keys and values."""
+        q, k, v = (x.type.shape for x in (self.q, self.k, self.v))
+        if len(q) == 4:
+            return q, k, v
+        own = self.shared_heads
+        return _split(q, self.heads), _split(k, own), _split(v, own)
+
     def infer(self) -> TensorType:
-        return TensorType(self.q.type.dtype, (*self.q.type.shape[:-1], self.v.type.shape[-1]))
+        last = self.v.type.shape[-1]
+        if self.q.type.rank == 3 and self.shared_heads != self.heads:
+            last = last // self.shared_heads * self.heads
+        return TensorType(self.q.type.dtype, (*self.q.type.shape[:-1], last))
 
     def evaluate(self, q: Array, k: Array, v: Array, mask: Array | None) -> Array:
-        queries, keys, values = (self._split(widen(x)) for x in (q, k, v))
+        own = k.shape[1] if k.ndim == 4 else k.shape[2] // (q.shape[2] // self.heads)
+        queries = _heads_apart(widen(q), self.heads)
+        keys, values = (np.repeat(_heads_apart(widen(x), own), self.heads // own, axis=1) for x in (k, v))
         scores = np.matmul(queries, keys.swapaxes(2, 3)) * queries.dtype.type(self.scale)
         if mask is not None:
             scores = scores + widen(mask)
@@ -84,15 +119,14 @@ class Attention(Op):
             y = y.transpose(0, 2, 1, 3).reshape(*q.shape[:2], -1)
         return np.asarray(y).astype(q.dtype, copy=False)
 
-    def _split(self, x: Array) -> Array:
-        """``x`` as [B, H, rows, columns]."""
-        if x.ndim == 4:
-            return x
-        return x.reshape(*x.shape[:2], self.heads, x.shape[2] // self.heads).transpose(0, 2, 1, 3)
+
+def _heads_apart(x: Array, heads: int) -> Array:
+    """``x`` as [B, H, rows, columns]."""
+    if x.ndim == 4:
+        return x
+    return x.reshape(*x.shape[:2], heads, x.shape[2] // heads).transpose(0, 2, 1, 3)
 
 
-def split_shape(shape: Shape, heads: int) -> tuple[Dim, Dim, Dim, Dim]:
-    """[B, H, rows, columns] for queries, keys or values of either rank."""
-    if len(shape) == 4:
-        return shape[0], shape[1], shape[2], shape[3]
-    return shape[0], heads, shape[1], shape[2] // heads
+def _split(shape: Shape, heads: int) -> Shape:
+    batch, rows, columns = shape
+    return batch, heads, rows, columns // heads

@@ -19,6 +19,10 @@ _MIRRORED: dict[type[math.Comparison], type[math.Comparison]] = {
 }
 
 
+SHORT = 2**16
+"""Constants of more elements are not multiplied: it would take longer than it saves."""
+
+
 @RULES.on(math.Binary)
 def constant_to_the_right(op: math.Binary) -> Op | None:
     """c + x -> x + c, and likewise for every commutative op"""
@@ -85,6 +89,40 @@ def multiply_integers_by_zero(op: math.Mul) -> Value | None:
         return None
     # A broadcast array takes no memory.
     return constant(np.broadcast_to(np.zeros((), type_.dtype.numpy), type_.static_shape))
+
+
+@RULES.on(math.Mul)
+def multiply_by_minus_one(op: math.Mul) -> Op | None:
+    """x * -1 -> -x for floats"""
+    if op.activation is not Activation.NONE or not op.x.type.dtype.is_float or not is_number(op.y, -1):
+        return None
+    return math.Neg(op.x) if same_shape(op.x, op.result) and not is_constant(op.x) else None
+
+
+@RULES.on(math.Add)
+def add_to_itself(op: math.Add) -> Op | None:
+    """x + x -> x * 2"""
+    if op.x is not op.y:
+        return None
+    return math.Mul(op.x, constant(np.array(2, op.x.type.dtype.numpy)), op.activation)
+
+
+@RULES.on(math.Mul)
+def power_of_two_into_factor(op: math.Mul) -> Op | None:
+    """(x * c) * d -> x * (c * d) where c or d holds powers of two, with which nothing rounds"""
+    match op:
+        case math.Mul(x=Value(owner=math.Mul(x=x, y=inner, activation=Activation.NONE), has_one_use=True), y=outer):
+            a, b = constant_array(inner), constant_array(outer)
+        case _:
+            return None
+    if a is None or b is None or is_constant(x) or not x.type.dtype.is_float or max(a.size, b.size) > SHORT:
+        return None
+    if _exact_reciprocal(a) is None and _exact_reciprocal(b) is None:
+        return None
+    factor = a * b
+    # Beyond the ends of the range the product itself would round.
+    is_plain = np.isfinite(factor).all() and (np.abs(factor.astype(np.float64)) >= np.finfo(np.float16).tiny).all()
+    return math.Mul(x, constant(factor), op.activation) if is_plain and factor.size <= max(a.size, b.size) else None
 
 
 @RULES.on(math.Neg)

@@ -1,13 +1,17 @@
 """Slices, gathers and splits."""
 
+import itertools
+
 import numpy as np
 
 from ....dims import Dim, is_nonnegative
 from ....ir import Array, Op, Value
 from ....opdef import replace
 from ....ops import tensor
+from ....ops.families import GivesPositions
 from ....rewriter import RuleSet
-from ...patterns import constant_array, reshape, same_shape
+from ....types import DType
+from ...patterns import constant, constant_array, reshape, same_shape
 
 RULES = RuleSet()
 
@@ -52,6 +56,70 @@ def slice_of_concat(op: tensor.Slice) -> Op | None:
 
 def _with(dims: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
     return (*dims[:axis], dim, *dims[axis + 1 :])
+
+
+@RULES.on(tensor.Slice)
+def slice_of_pad(op: tensor.Slice) -> Op | None:
+    """slice(pad(x)) -> slice(x) when it reads nothing padded"""
+    pad = op.x.owner
+    if not isinstance(pad, tensor.Pad) or any(stride < 0 for stride in op.strides):
+        return None
+    starts = tuple(start - low for start, low in zip(op.starts, pad.low, strict=True))
+    axes = zip(pad.x.type.shape, starts, op.sizes, op.strides, strict=True)
+    if all(is_nonnegative(s) and is_nonnegative(dim - 1 - s - (size - 1) * stride) for dim, s, size, stride in axes):
+        return replace(op, x=pad.x, starts=starts)
+    return None
+
+
+@RULES.on(tensor.Slice)
+def slice_of_expand(op: tensor.Slice) -> Op | None:
+    """slice(expand(x)) -> expand(x), or expand(slice(x)) where it cuts what is not repeated"""
+    expand = op.x.owner
+    if not isinstance(expand, tensor.Expand):
+        return None
+    x = expand.x
+    added = op.x.type.rank - x.type.rank
+    axes = list(zip(x.type.shape, op.x.type.shape[added:], strict=True))
+    # Of other pairs of sizes it is not known whether x is repeated.
+    if any(dim != 1 and dim != size for dim, size in axes):
+        return None
+    read = [1 if dim == 1 else size for (dim, _), size in zip(axes, op.sizes[added:], strict=True)]
+    starts = [0 if dim == 1 else start for (dim, _), start in zip(axes, op.starts[added:], strict=True)]
+    strides = [1 if dim == 1 else stride for (dim, _), stride in zip(axes, op.strides[added:], strict=True)]
+    part = tensor.Slice(x, tuple(starts), tuple(read), tuple(strides))
+    return tensor.Expand(part.result, None, op.sizes)
+
+
+@RULES.on(tensor.Split)
+def split_of_concat(op: tensor.Split) -> tuple[Value, ...] | None:
+    """split(concat([x, y])) -> x, y when it cuts where they meet"""
+    concat = op.x.owner
+    if not isinstance(concat, tensor.Concat) or concat.axis != op.axis or len(concat.xs) != len(op.sizes):
+        return None
+    is_cut_so = all(same_shape(x, part) for x, part in zip(concat.xs, op.results, strict=True))
+    return concat.xs if is_cut_so else None
+
+
+@RULES.on(tensor.Concat)
+def constants_side_by_side(op: tensor.Concat) -> Op | None:
+    """concat([x, c, d]) -> concat([x, e]) with e the constants c and d together"""
+    xs: list[Value] = []
+    for _, group in itertools.groupby(op.xs, lambda x: constant_array(x) is not None):
+        together = tuple(group)
+        arrays = [array for x in together if (array := constant_array(x)) is not None]
+        xs.extend((constant(np.concatenate(arrays, op.axis)),) if len(arrays) > 1 else together)
+    return replace(op, xs=tuple(xs)) if 1 < len(xs) < len(op.xs) else None
+
+
+@RULES.on(tensor.Cast)
+def positions_in_their_dtype(op: tensor.Cast) -> Value | None:
+    """cast(arg_max(x), i32) -> arg_max(x) in i32, and likewise for all that gives positions"""
+    source = op.x.owner
+    if not isinstance(source, GivesPositions) or op.dtype is not DType.I32 or not op.x.has_one_use:
+        return None
+    changed = replace(source, index_dtype=op.dtype)
+    others = [r for r in source.results if r is not op.x]
+    return None if any(r.is_used for r in others) else changed.results[op.x.index]
 
 
 @RULES.on(tensor.Concat)

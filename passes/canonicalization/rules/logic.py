@@ -2,11 +2,13 @@
 
 import math as numbers
 
+import numpy as np
+
 from ....ir import Op, Value
-from ....ops import math, nn
+from ....ops import math, nn, tensor
 from ....rewriter import RuleSet
 from ....types import DType
-from ...patterns import Number, constant_array, is_constant, number, same_shape
+from ...patterns import Number, constant, constant_array, is_constant, number, same_shape
 
 RULES = RuleSet()
 
@@ -54,6 +56,27 @@ def logic_with_constant(op: math.Binary) -> Value | None:
     if not isinstance(op, math.LogicalAnd | math.LogicalOr) or known is None or not same_shape(op.x, op.result):
         return None
     return op.x if bool(known) is isinstance(op, math.LogicalAnd) else None
+
+
+@RULES.on(math.Binary)
+def logic_that_is_decided(op: math.Binary) -> Op | None:
+    """x and false -> false, x or true -> true"""
+    known = number(op.y)
+    if not isinstance(op, math.LogicalAnd | math.LogicalOr) or known is None or is_constant(op.x):
+        return None
+    if bool(known) is isinstance(op, math.LogicalAnd):
+        return None
+    return tensor.Expand(constant(np.array(bool(known))), None, op.result.type.shape)
+
+
+@RULES.on(math.Comparison)
+def truth_compared_with_its_opposite(op: math.Comparison) -> Op | None:
+    """x == false -> not x, x != true -> not x, for truth values"""
+    known = number(op.y)
+    if op.x.type.dtype is not DType.BOOL or not isinstance(known, bool) or not same_shape(op.x, op.result):
+        return None
+    is_opposite = (isinstance(op, math.Equal) and not known) or (isinstance(op, math.NotEqual) and known)
+    return math.LogicalNot(op.x) if is_opposite else None
 
 
 @RULES.on(math.Select)
@@ -144,6 +167,32 @@ def clamp_by_name(op: math.Clamp) -> Value | Op | None:
         return op.x
     named = limited(op.x, op.minimum, op.maximum)
     return None if isinstance(named, math.Clamp) else named
+
+
+_NEVER_NEGATIVE = (nn.Relu, nn.Relu6, nn.Sigmoid, nn.HardSigmoid, nn.Softmax, math.Abs, math.Exp, math.Square)
+
+
+def _is_never_negative(value: Value) -> bool:
+    """Whether all elements are at least 0, or NaN; integers may overflow."""
+    owner = value.owner
+    if isinstance(owner, tensor.Reshape | tensor.Transpose | tensor.Slice | tensor.Expand | nn.MaxPool):
+        return _is_never_negative(owner.x)
+    if isinstance(owner, math.Clamp):
+        return owner.minimum > 0
+    return value.type.dtype.is_float and isinstance(owner, _NEVER_NEGATIVE)
+
+
+@RULES.on(nn.Relu)
+def relu_of_nonnegative(op: nn.Relu) -> Value | None:
+    """relu(x) -> x where x cannot be negative: sigmoid, exp, max_pool(relu(x)), …"""
+    # Of limits relu_of_limited knows more.
+    return op.x if limits_of(op.x.owner) is None and _is_never_negative(op.x) else None
+
+
+@RULES.on(math.Abs)
+def absolute_of_nonnegative(op: math.Abs) -> Value | None:
+    """|x| -> x where x cannot be negative: sigmoid, exp, …"""
+    return op.x if _is_never_negative(op.x) else None
 
 
 def _limit_twice(op: math.Unary) -> Value | Op | None:

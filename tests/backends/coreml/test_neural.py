@@ -142,6 +142,24 @@ def test_op(name: str, dtype: DType, version: int) -> None:
     check_op(build(Sources(dtype)), *SIZES, tolerance=TOLERANCES[dtype], writes=operations, version=version)
 
 
+@pytest.mark.parametrize(
+    ("shape", "mask", "scale", "written"),
+    [
+        (("n", 2, 3, 4), ("n", 1, 3, 3), 0.5, "scaled_dot_product_attention"),
+        (("n", 2, 3, 4), None, 1.0, "mul scaled_dot_product_attention"),
+        (("n", 2, 3, 4), (3, 1), 1.0, "matmul add softmax matmul"),
+        (("n", 3, 4), (3,), 1.0, "matmul add softmax matmul"),
+    ],
+)
+def test_attention(
+    shape: tuple[int | str, ...], mask: tuple[int | str, ...] | None, scale: float, written: str
+) -> None:
+    q, k, v = (argument(*shape) for _ in range(3))
+    heads = 2 if len(shape) == 4 else 1
+    attention = nn.Attention(q, k, v, None if mask is None else argument(*mask), heads, scale)
+    check_op(attention, {"n": 2}, tolerance="f32-sums", writes=written, version=18)
+
+
 @pytest.mark.parametrize("kind", (nn.Relu, nn.Relu6), ids=("relu", "relu6"))
 def test_activation_of_integers(kind: type[nn.Relu] | type[nn.Relu6]) -> None:
     check_op(kind(argument(3, 4, dtype=I32)), tolerance="exact")

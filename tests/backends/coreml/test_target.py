@@ -101,7 +101,7 @@ def test_a_later_version_is_taken_where_the_model_needs_it() -> None:
     later = []
     while target.newer is not None:
         target = target.newer()
-        later.append(target.legalize[-1].options["version"])
+        later += [p.options["version"] for p in target.legalize if p.name == "legalize-coreml"]
     assert later == [17, 18]
     assert make_target(TargetOptions(coreml_target=16)).newer is None
 

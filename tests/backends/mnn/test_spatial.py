@@ -94,10 +94,25 @@ def test_depthwise_conv(shape: tuple[Dim | str, ...], options: dict[str, Any]) -
 
 
 @SHAPES
-@pytest.mark.parametrize(("outputs", "groups"), [(8, 4), (6, 2)])
+@pytest.mark.parametrize(("outputs", "groups"), [(8, 2), (6, 2)])
 def test_grouped_conv(shape: tuple[Dim | str, ...], outputs: int, groups: int) -> None:
     op = conv(argument(*shape), weight(outputs, 4 // groups, 3, 3), groups=groups, padding=1)
     check_op(op, *sizes_of(shape), writes=_PACKED.format("CONVOLUTION"))
+
+
+@SHAPES
+@pytest.mark.parametrize("bias", [True, False])
+def test_conv_of_several_results_of_each_channel(shape: tuple[Dim | str, ...], bias: bool) -> None:
+    """Two depthwise convolutions, where the runtime would compute four groups one by one."""
+    op = conv(argument(*shape), weight(8, 1, 3, 3), groups=4, padding=1, bias=bias, activation=Activation.RELU)
+    two = "CONVOLUTION_DEPTHWISE CONVOLUTION_DEPTHWISE"
+    check_op(op, *sizes_of(shape), writes=f"CONVERT_TENSOR {two} CONCAT CONVERT_TENSOR GATHER_V2")
+
+
+def test_conv_of_more_results_than_channels() -> None:
+    """Three groups are fewer than twelve depthwise convolutions."""
+    op = conv(argument(1, 3, 8, 8), weight(36, 1, 3, 3), groups=3, padding=1)
+    check_op(op, writes=_PACKED.format("CONVOLUTION"))
 
 
 @pytest.mark.parametrize("options", [{"padding": 1}, {"strides": 2}, {"dilations": 2, "padding": (0, 3)}], ids=str)

@@ -85,14 +85,24 @@ def test_attention(scale: str) -> None:
 
 @pytest.mark.parametrize("mask", FULL_MASKS)
 def test_attention_with_mask(mask: str) -> None:
-    check(module_with("factor", mask), "nn.attention")
+    check(module_with("factor", mask), "math.maximum", "nn.attention")
 
 
 @pytest.mark.parametrize("mask", PART_MASKS)
 def test_masks_that_the_runtime_does_not_broadcast(mask: str) -> None:
-    module = module_with("factor", mask)
-    before = names(module)
-    check(module, *before)
+    check(module_with("factor", mask), "math.maximum", "tensor.expand", "nn.attention")
+
+
+def test_queries_that_see_no_key() -> None:
+    masked = """
+  %zero = tensor.constant() {value = dense<0.0>} : f32[]
+  %low = tensor.constant() {value = dense<-3.4028235e+38>} : f32[]
+  %z = math.select(%hidden, %low, %zero) : f32[s, t]
+  %m = math.add(%a, %z) : f32[b, 2, s, t]"""
+    text = HEADS.replace("MASK", ", %hidden: bool[s, t]").replace("SCALE", masked).replace("ADD", "")
+    module = parse_module(text)
+    inputs = {**inputs_of(module), "hidden": np.arange(35).reshape(5, 7) < 16}
+    check(module, "math.select", "nn.attention", inputs=inputs)
 
 
 def test_attention_before_its_opset() -> None:

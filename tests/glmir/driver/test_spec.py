@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glmir.driver.spec import heading_anchors, pages
-from glmir.driver.workbench_commands import known_passes
+from glmir.driver.switches import known_passes
 from glmir.ir import Array
 from glmir.ops import DEFINITIONS
 from glmir.parser import parse_module

@@ -52,7 +52,7 @@ def test_texts_are_read() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"precision": "fp8"}, "there is no precision fp8; there are fp32, fp16"),
+        ({"precision": "fp8"}, "there is no precision fp8; there are fp32, fp16, bf16"),
         ({"coreml_target": "ios3"}, "there is no Core ML target ios3; there are ios15, ios16, ios17, ios18"),
         ({"image_inputs": ["x"]}, "--image-input takes NAME=rgb|bgr|gray"),
         ({"image_inputs": ["x=cmyk"]}, "--image-input takes NAME=rgb|bgr|gray"),

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from glmir.driver.output import load_arrays, save_arrays
-from glmir.driver.workbench_commands import known_passes
+from glmir.driver.switches import known_passes
 from glmir.types import Array
 
 from .commands import DIGITS, glmc, glmir, model, relu_model, saved, tensor

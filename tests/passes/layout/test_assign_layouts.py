@@ -14,8 +14,14 @@ from glmir.ops.enums import Layout
 from glmir.parser import parse_module
 from glmir.pass_manager import PassManager, RequirementError, parse_pipeline
 from glmir.passes import BY_NAME
-from glmir.passes.layout import assign_layouts as the_pass
-from glmir.passes.layout.channels_last import channels_last_form
+from glmir.passes.layout.borders import Borders
+from glmir.passes.layout.cancel_transposes import MERGING
+from glmir.passes.layout.channels_last import CHANNELS_LAST
+from glmir.passes.layout.costs import costs_of, transposed_bytes
+from glmir.passes.layout.forms import form_in
+from glmir.passes.layout.layout_problem import LayoutProblem
+from glmir.passes.layout.reordering import reorder
+from glmir.rewriter import apply_rules
 from glmir.verifier import verify
 from tests.golden import random_inputs
 from tests.passes.layout.graphs import layout_graphs
@@ -37,23 +43,16 @@ def assert_same_outputs(before: Module, after: Module) -> None:
         assert_close(actual[name], array, "f32-sums", name)
 
 
-def cheapest(module: Module) -> int:
+def cheapest(module: Module, problem: LayoutProblem) -> int:
     """The least transposed bytes of all labelings, each carried out."""
-    count = len(module.main.ops)
-    forms = [i for i, op in enumerate(module.main.ops) if (f := the_pass._form(op)) is not None and not f.is_required]
+    free = [i for i, op in enumerate(module.main.ops) if op in problem.forms and not problem.forms[op].is_required]
     costs = []
-    for choice in itertools.product((False, True), repeat=len(forms)):
-        chosen = {i for i, is_last in zip(forms, choice, strict=True) if is_last}
+    for choice in itertools.product((0, 1), repeat=len(free)):
         copy = clone_module(module)
         ops = list(copy.main.ops)
-        assert len(ops) == count
-        labels = {
-            op: form
-            for i, op in enumerate(ops)
-            if (form := the_pass._form(op)) is not None and (form.is_required or i in chosen)
-        }
-        the_pass._Rewrite(copy.main, labels).run()
-        costs.append(the_pass.transposed_bytes(copy.main))
+        again = LayoutProblem(copy, CHANNELS_LAST, costs_of(copy))
+        again.carry_out({ops[i]: label for i, label in zip(free, choice, strict=True)})
+        costs.append(transposed_bytes(copy, costs_of(copy)))
     return min(costs)
 
 
@@ -71,11 +70,15 @@ def test_outputs_stay_and_every_spatial_op_is_channels_last(module: Module) -> N
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(layout_graphs(largest=6))
 def test_no_labeling_transposes_fewer_bytes(module: Module) -> None:
-    forms = [f for op in module.main.ops if (f := the_pass._form(op)) is not None and not f.is_required]
-    assume(len(forms) <= MOST_LABELS)
-    best = cheapest(module)
-    assign(module)
-    assert the_pass.transposed_bytes(module.main) == best
+    apply_rules(module, MERGING)
+    costs = costs_of(module)
+    problem = LayoutProblem(module, CHANNELS_LAST, costs)
+    assume(sum(not form.is_required for form in problem.forms.values()) <= MOST_LABELS)
+    best = cheapest(module, problem)
+    labels, bound = problem.solve()
+    assert best == bound == problem.cost(labels)
+    problem.carry_out(labels)
+    assert transposed_bytes(module, costs) == best
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
@@ -83,8 +86,8 @@ def test_no_labeling_transposes_fewer_bytes(module: Module) -> None:
 def test_every_form_computes_the_same(module: Module) -> None:
     """Each op alone, channels-last whether that pays or not."""
     before = clone_module(module)
-    chosen = {op: form for op in module.main.ops if (form := channels_last_form(op)) is not None}
-    the_pass._Rewrite(module.main, chosen).run()
+    chosen = {op: form for op in module.main.ops if (form := form_in(op, CHANNELS_LAST)) is not None}
+    reorder(module, CHANNELS_LAST, chosen, Borders(module, CHANNELS_LAST), lambda place: False)
     verify(module)
     assert_same_outputs(before, module)
 

@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from glmir.errors import InputError
 from glmir.interpreter import bind_inputs, execute, run
 from glmir.ir import Array, Module, Op
-from glmir.ops import math, quant, tensor
+from glmir.ops import math, nn, quant, tensor
 from glmir.parser import parse_module
-from glmir.pass_manager import PassManager
-from glmir.passes.precision.lower_precision import IslandReport, lower_precision
+from glmir.pass_manager import PassManager, parse_pipeline
+from glmir.passes.precision.lower_precision import decode_islands, encode_islands, lower_precision
+from glmir.passes.precision.report import PrecisionReport
 from glmir.types import DType
 from glmir.verifier import verify
 from tests.golden import clone
@@ -72,9 +73,9 @@ def test_every_island_has_a_reason_and_a_node() -> None:
           %y = math.div(%0, %3) : f32[4, 6] loc("unit")
           return %y
         }""", {"w": np.eye(6, dtype=np.float32)})  # fmt: skip
-    report = IslandReport()
+    report = PrecisionReport()
     PassManager((lower_precision.with_options(),), (report,)).run(module)
-    assert report.lines == [
+    assert report.islands == [
         "node energy (math.square) stays f32: a square overflows f16 from 256 on",
         "math.reduce_sum stays f32: the result of math.square before it may be out of f16's range",
         "node length (math.sqrt) stays f32: the result of math.square before it may be out of f16's range",
@@ -222,3 +223,39 @@ def test_a_scale_that_f16_cannot_hold_is_an_island() -> None:
 
 def test_a_weight_whose_scale_f16_cannot_hold_is_no_longer_compressed() -> None:
     assert dtypes_of_scales(quantized(0.02, 1e-6))["weight"] == []
+
+
+def test_what_data_showed_survives_the_text_of_a_pipeline() -> None:
+    observed = {'a/b "x", {y}': "f16 loses 3.0% of its result, and \u00e9", "c": "d"}
+    instance = lower_precision.with_options(islands=encode_islands(observed))
+    (read_back,) = parse_pipeline(str(instance), {lower_precision.name: lower_precision})
+    assert read_back == instance
+    assert decode_islands(str(read_back.options["islands"])) == observed
+    assert decode_islands(encode_islands(None)) is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"x": 1}'])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="a JSON object of reasons"):
+        decode_islands(text)
+
+
+def test_pairs_may_be_kept_as_they_are() -> None:
+    module = parse_module("""
+        func @main(%x: f32[4, 6]) -> (%y: f32[4, 6]) {
+          %s = tensor.constant() {value = dense<0.02>} : f32[]
+          %w = tensor.constant() {value = weight<w>} : f32[6, 6]
+          %0 = nn.linear(%x, %w, none) : f32[4, 6]
+          %1 = quant.quantize(%0, %s, none) {storage = i8} : i8[4, 6]
+          %2 = quant.dequantize(%1, %s, none) : f32[4, 6]
+          %3 = nn.linear(%2, %w, none) : f32[4, 6]
+          %4 = quant.quantize(%3, %s, none) {storage = i8} : i8[4, 6]
+          %5 = quant.dequantize(%4, %s, none) : f32[4, 6]
+          %y = nn.linear(%5, %w, none) : f32[4, 6]
+          return %y
+        }""", {"w": np.eye(6, dtype=np.float32)})  # fmt: skip
+    lower_precision(module, keeps_pairs=True)
+    verify(module)
+    linear = [op.results[0].type.dtype for op in module.main.ops if isinstance(op, nn.Linear)]
+    assert linear == [DType.F16, DType.F32, DType.F16]
+    assert all(op.scale.type.dtype is DType.F32 for op in module.main.ops if isinstance(op, quant.Scaled))

@@ -93,3 +93,13 @@ def test_glmir_report_of_what_is_none() -> None:
     for arguments in (("r.json",), ("missing.json",), (DIGITS,)):
         outcome = glmir("report", *arguments)
         assert outcome.code == 2 and outcome.err.startswith("error: ")
+
+
+def test_the_memory_of_activations_is_told() -> None:
+    outcome = glmc(DIGITS, "--target", "tflite", "--target", "onnx", "--report", "r.md", "--statistics")
+    assert outcome.code == 0
+    assert outcome.err.count("peak of live activations ") == 2
+    text = Path("r.md").read_text()
+    assert "## Memory" in text and "tflite: the peak stands at " in text
+    assert glmc(DIGITS, "--report", "r.json").code == 0
+    assert "## Memory" in glmir("report", "r.json").out

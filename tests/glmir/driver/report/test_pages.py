@@ -115,7 +115,7 @@ def test_json_keeps_everything(tmp_path: Path) -> None:
         ("{", "it is not JSON"),
         ("[]", "no report that glmc wrote"),
         ('{"format": "glmc report", "version": 99}', "version 99"),
-        ('{"format": "glmc report", "version": 1}', "damaged"),
+        ('{"format": "glmc report", "version": 2}', "damaged"),
         (to_json(REPORT).replace('"ops": [', '"ops": [3, '), "damaged"),
         (to_json(REPORT).replace('"source_bytes": 15000000', '"source_bytes": "many"'), "damaged"),
     ],

@@ -1,0 +1,1 @@
+"""The rules of the larger passes beside, by what they recognise."""

@@ -1,0 +1,1 @@
+"""What activations need of memory, and in which order of ops they need least."""
