@@ -20,6 +20,7 @@ from . import (
 )
 from .emitters import TABLE
 from .emitters.operands import MAX_RANK
+from .exact_gelu import exact_gelu
 from .keep_matrices import keep_matrices
 from .legalize_quantization import legalize_mnn_quantization
 from .legalize_sparse import legalize_mnn_compression
@@ -56,15 +57,19 @@ REPRESENTED = encode_types(
 )
 """MNN computes with i32 and f32; truth values are integers to it anyway."""
 
-LEGALIZE: Pipeline = (
-    # While the stored integers still are of few bits.
-    legalize_mnn_quantization.with_options(),
-    legalize_mnn_compression.with_options(),
-    expand_quantization.with_options(),
-    narrow_types.with_options(types=REPRESENTED),
-    legalize_mnn.with_options(),
-    # Rules compute sizes at run time in i64, which the net has not either.
-    narrow_types.with_options(types=REPRESENTED),
-    legalize_mnn.with_options(),
-    keep_matrices.with_options(),
-)
+
+def legalize(is_exact: bool) -> Pipeline:
+    """The passes that make modules legal; exact ones use no operator that is an approximation."""
+    return (
+        # While the stored integers still are of few bits.
+        legalize_mnn_quantization.with_options(),
+        legalize_mnn_compression.with_options(),
+        expand_quantization.with_options(),
+        narrow_types.with_options(types=REPRESENTED),
+        *((exact_gelu.with_options(),) if is_exact else ()),
+        legalize_mnn.with_options(),
+        # Rules compute sizes at run time in i64, which the net has not either.
+        narrow_types.with_options(types=REPRESENTED),
+        legalize_mnn.with_options(),
+        keep_matrices.with_options(),
+    )

@@ -4,8 +4,8 @@ import numpy as np
 
 from ...ir import Op, Value
 from ...opdef import replace
-from ...ops import math, nn, tensor
-from ...ops.enums import Activation, GeluForm
+from ...ops import math, tensor
+from ...ops.enums import Activation
 from ...ops.inference import broadcast
 from ...ops.math.logic import Comparison
 from ...passes.lowering.building import expanded, folded, scalar
@@ -34,26 +34,6 @@ def round_half_to_even(op: math.Round) -> Value:
     is_tie = math.Equal(rest, half).result
     goes_up = math.LogicalOr(math.Greater(rest, half).result, math.LogicalAnd(is_tie, is_odd).result).result
     return math.Add(below, tensor.Cast(goes_up, DType.F32).result).result
-
-
-# Phi(x) as sigmoid(x * p(x**2)), lowest power first. That of the form with tanh is exact; of the other it is fitted, by
-# iterated least squares, for the least error of x * Phi(x), 3.0e-6. The runtime's own kernels are the form with tanh
-# for both, up to 6e-4 off, and one that calls erf for every element.
-_PHI = {
-    GeluForm.ERF: (1.59565628, 0.072937578, -2.49721634e-04, -6.11623473e-05, 2.23818392e-06),
-    GeluForm.TANH: (1.5957691216, 0.0713548163),
-}
-
-
-@RULES.on(nn.Gelu)
-def gelu_as_logistic(op: nn.Gelu) -> Op:
-    """gelu(x) -> x * sigmoid(x * p(x**2)) with a polynomial p"""
-    square = math.Square(op.x).result
-    highest, *others = reversed(_PHI[op.form])
-    total = scalar(highest, op.x)
-    for coefficient in others:
-        total = math.Add(math.Mul(square, total).result, scalar(coefficient, op.x)).result
-    return math.Mul(op.x, nn.Sigmoid(math.Mul(total, op.x).result).result)
 
 
 @RULES.on(math.Select)

@@ -29,15 +29,21 @@ class Scores:
     mask: Value | None = None
 
 
-def scores_of(value: Value, depth: int = 0) -> Scores | None:
-    """How ``value``, of any rank, is made of a product that nothing else uses; None when it is not."""
-    if not value.has_one_use or depth > _DEEPEST:
+def scores_of(value: Value, depth: int = 0, is_tested: bool = False) -> Scores | None:
+    """How ``value``, of any rank, is made of a product that nothing else uses; None when it is not.
+
+    ``is_tested`` says that a guard looks at ``value`` besides the softmax.
+    """
+    if len(value.users) != (2 if is_tested else 1) or sum(value.uses.values()) != len(value.users) or depth > _DEEPEST:
         return None
     owner = value.owner
     if isinstance(owner, math.Add) and owner.activation is Activation.NONE:
         return _with_summand(owner, depth)
     if isinstance(owner, math.Select):
         return _with_choice(owner, depth)
+    if is_tested:
+        # Without a mask there is nothing to guard against.
+        return None
     unscaled, scale = without_factor(value)
     inner = unscaled.owner
     if isinstance(inner, tensor.Reshape) and unscaled.has_one_use:

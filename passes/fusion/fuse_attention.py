@@ -29,10 +29,12 @@ def fuse_attention(module: Module) -> bool:
 
 @dataclass(frozen=True)
 class _Weights:
-    """A softmax over keys; ``is_guarded`` when rows that are no numbers, as all is hidden, count as zeros."""
+    """A softmax over keys; ``is_guarded`` when rows in which all is hidden count as zeros: those that are no numbers,
+    or, ``is_tested``, those whose scores all are -inf."""
 
     softmax: nn.Softmax
     is_guarded: bool
+    is_tested: bool = False
 
 
 @RULES.on(math.MatMul)
@@ -41,7 +43,7 @@ def product_of_weights_and_values(op: math.MatMul) -> Value | None:
     weights = None if op.transpose_x or not op.result.type.dtype.is_float else _weights_of(op.x)
     if weights is None:
         return None
-    scores = scores_of(weights.softmax.x)
+    scores = scores_of(weights.softmax.x, is_tested=weights.is_tested)
     if scores is None or weights.softmax.x.type.rank not in (3, 4):
         return None
     v = transposed(op.y) if op.transpose_y else op.y
@@ -59,6 +61,8 @@ def _weights_of(value: Value) -> _Weights | None:
         owner = weights.owner
         if isinstance(owner, nn.Softmax) and weights.has_one_use and _is_over_keys(owner):
             return _Weights(owner, is_guarded=False)
+        if weights.has_one_use and isinstance(owner, math.Select) and (found := _behind_test(owner)) is not None:
+            return found
         match owner:
             case math.Select(condition=Value(owner=math.IsNan(x=tested), has_one_use=True), x=zero, y=kept):
                 softmax = kept.owner
@@ -66,6 +70,24 @@ def _weights_of(value: Value) -> _Weights | None:
                 if is_alone and isinstance(softmax, nn.Softmax) and _is_over_keys(softmax) and is_number(zero, 0):
                     return _Weights(softmax, is_guarded=True)
     return None
+
+
+def _behind_test(guard: math.Select) -> _Weights | None:
+    """The softmax where not all scores of a row are -inf, and zeros elsewhere."""
+    match guard.condition.owner:
+        case math.ReduceAny(x=Value(owner=math.NotEqual(x=scores, y=lowest)) as test, axes=axes, keep_dims=True):
+            kept, zeros = guard.x, guard.y
+        case math.ReduceAll(x=Value(owner=math.Equal(x=scores, y=lowest)) as test, axes=axes, keep_dims=True):
+            kept, zeros = guard.y, guard.x
+        case _:
+            return None
+    softmax, array = kept.owner, constant_array(zeros)
+    if not isinstance(softmax, nn.Softmax) or not _is_over_keys(softmax) or softmax.x is not scores:
+        return None
+    is_alone = kept.has_one_use and test.has_one_use and guard.condition.has_one_use
+    if not is_alone or axes != (softmax.axis,) or array is None or array.any() or not is_number(lowest, -np.inf):
+        return None
+    return _Weights(softmax, is_guarded=True, is_tested=True)
 
 
 def _is_over_keys(softmax: nn.Softmax) -> bool:

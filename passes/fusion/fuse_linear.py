@@ -2,6 +2,8 @@
 
 from math import prod
 
+import numpy as np
+
 from ...dims import known_equal
 from ...ir import Module, Op, Value
 from ...opdef import replace
@@ -10,7 +12,7 @@ from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ..compressed_weights import known_reshape, known_transpose
-from ..patterns import either_order, is_known
+from ..patterns import constant, constant_array, either_order, is_known
 
 RULES = RuleSet()
 
@@ -24,17 +26,29 @@ def fuse_linear(module: Module) -> bool:
 @RULES.on(math.MatMul)
 def product_to_linear(op: math.MatMul) -> Op | None:
     """matmul(x, w) -> linear(x, transpose(w)) for a constant matrix w, of a transposed x linear(transpose(x))"""
-    if not is_known(op.y) or op.y.type.rank != 2 or not op.x.type.dtype.is_float:
+    if not is_known(op.y) or not op.x.type.dtype.is_float or isinstance(op.x.owner, tensor.Constant):
         return None
-    if isinstance(op.x.owner, tensor.Constant):
+    matrix = op.y if op.y.type.rank == 2 else _same_for_all(op)
+    if matrix is None:
         return None
-    weight = op.y if op.transpose_y else known_transpose(op.y, (1, 0))
+    weight = matrix if op.transpose_y else known_transpose(matrix, (1, 0))
     if weight is None:
         return None
     rank = op.x.type.rank
     exchanged = (*range(rank - 2), rank - 1, rank - 2)
     x = tensor.Transpose(op.x, exchanged).result if op.transpose_x else op.x
     return nn.Linear(x, weight, None)
+
+
+def _same_for_all(op: math.MatMul) -> Value | None:
+    """The matrix of a constant that repeats it for the whole batch of x."""
+    array, rank = constant_array(op.y), op.y.type.rank
+    if array is None or rank < 3 or array.size == 0 or op.x.type.shape[:-2] != op.result.type.shape[:-2]:
+        return None
+    matrices = array.reshape(-1, *array.shape[-2:])
+    if not (matrices == matrices[0]).all():
+        return None
+    return constant(np.ascontiguousarray(matrices[0]), op.y)
 
 
 @RULES.on(math.Add)

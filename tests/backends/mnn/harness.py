@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from glmir import interpreter
-from glmir.backends.mnn.legalize import LEGALIZE
+from glmir.backends.mnn.legalize import legalize
 from glmir.backends.mnn.serializer import build, serialize
 from glmir.backends.mnn.target import border
 from glmir.ir import Array, Module, Op
@@ -22,9 +22,9 @@ from tests.tolerances import assert_close
 WORKER = worker("mnn")
 
 
-def legalise(module: Module) -> None:
+def legalise(module: Module, is_exact: bool = False) -> None:
     """Makes the module legal in place; raises CompileError."""
-    PassManager(LEGALIZE).run(module)
+    PassManager(legalize(is_exact)).run(module)
     verify(module)
 
 
@@ -49,11 +49,15 @@ def check(module: Module | str, inputs: Mapping[str, Array], tolerance: str = "f
 
 
 def check_module(
-    module: Module, cases: Sequence[Mapping[str, Array]], tolerance: str = "f32-sums", writes: str | None = None
+    module: Module,
+    cases: Sequence[Mapping[str, Array]],
+    tolerance: str = "f32-sums",
+    writes: str | None = None,
+    is_exact: bool = False,
 ) -> None:
     """Fails unless MNN, and the interpreter on the legalised module, compute what the interpreter does in all cases."""
     expected = [as_border(interpreter.run(module, inputs)) for inputs in cases]
-    legalise(module)
+    legalise(module, is_exact)
     narrowed = [_narrowed(module, inputs) for inputs in cases]
     for inputs, wanted in zip(narrowed, expected, strict=True):
         for name, array in as_border(interpreter.run(module, inputs)).items():
