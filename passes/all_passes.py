@@ -6,6 +6,7 @@ from .canonicalization.eliminate_common_subexpressions import eliminate_common_s
 from .canonicalization.eliminate_dead_code import eliminate_dead_code
 from .canonicalization.fold_constants import fold_constants
 from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
+from .canonicalization.generate_constants import generate_constants
 from .canonicalization.hoist_slices import hoist_slices
 from .canonicalization.infer_types import infer_types
 from .canonicalization.merge_slices import merge_slices
@@ -33,6 +34,8 @@ from .fusion.recognize_recurrent import recognize_recurrent
 from .layout.assign_layouts import assign_layouts
 from .layout.cancel_transposes import cancel_transposes
 from .layout.change_io_layout import change_io_layout
+from .layout.route_channels import route_channels
+from .lowering.center_streams import center_streams
 from .lowering.decompose_attention import decompose_attention
 from .lowering.decompose_rotary_embeddings import decompose_rotary_embeddings
 from .lowering.dissolve_compression import dissolve_compression
@@ -56,6 +59,7 @@ PASSES: tuple[Pass, ...] = (
     eliminate_common_subexpressions,
     hoist_slices,
     merge_slices,
+    generate_constants,
     eliminate_dead_code,
     recognize_activations,
     fuse_normalizations,
@@ -71,6 +75,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_attention,
     join_attention_heads,
     fold_part_scales,
+    route_channels,
     change_io_layout,
     assign_layouts,
     cancel_transposes,
@@ -82,6 +87,7 @@ PASSES: tuple[Pass, ...] = (
     quantize_weights,
     palettize_weights,
     store_sparse,
+    center_streams,
     decompose_attention,
     decompose_rotary_embeddings,
     dissolve_compression,

@@ -9,6 +9,7 @@ from .canonicalization.eliminate_common_subexpressions import eliminate_common_s
 from .canonicalization.eliminate_dead_code import eliminate_dead_code
 from .canonicalization.fold_constants import fold_constants
 from .canonicalization.fold_shape_arithmetic import fold_shape_arithmetic
+from .canonicalization.generate_constants import generate_constants
 from .canonicalization.hoist_slices import hoist_slices
 from .canonicalization.infer_types import infer_types
 from .canonicalization.merge_slices import merge_slices
@@ -29,6 +30,7 @@ from .fusion.recognize_movement import recognize_movement
 from .layout.assign_layouts import assign_layouts
 from .layout.cancel_transposes import cancel_transposes
 from .layout.change_io_layout import change_io_layout
+from .layout.route_channels import route_channels
 from .lowering.decompose_attention import decompose_attention
 from .lowering.decompose_rotary_embeddings import decompose_rotary_embeddings
 from .memory.order_ops import order_ops
@@ -44,6 +46,11 @@ class OptLevel(enum.Enum):
     O3 = "3"
     OS = "s"
 
+    @property
+    def only_cleans_up(self) -> bool:
+        """Whether ops keep the forms that their source has them in, where the target takes those."""
+        return self in (OptLevel.O0, OptLevel.O1)
+
 
 def optimize(level: OptLevel) -> Pipeline:
     """The passes that do not depend on the target, for modules as frontends make them."""
@@ -53,7 +60,7 @@ def optimize(level: OptLevel) -> Pipeline:
         return (*_correctness(level), *_normal_form(level), *cleanup(level))
     # Between the two: on one spelling, and before weights and norms swallow the constants.
     rounding = (reassociate.with_options(),) if level is OptLevel.O3 else ()
-    return (*_correctness(level), *_normal_form(level), *rounding, *_fusions(), *cleanup(level))
+    return (*_correctness(level), *_normal_form(level), *rounding, *_fusions(level), *cleanup(level))
 
 
 def _correctness(level: OptLevel) -> Pipeline:
@@ -85,7 +92,9 @@ def _normal_form(level: OptLevel) -> Pipeline:
     )
 
 
-def _fusions() -> Pipeline:
+def _fusions(level: OptLevel) -> Pipeline:
+    # For size no weights are multiplied out that would then be larger, or stored a second time.
+    grows = level is not OptLevel.OS
     return (
         # Before weights swallow the constants that activations and norms are recognised by (x + 3, x * 0.5).
         recognize_activations.with_options(),
@@ -96,14 +105,16 @@ def _fusions() -> Pipeline:
         # Linear layers take part in the two passes below.
         fuse_linear.with_options(),
         # Brings factors to the layers that the next pass folds them into.
-        fold_scales.with_options(),
+        fold_scales.with_options(grows=grows),
         # Before activations stand between a layer and the scale behind it.
-        fold_batch_norm.with_options(),
+        fold_batch_norm.with_options(grows=grows),
         # Branches end in sums once norms are gone; an activation would end a layer.
-        merge_layers.with_options(),
+        merge_layers.with_options(grows=grows),
         fuse_activations.with_options(),
         # Past whole norms and layers, and before what is left of these is counted and moved.
         hoist_slices.with_options(),
+        # When layers have swallowed all that stood between them and the moves of their channels.
+        route_channels.with_options(),
     )
 
 
@@ -119,17 +130,20 @@ def lower(
     change_io = (change_io_layout.with_options(layout=io_layout, names=io_names),)
     return (
         *(change_io if io_layout is Layout.NHWC else ()),
-        *(_attention(keeps_attention) if level not in (OptLevel.O0, OptLevel.O1) else ()),
+        *(() if level.only_cleans_up else _attention(keeps_attention)),
         assign_layouts.with_options(spatial=spatial),
         # Transposes meet their inverses here, and those that move nothing become reshapes.
         *((canonicalize.with_options(),) if level is not OptLevel.O0 else ()),
-        *(_transposes(spatial) if level not in (OptLevel.O0, OptLevel.O1) else ()),
+        *(() if level.only_cleans_up else _transposes(spatial)),
         # Also slices that layouts and attention made; rules know slices better, targets splits.
         *((merge_slices.with_options(),) if level is not OptLevel.O0 else ()),
-        *legalize,
+        # Not earlier, for rules look into constants.
+        *((generate_constants.with_options(),) if level is OptLevel.OS else ()),
+        # Among these are optimisations of the target's own.
+        *(instance for instance in legalize if instance.pass_.is_needed or not level.only_cleans_up),
         *cleanup(level),
         # Last, when all ops are there: every target's runtime takes them in the order in which they are written.
-        *((order_ops.with_options(),) if level not in (OptLevel.O0, OptLevel.O1) else ()),
+        *(() if level.only_cleans_up else (order_ops.with_options(),)),
     )
 
 

@@ -8,7 +8,7 @@ starts. Where that is follows from a minimum cut, as in the assignment of layout
 
 import enum
 
-from ...dims import SymInt, evaluate, free_symbols
+from ...dims import nominal
 from ...ir import Function, Op, Value
 from ...ops import math, nn, quant, tensor
 from ...ops.math import Binary, Unary
@@ -16,9 +16,6 @@ from ...ops.nn.activation import SoftmaxFamily
 from ...passes.layout.minimum_cut import ONE, ZERO, LabelProblem, Node
 from ...passes.patterns import is_constant
 from ...types import DType, Shape
-
-NOMINAL_SIZE = 16
-"""What a symbolic dim counts for in the cost."""
 
 CONVERSION_OVERHEAD = 256
 """What any conversion costs beside its bytes."""
@@ -109,7 +106,4 @@ def _label(op: Op, free: set[Op]) -> Node:
 
 
 def _cost(value: Value) -> int:
-    elements = value.type.elements
-    if isinstance(elements, SymInt):
-        elements = evaluate(elements, dict.fromkeys(free_symbols(elements), NOMINAL_SIZE))
-    return elements + CONVERSION_OVERHEAD
+    return nominal(value.type.elements) + CONVERSION_OVERHEAD

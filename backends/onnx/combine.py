@@ -31,7 +31,7 @@ DILATED_POOLS_OPSET = 19
 
 @RULES.on(tensor.Reshape)
 def element_of_axis(op: tensor.Reshape) -> Op | None:
-    """reshape(slice(x, one position of an axis), without that axis) -> gather(x, position)"""
+    """reshape(slice(x, one position of an axis), without that axis) -> gather(x, position), and of splits likewise"""
     match op.x:
         case Value(owner=tensor.Slice() as part, has_one_use=True):
             axis = _axis_of_one(part)
@@ -39,7 +39,20 @@ def element_of_axis(op: tensor.Reshape) -> Op | None:
                 return None
             position = _position(part.starts[axis], part.x.type.shape[axis])
             return None if position is None else tensor.Gather(part.x, constant(np.array(position, np.int64)), axis)
+        case Value(owner=tensor.Split() as split) as taken if all(_is_element(split, part) for part in split.results):
+            return tensor.Gather(split.x, constant(np.array(taken.index, np.int64)), split.axis)
     return None
+
+
+def _is_element(split: tensor.Split, part: Value) -> bool:
+    """Whether the part is one position of the axis, and nothing but a reshape that drops this takes it."""
+    without = (*part.type.shape[: split.axis], *part.type.shape[split.axis + 1 :])
+    users = list(part.uses)
+    return (
+        part.type.shape[split.axis] == 1
+        and len(users) <= 1
+        and all(isinstance(user, tensor.Reshape) and user.shape == without for user in users)
+    )
 
 
 @RULES.on(nn.Resize)

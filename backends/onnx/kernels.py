@@ -70,7 +70,7 @@ _KERNELS: dict[str, _Rows] = {
     **_alike("Attention", _since(23, "f16 f32")),
     **_alike("RMSNormalization", _since(23, _FLOATS)),
     **_alike("Resize", _always("i8 u8 i32 f16 f32")),
-    **_alike("LSTM GRU", _always(_FLOATS)),
+    **_alike("LSTM GRU", _always("f16 f32")),
     **_alike("RNN", _always("f16 f32")),
     **_alike("QuantizeLinear", _always("f32")),
     **_alike("DequantizeLinear", _always("i8 u8 i32"), _since(21, "i4 u4 i16 u16")),

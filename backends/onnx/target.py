@@ -10,7 +10,6 @@ from ...ops.enums import Layout
 from ...pass_manager import Pipeline
 from ...passes.fusion.recognize_recurrent import recognize_recurrent
 from ...passes.lowering.gather_rows import gather_rows
-from ...passes.precision.lower_precision import encode_islands, lower_precision
 from ...passes.precision.round_weights import round_weights
 from ...types import DType
 from ..target import Precision, Target, TargetOptions
@@ -68,6 +67,9 @@ def _pipeline(options: TargetOptions, opset: int) -> Pipeline:
     layers = recognize_recurrent.with_options()
     combine, legalize = combine_onnx.with_options(opset=opset), legalize_onnx.with_options(opset=opset)
     if options.precision is Precision.FP16:
+        # Most models are compiled in f32.
+        from ...passes.precision.lower_precision import encode_islands, lower_precision
+
         # Before groups become one op, of which parts may have to be single.
         lower = lower_precision.with_options(islands=encode_islands(options.islands), keeps_pairs=True)
         return (layers, lower, combine, gather_rows.with_options(), legalize)

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from ...ir import Module
 from ...ops.enums import Layout
 from ...pass_manager import Pipeline
-from ...passes.precision.islands import find_islands
+from ...passes.lowering.center_streams import center_streams
 from ...passes.precision.round_weights import round_weights
 from ..target import Precision, Target, TargetOptions, refuse_bfloat, single_file
 from . import runtime
@@ -28,7 +28,8 @@ def make_target(options: TargetOptions) -> Target:
         name="tflite",
         suffix=".tflite",
         spatial_layout=Layout.NHWC,
-        legalize=(legalize_tflite.with_options(dynamic=options.is_dynamic), *halves),
+        # Before norms are taken apart.
+        legalize=(center_streams.with_options(), legalize_tflite.with_options(dynamic=options.is_dynamic), *halves),
         rules=RULES,
         table=TABLE,
         serialize=single_file(partial(_serialize, options)),
@@ -43,5 +44,11 @@ def make_target(options: TargetOptions) -> Target:
 
 def _serialize(options: TargetOptions, module: Module, stream: BinaryIO) -> None:
     """The file asks for f16 where all of it can be computed so: it has no other way to say that a part cannot."""
-    is_half = options.precision is Precision.FP16 and not options.islands
-    serialize(module, stream, is_half and not any(find_islands(f, options.islands) for f in module.functions.values()))
+    serialize(module, stream, options.precision is Precision.FP16 and not _has_islands(options, module))
+
+
+def _has_islands(options: TargetOptions, module: Module) -> bool:
+    # Most models are compiled in f32.
+    from ...passes.precision.islands import find_islands
+
+    return bool(options.islands) or any(find_islands(f, options.islands) for f in module.functions.values())

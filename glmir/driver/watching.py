@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..instrumentation import PrintAfter, PrintWhen, Statistics, Timing, VerifyEach
 from ..pass_manager import Instrument
+from ..passes.layout.layout_report import LayoutReport
 from ..passes.memory.memory_report import MemoryReport
 from .compilation import Watch
 from .progress import ProgressLine
@@ -28,11 +29,12 @@ class Watching:
         self._is_quiet: bool = getattr(arguments, "quiet", False)
         self._tells_all: bool = arguments.statistics
         # The workbench has no reports.
-        is_told = arguments.statistics or getattr(arguments, "report", None) is not None
-        self.memory = MemoryReport() if is_told else None
+        has_report = getattr(arguments, "report", None) is not None
+        self.memory = MemoryReport() if has_report or arguments.statistics else None
+        self.layouts = LayoutReport() if has_report else None
         self._tells_memory: bool = arguments.statistics
         instruments: list[Instrument] = [] if progress is None else [progress]
-        watches = (self._timing, self._statistics, self.precision, self.memory)
+        watches = (self._timing, self._statistics, self.precision, self.memory, self.layouts)
         instruments += [i for i in watches if i is not None]
         if arguments.print_ir_after:
             instruments.append(PrintAfter(PrintWhen(arguments.print_ir_after)))

@@ -13,8 +13,7 @@ from ...rewriter import is_allowed, record_rewrite
 def merge_slices(module: Module) -> bool:
     """Replaces all slices of a tensor along one axis by a split, if they read every element once.
 
-    Parts whose sizes are known only at run time stay slices, for which more targets have kernels; and so do single
-    elements whose axis goes, which are gathered.
+    Parts whose sizes are known only at run time stay slices, for which more targets have kernels.
     """
     changed = [_merge(function) for function in module.functions.values()]
     return any(changed)
@@ -52,16 +51,10 @@ def _parts(x: Value, axis: int) -> list[tensor.Slice] | None:
     while end in starts:
         ordered.append(starts.pop(end))
         size = ordered[-1].sizes[axis]
-        if not isinstance(size, int) or size == 0 or _is_element(ordered[-1], axis):
+        if not isinstance(size, int) or size == 0:
             return None
         end = end + size
     return ordered if not starts and end == x.type.shape[axis] else None
-
-
-def _is_element(part: tensor.Slice, axis: int) -> bool:
-    """Whether it takes one element, whose axis goes."""
-    without = (*part.sizes[:axis], *part.sizes[axis + 1 :])
-    return part.sizes[axis] == 1 and all(isinstance(u, tensor.Reshape) and u.shape == without for u in part.result.uses)
 
 
 def _split(function: Function, x: Value, axis: int, parts: Sequence[tensor.Slice]) -> None:

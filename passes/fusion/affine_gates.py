@@ -78,7 +78,7 @@ def _summand(value: Value, total: Value, depth: int) -> Affine | None:
     array, rows = constant_array(value), total.type.shape[1]
     if array is None or value.type == total.type:
         return affine(value, depth + 1)
-    if not isinstance(rows, int) or array.size not in (1, rows) or array.shape[-1:] not in ((), (1,), (rows,)):
+    if not isinstance(rows, int) or (array.size != 1 and array.shape != (rows,) and array.shape != (1, rows)):
         return None
     return Affine({}, np.broadcast_to(array.reshape(-1), (rows,)))
 

@@ -12,6 +12,7 @@ from ...ops import math, tensor
 from ...ops.enums import Activation
 from ...types import Shape
 from ..patterns import constant, constant_array, either_order, number
+from .rules.matching import factored
 
 HIDES = -1e30
 """A number so low that any score is lost in it: a sum with it hides as well as the number in the score's place."""
@@ -96,18 +97,9 @@ def _with_choice(choice: math.Select, depth: int) -> Scores | None:
 
 
 def without_factor(value: Value) -> tuple[Value, float]:
-    """x and c when ``value`` is x * c or x / (1 / c) for a number c, and nothing else uses it."""
-    match value.owner:
-        case math.Mul(x=x, y=y, activation=Activation.NONE) if value.has_one_use:
-            factor = number(y)
-        case math.Div(x=x, y=y, activation=Activation.NONE) if value.has_one_use:
-            divisor = number(y)
-            factor = 1 / float(divisor) if divisor else None
-        case _:
-            return value, 1.0
-    if factor is None or not isfinite(factor) or x.type.shape != value.type.shape:
-        return value, 1.0
-    return x, float(factor)
+    """x and c when ``value`` is x times a number c, and nothing else uses it."""
+    found = factored(value) if value.has_one_use else None
+    return found if found is not None and isfinite(found[1]) else (value, 1.0)
 
 
 def is_finite(mask: Value | None) -> bool:
@@ -120,7 +112,7 @@ def is_finite(mask: Value | None) -> bool:
     match mask.owner:
         case math.Select(x=x, y=y):
             return is_finite(x) and is_finite(y)
-        case tensor.Reshape(x=x) | tensor.Expand(x=x):
+        case tensor.Reshape(x=x) | tensor.Expand(x=x) | tensor.Gather(x=x):
             return is_finite(x)
     return False
 

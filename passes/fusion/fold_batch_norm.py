@@ -9,6 +9,7 @@ from ...ops import math, nn
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
+from ..thrift import thrifty
 from .affine_movement import folded_into_layers
 from .layer_algebra import Layer, affine_of, output_axis, plain_layer, with_affine_behind
 
@@ -16,9 +17,12 @@ RULES = RuleSet()
 
 
 @module_pass()
-def fold_batch_norm(module: Module) -> bool:
-    """Folds batch norms, and scales and shifts by a constant per channel, into the constant weights before them."""
-    return apply_rules(module, RULES)
+def fold_batch_norm(module: Module, *, grows: bool = True) -> bool:
+    """Folds batch norms, and scales and shifts by a constant per channel, into the constant weights before them.
+
+    Without ``grows``, only where no more is stored in the end: not for weights that others use as well.
+    """
+    return apply_rules(module, RULES if grows else thrifty(RULES))
 
 
 @RULES.on(nn.BatchNorm)

@@ -83,13 +83,19 @@ def _rows_only_used_there(layer: Layer, path: Sequence[Value]) -> Array | None:
     rows = np.unique(indices[-1])
     for value, features, moved in zip(path, indices, path[1:], strict=False):
         others = [user for user in value.users if user is not moved.owner]
-        if any(not isinstance(other, tensor.Slice) or _takes_any(other, features, rows) for other in others):
+        if not all(isinstance(other, tensor.Slice) for other in others):
+            return None
+        beside = [other.result for other in others]
+        if isinstance(moved.owner, tensor.Split):
+            beside += [part for part in moved.owner.results if part is not moved]
+        if any(_has_any(part, features, rows) for part in beside):
             return None
     return rows
 
 
-def _takes_any(other: tensor.Slice, features: Array, rows: Array) -> bool:
-    taken = _moved(features, other.result)
+def _has_any(part: Value, features: Array, rows: Array) -> bool:
+    """Whether what is cut out of a value with these features has some of the rows."""
+    taken = _moved(features, part)
     return taken is None or bool(np.isin(taken, rows).any())
 
 

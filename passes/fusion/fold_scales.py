@@ -6,13 +6,15 @@ takes: to those ``fold-batch-norm`` brings them.
 
 import numpy as np
 
-from ...ir import Array, Module, Op, Value
+from ...ir import Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
+from ..canonicalization.rules.arithmetic import power_of_two_into_factor
 from ..patterns import constant, constant_array, number
+from ..thrift import thrifty
 from .layer_algebra import (
     Affine,
     Layer,
@@ -23,6 +25,7 @@ from .layer_algebra import (
     takes_offset,
     with_affine_before,
 )
+from .rules.matching import factored
 
 RULES = RuleSet()
 
@@ -33,16 +36,19 @@ Norm = nn.LayerNorm | nn.RmsNorm
 
 
 @module_pass()
-def fold_scales(module: Module) -> bool:
-    """Folds scales and shifts, those of norms and others, into the layers behind them."""
-    return apply_rules(module, RULES)
+def fold_scales(module: Module, *, grows: bool = True) -> bool:
+    """Folds scales and shifts, those of norms and others, into the layers behind them.
+
+    Without ``grows``, only where no more is stored in the end: not for weights that others use as well.
+    """
+    return apply_rules(module, RULES if grows else thrifty(RULES))
 
 
 @RULES.on(nn.Linear)
 def norm_into_linear(op: nn.Linear) -> Op | None:
     """linear(layer_norm(x, s, b), w, c) -> linear(layer_norm(x), w * s, c + w · b), when all that use it are linear"""
     norm = op.x.owner
-    if not isinstance(norm, Norm) or not all(isinstance(u, nn.Linear) and _takes_scales(u) for u in op.x.uses):
+    if not isinstance(norm, Norm) or not all(isinstance(u, nn.Linear) and has_constant_weights(u) for u in op.x.uses):
         return None
     return _with_scales_of(norm, op, _without_scales(norm))
 
@@ -55,18 +61,9 @@ def norm_into_conv(op: nn.Conv) -> Op | None:
             channel_axis = move.permutation[op.layout.channel_axis(op.x.type.rank)]
         case _:
             return None
-    if not isinstance(norm, Norm) or channel_axis != norm.axis or op.groups != 1 or not _takes_scales(op):
+    if not isinstance(norm, Norm) or channel_axis != norm.axis or op.groups != 1 or not has_constant_weights(op):
         return None
     return _with_scales_of(norm, op, replace(move, x=_without_scales(norm)).result)
-
-
-def _takes_scales(layer: nn.Linear | nn.Conv) -> bool:
-    has_padding = isinstance(layer, nn.Conv) and any(p != 0 for p in layer.padding)
-    return not has_padding and constant_array(layer.weight) is not None and _is_known(layer.bias)
-
-
-def _is_known(value: Value | None) -> bool:
-    return value is None or constant_array(value) is not None
 
 
 def _without_scales(norm: Norm) -> Value:
@@ -77,27 +74,22 @@ def _without_scales(norm: Norm) -> Value:
 
 def _with_scales_of(norm: Norm, layer: nn.Linear | nn.Conv, x: Value) -> Op | None:
     """The layer on ``x``, with the norm's scale and shift of its input features; None when there is nothing to fold."""
-    weight, offset, parameters = constant_array(layer.weight), constant_array(layer.bias), _parameters(norm)
-    if weight is None or parameters is None or norm.axis != norm.x.type.rank - 1:
+    affine = _affine_of_norm(norm)
+    if affine is None or norm.axis != norm.x.type.rank - 1:
         return None
-    scale, bias = parameters
-    # [out, in, *kernel]
-    along_inputs = (-1, *(1,) * (weight.ndim - 2))
-    scaled = weight if scale is None else np.asarray(weight * scale.reshape(along_inputs))
-    if bias is not None:
-        # In double precision: it is a sum over all features.
-        shift = (weight.astype(np.float64) * bias.reshape(along_inputs)).reshape(weight.shape[0], -1).sum(axis=1)
-        offset = (shift if offset is None else shift + offset).astype(weight.dtype)
-    new_bias = None if offset is None else constant(offset, layer.bias)
-    return replace(layer, x=x, weight=constant(scaled, layer.weight), bias=new_bias)
+    return with_affine_before(layer, x, affine)
 
 
-def _parameters(norm: Norm) -> tuple[Array | None, Array | None] | None:
+def _affine_of_norm(norm: Norm) -> Affine | None:
     """The constant scale and bias of a norm that has any; None when it has none, or computed ones."""
-    scale, bias = norm.scale, norm.bias if isinstance(norm, nn.LayerNorm) else None
-    if (scale is None and bias is None) or not _is_known(scale) or not _is_known(bias):
+    parameters = (norm.scale, norm.bias if isinstance(norm, nn.LayerNorm) else None)
+    given = [v for v in parameters if v is not None]
+    if not given or any(constant_array(v) is None for v in given):
         return None
-    return constant_array(scale), constant_array(bias)
+    scale, bias = (None if p is None else p.astype(np.float64) for p in map(constant_array, parameters))
+    if scale is None:
+        scale = np.ones_like(bias)
+    return Affine(norm.axis, scale, np.zeros_like(scale) if bias is None else bias)
 
 
 @RULES.on(nn.Conv)
@@ -183,22 +175,8 @@ def _takes_factor(layer: Layer) -> bool:
     return isinstance(layer, nn.Conv | nn.Linear) and constant_array(layer.weight) is not None
 
 
-@RULES.on(math.Mul)
-def power_of_two_into_factor(op: math.Mul) -> Op | None:
-    """(x * c) * d -> x * (c * d) where one of the two is a power of two: nothing is rounded"""
-    match op.x:
-        case Value(owner=math.Mul(x=x, y=inner, activation=Activation.NONE), has_one_use=True):
-            c, d = constant_array(inner), constant_array(op.y)
-            if c is None or d is None or not x.type.dtype.is_float or x.type.shape != op.result.type.shape:
-                return None
-            if not _is_power_of_two(c) and not _is_power_of_two(d):
-                return None
-            return replace(op, x=x, y=constant(np.asarray(c * d)))
-    return None
-
-
-def _is_power_of_two(array: Array) -> bool:
-    return array.size == 1 and abs(np.frexp(array.astype(np.float64).item())[0]) == 0.5
+# What factors that moved have met.
+RULES.on(math.Mul)(power_of_two_into_factor)
 
 
 @RULES.on(math.MatMul)
@@ -209,15 +187,13 @@ def factors_of_product(op: math.MatMul) -> Op | None:
     if left is None or right is None or not op.x.type.dtype.is_float:
         return None
     (x, c), (y, d) = left, right
-    total = constant(np.asarray(c * d).astype(op.x.type.dtype.numpy))
-    return replace(op, x=math.Mul(x, total).result, y=y)
+    with np.errstate(over="ignore"):
+        total = np.asarray(c * d).astype(op.x.type.dtype.numpy)
+    if not np.isfinite(total) or not total:
+        return None
+    return replace(op, x=math.Mul(x, constant(total)).result, y=y)
 
 
 def _scaled(value: Value) -> tuple[Value, float] | None:
-    """x and c when ``value`` is x * c."""
-    match value:
-        case Value(owner=math.Mul(x=x, y=y, activation=Activation.NONE), has_one_use=True):
-            factor = number(y)
-            if factor is not None and x.type.shape == value.type.shape:
-                return x, float(factor)
-    return None
+    """x and c when ``value`` is x * c, and nothing else uses it."""
+    return factored(value) if value.has_one_use else None

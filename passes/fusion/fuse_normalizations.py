@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...dims import known_different, known_equal
+from ...dims import known_equal
 from ...ir import Array, Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
@@ -59,6 +59,7 @@ def group_norm_of_instances(op: tensor.Reshape) -> Op | None:
     """reshape(instance_norm(reshape(x, [n, groups, elements of a group]))) -> group_norm(x); layer_norm likewise"""
     match op:
         case tensor.Reshape(
+            dims=None,
             x=Value(
                 owner=nn.InstanceNorm(x=Value(owner=tensor.Reshape(x=x, dims=None)) as grouped, layout=Layout.NCHW)
                 | nn.LayerNorm(
@@ -66,8 +67,8 @@ def group_norm_of_instances(op: tensor.Reshape) -> Op | None:
                 ) as norm,
                 has_one_use=True,
             ),
-        ) if same_shape(x, op.result) and x.type.rank > 2:
-            batch, channels = x.type.shape[:2]
+        ) if len(op.shape) > 2:
+            batch, channels = op.shape[:2]
             groups = grouped.type.shape[1]
         case _:
             return None
@@ -79,6 +80,11 @@ def group_norm_of_instances(op: tensor.Reshape) -> Op | None:
     if scale is None or bias is None:
         return None
     each = channels // groups
+    if not same_shape(x, op.result):
+        # What made an image of x may have become one with the reshape to the groups; norms of other things have not.
+        if each == 1 or isinstance(norm, nn.LayerNorm) or (scale != 1).any() or bias.any():
+            return None
+        x = tensor.Reshape(x, None, op.shape).result
     repeated = (constant(np.repeat(scale, each)), constant(np.repeat(bias, each)))
     if each == 1:
         return nn.InstanceNorm(x, *repeated, norm.epsilon)
@@ -165,8 +171,8 @@ ChannelNorm = nn.GroupNorm | nn.InstanceNorm
 @RULES.on(math.Mul)
 def factor_into_channel_norm(op: math.Mul) -> Op | None:
     """group_norm(x) * c -> group_norm(x) with other parameters, for c of one number a channel; instance_norm too"""
-    norm = op.x.owner
-    if not isinstance(norm, ChannelNorm) or op.activation is not Activation.NONE or not op.x.has_one_use:
+    norm = _plain_channel_norm(op)
+    if norm is None:
         return None
     factor, scale, bias = _per_channel(op.y, norm), constant_array(norm.scale), constant_array(norm.bias)
     if factor is None or scale is None or bias is None:
@@ -177,13 +183,21 @@ def factor_into_channel_norm(op: math.Mul) -> Op | None:
 @RULES.on(math.Add)
 def summand_into_channel_norm(op: math.Add) -> Op | None:
     """group_norm(x) + c -> group_norm(x) with another bias, for c of one number a channel; instance_norm too"""
-    norm = op.x.owner
-    if not isinstance(norm, ChannelNorm) or op.activation is not Activation.NONE or not op.x.has_one_use:
+    norm = _plain_channel_norm(op)
+    if norm is None:
         return None
     summand, bias = _per_channel(op.y, norm), constant_array(norm.bias)
     if summand is None or bias is None:
         return None
     return replace(norm, bias=constant(bias + summand, norm.bias))
+
+
+def _plain_channel_norm(op: math.Mul | math.Add) -> ChannelNorm | None:
+    """The norm that the op alone uses, and gives no other shape."""
+    norm = op.x.owner
+    if not isinstance(norm, ChannelNorm) or op.activation is not Activation.NONE or not op.x.has_one_use:
+        return None
+    return norm if same_shape(op.x, op.result) else None
 
 
 def _per_channel(value: Value, norm: ChannelNorm) -> Array | None:
@@ -205,7 +219,7 @@ def _parameter(value: Value, norm: nn.LayerNorm | nn.RmsNorm) -> Value | None:
     if len(shape) < len(trailing) or any(d != 1 for d in shape[: len(shape) - len(trailing)]):
         return None
     own = shape[len(shape) - len(trailing) :]
-    if any(known_different(a, b) for a, b in zip(own, trailing, strict=True)):
+    if any(not known_equal(a, b) for a, b in zip(own, trailing, strict=True)):
         return None
     if len(own) == len(shape):
         return value

@@ -130,22 +130,31 @@ def output_channels(layer: Layer) -> int:
 def with_affine_behind(layer: Layer, affine: Affine, activation: Activation = Activation.NONE) -> Layer | None:
     """The layer that computes what ``layer`` does, then ``affine`` along its output channels, then ``activation``.
 
-    None when its weights, which are constant, would overflow.
+    None when its numbers, which are constant, would overflow.
     """
     weight, bias = constant_array(layer.weight), constant_array(layer.bias)
     wide = affine.for_channels(output_channels(layer))
     assert weight is not None
-    is_scaled = bool((affine.factor != 1).any())
-    scaled = _outputs_scaled(layer, weight, wide.factor) if is_scaled else weight
-    if is_scaled and not np.isfinite(scaled).all():
-        return None
-    new_weight = constant(scaled, layer.weight) if is_scaled else layer.weight
+    scaled = _outputs_scaled(layer, weight, wide.factor) if (affine.factor != 1).any() else None
     total = wide.offset if bias is None else bias.astype(np.float64) * wide.factor + wide.offset
     has_bias = layer.bias is not None or affine.has_offset
-    new_bias = constant(total.astype(layer.x.type.dtype.numpy), layer.bias) if has_bias else None
-    return replace(layer, weight=new_weight, bias=new_bias, activation=activation)
+    return _with_numbers(layer, layer.x, scaled, total if has_bias else None, activation)
 
 
+def _with_numbers(
+    layer: Layer, x: Value, weight: Array | None, bias: Array | None, activation: Activation
+) -> Layer | None:
+    """The layer on ``x`` with other numbers where any are given; None when some are too large for its dtype."""
+    with np.errstate(over="ignore"):
+        shift = None if bias is None else bias.astype(layer.x.type.dtype.numpy)
+    if any(numbers is not None and not np.isfinite(numbers).all() for numbers in (weight, shift)):
+        return None
+    new_weight = layer.weight if weight is None else constant(weight, layer.weight)
+    new_bias = layer.bias if shift is None else constant(shift, layer.bias)
+    return replace(layer, x=x, weight=new_weight, bias=new_bias, activation=activation)
+
+
+@np.errstate(over="ignore", invalid="ignore")
 def _outputs_scaled(layer: Layer, weight: Array, factor: Vector) -> Array:
     if not isinstance(layer, nn.ConvTranspose):
         # One pass over the weight, in its own dtype.
@@ -160,7 +169,7 @@ def _outputs_scaled(layer: Layer, weight: Array, factor: Vector) -> Array:
 def with_affine_before(layer: Layer, x: Value, affine: Affine) -> Layer | None:
     """The layer on ``x`` that computes what ``layer`` does on ``affine`` of x along its input channels.
 
-    None when the offset meets padding, which it is not added to, or when the weights, which are constant, would
+    None when the offset meets padding, which it is not added to, or when its numbers, which are constant, would
     overflow.
     """
     weight, bias = constant_array(layer.weight), constant_array(layer.bias)
@@ -171,16 +180,19 @@ def with_affine_before(layer: Layer, x: Value, affine: Affine) -> Layer | None:
     channels = weight.shape[0] if isinstance(layer, nn.ConvTranspose) else weight.shape[1] * groups
     wide = affine.for_channels(channels)
     scaled = _inputs_scaled(layer, weight, wide.factor)
-    if not np.isfinite(scaled).all():
-        return None
-    new_bias = layer.bias
+    total: Array | None = None
     if affine.has_offset:
         # In double precision: it is a sum over all channels.
         rows = weight.astype(np.float64).reshape(groups, weight.shape[0] // groups, weight.shape[1], -1).sum(axis=3)
         shift = np.einsum("goc,gc->go", rows, wide.offset.reshape(groups, -1)).reshape(-1)
         total = shift if bias is None else bias.astype(np.float64) + shift
-        new_bias = constant(total.astype(layer.x.type.dtype.numpy), layer.bias)
-    return replace(layer, x=x, weight=constant(scaled, layer.weight), bias=new_bias)
+    return _with_numbers(layer, x, scaled, total, layer.activation)
+
+
+def is_pointwise(conv: nn.Conv) -> bool:
+    """Whether every element of the result comes from one position of x, and every position gives some."""
+    has_small_kernel = all(k == 1 for k in conv.weight.type.shape[2:])
+    return has_small_kernel and all(s == 1 for s in conv.strides) and all(p == 0 for p in conv.padding)
 
 
 def takes_offset(layer: Layer) -> bool:
@@ -188,6 +200,7 @@ def takes_offset(layer: Layer) -> bool:
     return isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv) and all(p == 0 for p in layer.padding))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _inputs_scaled(layer: Layer, weight: Array, factor: Vector) -> Array:
     factor = factor.astype(weight.dtype)
     if isinstance(layer, nn.ConvTranspose):

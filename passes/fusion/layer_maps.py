@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from ...dims import Dim, evaluate, free_symbols, product
+from ...dims import nominal
 from ...ir import Op, Value
 from ...opdef import ConstraintError
 from ...ops import math, nn
@@ -16,7 +16,7 @@ from .layer_algebra import affine_of, has_constant_weights
 from .window_maps import Reach, Taps, WindowMap, pointwise
 
 UNKNOWN_SIZE = 64
-"""What costs take symbolic dims for."""
+"""What costs take symbolic dims for: strides leave something of it."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,7 @@ def layer_of(map_: WindowMap, x: Value, frame: Frame, activation: Activation, li
 
 def elements(value: Value) -> int:
     """About how many elements a value has."""
-    count: Dim = product(value.type.shape)
-    return count if isinstance(count, int) else evaluate(count, dict.fromkeys(free_symbols(count), UNKNOWN_SIZE))
+    return nominal(value.type.elements, UNKNOWN_SIZE)
 
 
 def multiplications(reach: Reach, result: Value) -> int:

@@ -17,6 +17,7 @@ from ...ops import math, nn
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
+from ..thrift import thrifty
 from . import fold_batch_norm
 from .layer_algebra import has_constant_weights
 from .layer_maps import Frame, elements, is_linear, layer_of, map_of, multiplications, reach_of
@@ -34,10 +35,13 @@ LARGEST_SUM = 64
 
 
 @module_pass()
-def merge_layers(module: Module) -> bool:
+def merge_layers(module: Module, *, grows: bool = True) -> bool:
     """Merges layers with constant weights over one input that end in a sum, and layers behind layers when the result
-    costs no more."""
-    return apply_rules(module, RULES)
+    costs no more.
+
+    Without ``grows``, only where no more is stored in the end: not for weights that others use as well.
+    """
+    return apply_rules(module, RULES if grows else thrifty(RULES))
 
 
 @RULES.on(math.Add)
@@ -209,11 +213,13 @@ def _merged_branches(branches: Mapping[int, Branch], result: Value) -> tuple[Op,
     reaches = {i: r for i, b in branches.items() if (r := _reach_of_branch(b, frame)) is not None}
     maps: dict[int, WindowMap] = {}
     total: Reach | None = None
-    # The largest first: what it reads anyway, the others add nothing to.
-    for index in sorted(reaches, key=lambda i: (not branches[i].has_layer, -reaches[i].weights)):
+    # The largest first: what it reads anyway, the others add nothing to. Of equal ones that which is not dearer as one.
+    own = {i: _own_cost(branches[i], frame) for i in reaches}
+    dearer = {i: multiplications(reach, result) > own[i] for i, reach in reaches.items()}
+    for index in sorted(reaches, key=lambda i: (not branches[i].has_layer, -reaches[i].weights, dearer[i])):
         branch, reach = branches[index], reaches[index]
         together = reach if total is None else reach_together((total, reach))
-        cost = multiplications(reach, result) if total is None else _cost(branch, total, frame, result)
+        cost = own[index] if total is None else multiplications(total, result) + elements(result) + own[index]
         if together is None or multiplications(together, result) > cost:
             continue
         found = _map_of_branch(branch, frame)
@@ -228,10 +234,10 @@ def _merged_branches(branches: Mapping[int, Branch], result: Value) -> tuple[Op,
     return layer, set(maps)
 
 
-def _cost(branch: Branch, total: Reach, frame: Frame, result: Value) -> int:
-    """What the layer and the branch beside it cost, with their sum."""
+def _own_cost(branch: Branch, frame: Frame) -> int:
+    """What the branch's ops cost as they are: nothing for the value itself."""
     reaches = [(reach_of(op, frame), op.results[0]) for op in branch.ops]
-    return multiplications(total, result) + elements(result) + sum(multiplications(r, v) for r, v in reaches if r)
+    return sum(multiplications(r, v) for r, v in reaches if r)
 
 
 def _reach_of_branch(branch: Branch, frame: Frame) -> Reach | None:

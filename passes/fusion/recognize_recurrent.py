@@ -14,10 +14,11 @@ from ...ops import nn, tensor
 from ...ops.enums import Direction, RecurrentActivation
 from ...pass_manager import module_pass
 from ...rewriter import erase_if_dead, insert_new_ops, is_allowed, record_rewrite
+from ...types import DType
 from ..patterns import constant, reshape
 from .recurrent_steps import Step, recurrent_step
 
-NAME = "recognize-recurrent"
+NAME = "steps_as_one_layer"
 
 
 @module_pass()
@@ -108,7 +109,8 @@ def _place(x: Value) -> _Place | None:
 
 def _layer(steps: list[Step], least: int) -> _Layer | None:
     """What the steps are together; None unless they are that many, and all the same but for their inputs."""
-    if len(steps) < max(least, 2):
+    # No runtime has such layers for doubles; made of floats they would lose half of the digits.
+    if len(steps) < max(least, 2) or steps[0].state.type.dtype is DType.F64:
         return None
     states: list[Value | None] = [None, *(s.state for s in steps[:-1])]
     inputs = [[x for x in step.operands if x is not state] for step, state in zip(steps, states, strict=True)]

@@ -4,6 +4,9 @@ Each op that can run in either order gets a binary label, each value a cost, its
 any of its users disagree; ops with a fixed order, inputs and outputs are pinned (spec/layouts.md).
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from ...ir import Module
 from ...ops.enums import Layout
 from ...pass_manager import Property, module_pass
@@ -11,6 +14,7 @@ from ...rewriter import remark
 from .channels_last import CHANNELS_LAST
 from .costs import costs_of
 from .layout_problem import LayoutProblem
+from .minimum_cut import Node
 
 
 def _all_channels_first(module: Module) -> bool:
@@ -26,11 +30,29 @@ def assign_layouts(module: Module, *, spatial: Layout = Layout.NHWC) -> bool:
     """Runs spatial ops channels-last, and the others where that saves transposes"""
     if spatial is Layout.NCHW:
         return False
+    choice = choose(module)
+    if choice is None:
+        return False
+    choice.problem.carry_out(choice.labels)
+    found = f"transposes cost {choice.bound} bytes a run, the least; op by op it would be {choice.op_by_op}"
+    remark(f"assign-layouts: {found}")
+    return True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The labels of least cost, ``bound``, and the cost were only what must be channels-last so; bytes a run."""
+
+    problem: LayoutProblem
+    labels: Mapping[Node, int]
+    bound: int
+    op_by_op: int
+
+
+def choose(module: Module) -> Choice | None:
+    """What ``assign_layouts`` will do; none where no op must be channels-last. The module stays as it is."""
     problem = LayoutProblem(module, CHANNELS_LAST, costs_of(module))
     if not problem.is_required:
-        return False
+        return None
     labels, bound = problem.solve()
-    one_by_one = problem.cost({})
-    problem.carry_out(labels)
-    remark(f"assign-layouts: transposes cost {bound} bytes a run, the least; op by op it would be {one_by_one}")
-    return True
+    return Choice(problem, labels, bound, problem.cost({}))

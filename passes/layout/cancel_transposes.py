@@ -7,8 +7,9 @@ one minimum cut says which ops shall be computed in it (spec/layouts.md). No cut
 
 from collections import Counter
 
-from ...ir import Module, Op, Value
-from ...ops import math, tensor
+from ...ir import Module, Op
+from ...opdef import replace
+from ...ops import math, quant, tensor
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules, is_allowed, record_rewrite, remark
 from ..canonicalization.rules.movement import transpose_around_reshape
@@ -20,18 +21,17 @@ from ..canonicalization.rules.structure import (
     transpose_ones,
     transpose_twice,
 )
-from .borders import is_call
 from .channels_last import Order, inverse
-from .costs import Costs, costs_of, moving_transposes
-from .forms import form_in
-from .free_transposes import gives_either_order, takes_either_order
+from .costs import Costs, costs_of, moved_type, moving_transposes
+from .free_transposes import can_give, can_take
 from .layout_facts import layout_facts
 from .layout_problem import LayoutProblem
+from .transposes_of_ones import BEFORE, BEHIND
 
 MOST_ORDERS = 8
 """How many of the orders that a module's transposes make are tried, those that move most first."""
 
-NAME = "cancel-transposes"
+NAME = "order_without_transposes"
 
 MERGING = RuleSet()
 MERGING.on(math.MatMul)(transpose_into_product)
@@ -39,6 +39,8 @@ for _transposes in (transpose_nothing, transpose_twice, transpose_ones, transpos
     MERGING.on(tensor.Transpose)(_transposes)
 for _reshapes in (reshape_nothing, reshape_twice):
     MERGING.on(tensor.Reshape)(_reshapes)
+
+PAIRING = RuleSet()
 
 
 @module_pass()
@@ -49,14 +51,29 @@ def cancel_transposes(module: Module, *, softmax_along_last: bool = False) -> bo
     """
     costs = costs_of(module, softmax_along_last)
     before = layout_facts(module)
-    changed = False
+    changed = apply_rules(module, BEHIND)
+    changed |= apply_rules(module, BEFORE)
     for order in _orders(module, costs):
         if is_allowed(NAME) and _move(module, order, costs):
             record_rewrite(NAME)
             apply_rules(module, MERGING)
             changed = True
-    remark(f"{NAME}: {before} before, {layout_facts(module)} after")
+    if changed:
+        apply_rules(module, PAIRING)
+    remark(f"cancel-transposes: {before} before, {layout_facts(module)} after")
     return changed
+
+
+@PAIRING.on(tensor.Transpose)
+def transpose_between_pair(op: tensor.Transpose) -> Op | None:
+    """transpose(quantize(x)) -> quantize(transpose(dequantize(quantize(x)))), with one scale: what targets have"""
+    quantize = op.x.owner
+    if not isinstance(quantize, quant.Quantize) or quantize.axis is not None:
+        return None
+    if not op.result.is_used or not all(isinstance(user, quant.Dequantize) for user in op.result.uses):
+        return None
+    meant = quant.Dequantize(op.x, quantize.scale, quantize.zero_point).result
+    return replace(quantize, x=tensor.Transpose(meant, op.permutation).result)
 
 
 def _move(module: Module, order: Order, costs: Costs) -> bool:
@@ -74,7 +91,7 @@ def _orders(module: Module, costs: Costs) -> list[Order]:
     """The orders in which a transpose of the module might vanish, those that move most bytes first."""
     moved: Counter[Order] = Counter()
     for function, op in moving_transposes(module):
-        bytes_ = costs.runs[function] * costs.bytes(op.x.type)
+        bytes_ = costs.runs[function] * costs.bytes(moved_type(op))
         for permutation in dict.fromkeys((op.permutation, inverse(op.permutation))):
             order = Order(permutation)
             if _may_vanish(op, order):
@@ -84,23 +101,6 @@ def _orders(module: Module, costs: Costs) -> list[Order]:
 
 def _may_vanish(op: tensor.Transpose, order: Order) -> bool:
     """Whether what stands before the transpose, or behind it, can take the order on and be done with it."""
-    if op.permutation == order.permutation and _can_give(op.x, order):
+    if op.permutation == order.permutation and can_give(op.x, order):
         return True
-    return op.permutation == inverse(order.permutation) and any(_can_take(u, op.result, order) for u in op.result.uses)
-
-
-def _can_give(value: Value, order: Order) -> bool:
-    owner = value.owner
-    if owner is None:
-        return False
-    form = form_in(owner, order)
-    if form is None:
-        return is_call(owner) or gives_either_order(owner, order)
-    return form.result_follows
-
-
-def _can_take(user: Op, value: Value, order: Order) -> bool:
-    form = form_in(user, order)
-    if form is None:
-        return is_call(user) or takes_either_order(user, value, order)
-    return value in form.follows
+    return op.permutation == inverse(order.permutation) and any(can_take(u, op.result, order) for u in op.result.uses)

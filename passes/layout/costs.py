@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ...call_graph import callers_first, calls_of
 from ...dims import SymInt, evaluate, free_symbols
 from ...ir import Function, Module, Op
-from ...ops import control, tensor
+from ...ops import control, quant, tensor
 from ...ops.nn.activation import SoftmaxFamily
 from ...types import TensorType
 from .channels_last import moves_only_ones
@@ -71,8 +71,17 @@ def transposed_bytes(module: Module, costs: Costs) -> int:
         if isinstance(op, SoftmaxFamily):
             total += costs.runs[function] * costs.softmax(op.x.type, op.axis)
         elif isinstance(op, tensor.Transpose) and not isinstance(op.x.owner, tensor.Constant) and not is_absorbed(op):
-            total += costs.runs[function] * costs.transpose(op.x.type, op.permutation)
+            total += costs.runs[function] * costs.transpose(moved_type(op), op.permutation)
     return total
+
+
+def moved_type(op: tensor.Transpose) -> TensorType:
+    """What the transpose moves: the integers where pairs of quantize and dequantize stand on both sides of it."""
+    before = op.x.owner
+    is_behind_pair = isinstance(before, quant.Dequantize) and before.axis is None
+    if not is_behind_pair or not op.result.is_used or not all(isinstance(u, quant.Quantize) for u in op.result.uses):
+        return op.x.type
+    return before.operands[0].type
 
 
 def moving_transposes(module: Module) -> Iterator[tuple[Function, tensor.Transpose]]:

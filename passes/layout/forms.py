@@ -10,6 +10,7 @@ from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn, quant, tensor
 from ...ops.enums import Layout
+from ...weights import Weight
 from ..patterns import constant
 from .channels_last import Axes, Order, permuted, swaps_last_two
 
@@ -50,14 +51,61 @@ def _describer(cls: type[Op]) -> "_Describer | None":
 
 
 def _spatial(op: Op, axes: Axes, order: Order) -> Form | None:
+    if not order.is_channels_last:
+        return _turned(op, axes)
     x = op.operands[0]
-    if not order.is_channels_last or getattr(op, "layout", Layout.NCHW) is Layout.NHWC:
+    if getattr(op, "layout", Layout.NCHW) is Layout.NHWC:
         return None
     # The types of ops with a layout name their data operand x.
     return Form((x,), len(axes), lambda last: replace(op, x=last[x], layout=Layout.NHWC), is_required=True)
 
 
+def _turned(op: Op, axes: Axes) -> Form | None:
+    """What looks through windows, with its spatial axes in another order: the windows' axes are in that order too."""
+    if not isinstance(op, nn.Conv | nn.ConvTranspose | nn.MaxPool | nn.AveragePool):
+        return None
+    x, spatial = op.x, _spatial_order(op.layout, axes)
+    if spatial is None:
+        return None
+    count = len(spatial)
+    low, high = op.padding[:count], op.padding[count:]
+    changes: dict[str, object] = {
+        "strides": permuted(op.strides, spatial),
+        "padding": (*permuted(low, spatial), *permuted(high, spatial)),
+        "dilations": permuted(op.dilations, spatial),
+    }
+    if isinstance(op, nn.ConvTranspose):
+        changes["output_padding"] = permuted(op.output_padding, spatial)
+    if isinstance(op, nn.MaxPool | nn.AveragePool):
+        changes["kernel"] = permuted(op.kernel, spatial)
+        return Form((x,), len(axes), lambda last: replace(op, x=last[x], **changes))
+    weight = op.weight
+    if all(d == 1 for d in weight.type.shape[2:]):
+        return Form((x,), len(axes), lambda last: replace(op, x=last[x], **changes))
+    if not isinstance(weight.owner, tensor.Constant) or weight.type.quantization is not None:
+        return None
+    stored, kernel = weight.owner.value, (0, 1, *(2 + axis for axis in spatial))
+
+    def build(last: Operands) -> Op:
+        turned = tensor.Constant(Weight(stored.array.transpose(kernel), stored.name)).result
+        return replace(op, x=last[x], weight=turned, **changes)
+
+    return Form((x,), len(axes), build)
+
+
+def _spatial_order(layout: Layout, axes: Axes) -> Axes | None:
+    """The order of the spatial axes among themselves; None where those of the batch and the channels move."""
+    first = 2 if layout is Layout.NCHW else 1
+    spatial = tuple(axis - first for axis in axes[first : first + len(axes) - 2])
+    others = [axis for place, axis in enumerate(axes) if axis != place and not first <= place < first + len(spatial)]
+    return None if others or sorted(spatial) != [*range(len(spatial))] else spatial
+
+
 def _channel_normalization(op: Op, axes: Axes, order: Order) -> Form | None:
+    assert isinstance(op, nn.InstanceNorm | nn.GroupNorm | nn.LocalResponseNorm)
+    if not order.is_channels_last:
+        x, spatial = op.x, _spatial_order(op.layout, axes)
+        return None if spatial is None else Form((x,), len(axes), lambda last: replace(op, x=last[x]))
     form = _spatial(op, axes, order)
     return None if form is None else Form(form.follows, form.rank, form.build)
 

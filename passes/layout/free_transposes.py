@@ -3,6 +3,7 @@
 from ...ir import Op, Value
 from ...ops import math, tensor
 from ..axis_atoms import common_atoms
+from .borders import is_call
 from .channels_last import CHANNELS_LAST, Order, inverse, moves_only_ones, permuted, swaps_last_two
 from .forms import form_in
 
@@ -26,6 +27,25 @@ def gives_either_order(op: Op, order: Order = CHANNELS_LAST) -> bool:
     if not _only_splits_and_merges(op, order) or not op.operands[0].has_one_use:
         return False
     return _moves_elements(op.operands[0].owner, order)
+
+
+def can_give(value: Value, order: Order) -> bool:
+    """Whether what makes the value may make it in the order at once."""
+    owner = value.owner
+    if owner is None:
+        return False
+    form = form_in(owner, order)
+    if form is None:
+        return is_call(owner) or gives_either_order(owner, order)
+    return form.result_follows
+
+
+def can_take(user: Op, value: Value, order: Order) -> bool:
+    """Whether an op may take the value in the order as it is."""
+    form = form_in(user, order)
+    if form is None:
+        return is_call(user) or takes_either_order(user, value, order)
+    return value in form.follows
 
 
 def always_moves(op: tensor.Transpose, order: Order) -> bool:

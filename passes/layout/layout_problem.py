@@ -7,9 +7,9 @@ from ...ops import tensor
 from ...ops.nn.activation import SoftmaxFamily
 from .borders import Borders, is_call
 from .channels_last import Order, inverse, permuted
-from .costs import Costs
+from .costs import Costs, moved_type
 from .forms import Form, form_in
-from .free_transposes import always_moves, gives_either_order, takes_either_order
+from .free_transposes import always_moves, can_take, gives_either_order, takes_either_order
 from .minimum_cut import ONE, ZERO, LabelProblem, Node
 from .reordering import reorder
 
@@ -37,12 +37,13 @@ def _transpose_form(op: tensor.Transpose, order: Order, is_inside: bool) -> Form
     """A transpose can take its operand, or give its result, in the order at no cost of its own.
 
     One whose permutation is its own inverse could do either, but not both: ``is_inside`` says that the ops before it
-    come from where the order begins, so that here it ends.
+    come from where the order begins, so that here it ends. It ends as well where nothing behind it can take it on.
     """
     axes = order.axes(op.x.type.rank)
     if axes is None or always_moves(op, order):
         return None
-    if op.permutation == axes and (is_inside or inverse(axes) != axes):
+    ends = is_inside or inverse(axes) != axes or not any(can_take(user, op.result, order) for user in op.result.uses)
+    if op.permutation == axes and ends:
         remaining = permuted(inverse(axes), op.permutation)
         return Form((op.x,), len(axes), lambda last: tensor.Transpose(last[op.x], remaining), result_follows=False)
     composed = permuted(op.permutation, axes)
@@ -96,7 +97,7 @@ class LayoutProblem:
                 self._cost_of_value(value, runs)
 
     def _cost_of_transpose(self, op: tensor.Transpose, form: Form | None, runs: int) -> None:
-        type_, axes = op.x.type, self.order.axes(op.x.type.rank)
+        type_, axes = moved_type(op), self.order.axes(op.x.type.rank)
         as_it_is = runs * self._costs.transpose(type_, op.permutation)
         if form is None or axes is None:
             self._constant(as_it_is)

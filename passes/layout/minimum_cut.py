@@ -8,6 +8,8 @@ with its maker: an auxiliary node per direction gathers them.
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .contraction import SINK, SOURCE, Edge, contract
+
 Node = Hashable
 
 
@@ -82,64 +84,53 @@ class LabelProblem:
         return sum(c for maker, users, c in self._terms if any(known.get(u, 0) != known.get(maker, 0) for u in users))
 
     def solve(self) -> tuple[dict[Node, int], int]:
-        """A label for every node, and the total cost. Among equal solutions label 0 is preferred.
+        """A label for every node, and the total cost. Among equal solutions label 0 is preferred."""
+        numbers: dict[Node, int] = {ZERO: SOURCE, ONE: SINK}
+        for node in self._nodes:
+            numbers.setdefault(node, len(numbers))
+        without_limit = 1 + sum(capacity or 0 for _, _, capacity in self._edges)
+        edges = [
+            (
+                numbers.setdefault(tail, len(numbers)),
+                numbers.setdefault(head, len(numbers)),
+                without_limit if capacity is None else capacity,
+            )
+            for tail, head, capacity in self._edges
+        ]
+        contraction = contract(len(numbers), edges, without_limit)
+        flow, ones = _cut(contraction.edges)
+        labels = [0] * len(numbers)
+        for number in ones:
+            labels[number] = 1
+        contraction.complete(labels)
+        return {node: labels[numbers[node]] for node in self._nodes}, contraction.flow + flow
 
-        Groups of nodes that are drawn to one label only, or to none, get it without a cut: most networks need no more.
-        """
-        groups = _connected(self._nodes, self._edges)
-        drawn_to_zero = {groups[head] for tail, head, _ in self._edges if tail is ZERO and head is not ONE}
-        drawn_to_one = {groups[tail] for tail, head, _ in self._edges if head is ONE and tail is not ZERO}
-        contested = drawn_to_zero & drawn_to_one
-        labels = {node: int(groups[node] in drawn_to_one - contested) for node in self._nodes}
-        total = sum(cost or 0 for tail, head, cost in self._edges if tail is ZERO and head is ONE)
-        if contested:
-            edges = [e for e in self._edges if any(n in groups and groups[n] in contested for n in e[:2])]
-            cost, ones = _cut(edges)
-            labels.update((node, 1) for node in ones if node in self._nodes)
-            total += cost
-        return labels, total
 
-
-def _connected(nodes: dict[Node, None], edges: Sequence[tuple[Node, Node, int | None]]) -> dict[Node, Node]:
-    """Node -> representative of its connected component; the terminals connect nothing (union-find)."""
-    parents: dict[Node, Node] = {node: node for node in nodes}
-
-    def find(node: Node) -> Node:
-        parents.setdefault(node, node)
-        while parents[node] != node:
-            parents[node] = parents[parents[node]]
-            node = parents[node]
-        return node
-
+def _cut(edges: Sequence[Edge]) -> tuple[int, set[int]]:
+    """The value of a minimum cut, and the nodes on the sink's side of the one that has fewest there."""
+    before: dict[int, list[int]] = {}
     for tail, head, _ in edges:
-        if tail is not ZERO and head is not ONE:
-            parents[find(tail)] = find(head)
-    for tail, head, _ in edges:
-        for node in (tail, head):
-            if node is not ZERO and node is not ONE:
-                find(node)
-    return {node: find(node) for node in list(parents)}
-
-
-def _cut(edges: Sequence[tuple[Node, Node, int | None]]) -> tuple[int, set[Node]]:
-    """The cost of a minimum cut, and the nodes on the sink's side of the one that has fewest there."""
+        before.setdefault(head, []).append(tail)
+    ones, stack = {SINK}, [SINK]
+    while stack:
+        for node in before.get(stack.pop(), ()):
+            if node not in ones:
+                ones.add(node)
+                stack.append(node)
+    if SOURCE not in ones:
+        return 0, ones
     # Importing networkx takes longer than compiling many a network that needs no cut.
     import networkx
     from networkx.algorithms.flow import boykov_kolmogorov
 
-    without_limit = 3 * sum(capacity or 0 for _, _, capacity in edges) + 1
-    capacities: dict[tuple[Node, Node], int] = {}
-    for tail, head, capacity in edges:
-        more = without_limit if capacity is None else capacity
-        capacities[tail, head] = capacities.get((tail, head), 0) + more
-        capacities.setdefault((head, tail), 0)
     # The residual network itself, in the form that networkx's flows work on: built from a graph it takes twice as long.
-    residual = networkx.DiGraph(inf=without_limit)
-    residual.add_nodes_from((ZERO, ONE))
+    residual = networkx.DiGraph(inf=3 * sum(capacity for _, _, capacity in edges) + 1)
+    residual.add_nodes_from((SOURCE, SINK))
+    capacities = {(tail, head): capacity for tail, head, capacity in edges if tail in ones and head in ones}
+    capacities.update({(head, tail): 0 for tail, head in capacities if (head, tail) not in capacities})
     residual.add_edges_from((tail, head, {"capacity": c, "flow": 0}) for (tail, head), c in capacities.items())
-    boykov_kolmogorov(residual, ZERO, ONE, residual=residual, value_only=True)
-    ones: set[Node] = {ONE}
-    stack: list[Node] = [ONE]
+    boykov_kolmogorov(residual, SOURCE, SINK, residual=residual, value_only=True)
+    ones, stack = {SINK}, [SINK]
     while stack:
         for node, edge in residual.pred[stack.pop()].items():
             if node not in ones and edge["flow"] < edge["capacity"]:

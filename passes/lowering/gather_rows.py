@@ -2,8 +2,8 @@
 
 Rolled windows, shuffled channels, interleaved parts: what such a chain does to a tensor of known shape is found by
 running it on the numbers of the elements. Where every run of consecutive elements is long, a gather of rows moves each
-element once. For runtimes whose gather copies rows as fast as their transposes move them: TFLite's is not among the ops
-of XNNPACK, and each one splits what that computes.
+element once. For runtimes whose gather copies rows as fast as their transposes move them, and that do not hand the ops
+around it to something faster which has no gather.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from ...pass_manager import module_pass
 from ...rewriter import erase_if_dead, insert_new_ops, is_allowed, record_rewrite
 from ..patterns import constant, reshape
 
-NAME = "gather-rows"
+NAME = "moves_as_one_gather"
 
 LEAST_ROW = 16
 """Shorter rows would make the table of indices a burden, and copying them one by one slow."""
@@ -171,10 +171,12 @@ def _reshaped_gather(x: Value, indices: Array, axis: int, result: Value) -> Valu
 
 
 def _row(flat: Array, source: Value) -> int:
-    """The longest row that the source and the result are both made of."""
+    """The longest row that the source and the result are both made of; 1 for any that is too short to be of use."""
+    if (np.diff(flat[:LEAST_ROW]) != 1).any():
+        return 1
     breaks = np.flatnonzero(np.diff(flat) != 1) + 1
     starts = flat[np.concatenate([[0], breaks])]
-    return gcd(_elements(source), flat.size, *map(int, np.unique(np.concatenate([breaks, starts]))))
+    return gcd(_elements(source), flat.size, int(np.gcd.reduce(breaks)), int(np.gcd.reduce(starts)))
 
 
 def _common_indices(rows: Array, outer: int, size: int) -> Array | None:

@@ -8,14 +8,11 @@ its operand's, but for inputs and outputs, which stay apart.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...dims import SymInt, evaluate, free_symbols
+from ...dims import NOMINAL_SIZE, SymInt, evaluate, free_symbols
 from ...ir import Function, Op, Value
 from ...ops import tensor
 from ...types import TensorType
 from ..patterns import is_known
-
-NOMINAL_SIZE = 16
-"""What a symbolic dim counts as where no size is given."""
 
 
 @dataclass

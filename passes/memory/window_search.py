@@ -15,7 +15,8 @@ WIDTHS = (6, 12, 24, 48)
 
 SETS_PER_WINDOW = 2_000
 SETS = 20_000
-"""How many sets of ops are visited at most: for one window, and in all."""
+SETS_PER_OP = 40
+"""How many sets of ops are visited at most: for one window, and in all; the fewer the ops, the less time is there."""
 
 STEPS = 2_000_000
 """Ops times windows: how often the whole order may be looked through."""
@@ -37,7 +38,7 @@ class _Window:
 def improve(problem: Problem, order: Order) -> list[int]:
     """The order with the ops around its peak rearranged, as long as that lowers the peak."""
     found = list(order)
-    sets = SETS
+    sets = min(SETS, max(SETS_PER_OP * len(found), SETS_PER_WINDOW // 2))
     lowest = max(problem.need, default=0)
     for _ in range(max(4, STEPS // max(len(found), 1))):
         live = problem.live_bytes(found)

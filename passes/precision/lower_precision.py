@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...call_graph import calls_of
-from ...dims import SymInt, evaluate, free_symbols
+from ...dims import nominal
 from ...errors import InputError
 from ...ir import Function, Location, Module, Op, Value
 from ...opdef import replace
@@ -25,9 +25,6 @@ from .uses import MOVING
 
 MAIN = "main"
 """The function of which there is data."""
-
-NOMINAL_SIZE = 16
-"""What a symbolic dim counts for in the costs."""
 
 CAST_COST = 4096
 """What a cast costs beside its bytes: mostly that processors change where they have a precision of their own."""
@@ -145,10 +142,7 @@ def _cost_of_single(op: Op) -> int:
 
 def _size(type_: TensorType) -> int:
     """Bytes as f32."""
-    elements = type_.elements
-    if isinstance(elements, SymInt):
-        elements = evaluate(elements, dict.fromkeys(free_symbols(elements), NOMINAL_SIZE))
-    return 4 * elements
+    return 4 * nominal(type_.elements)
 
 
 class _Lowering:

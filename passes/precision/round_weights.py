@@ -26,7 +26,7 @@ FEWEST = 1024
 _LOGARITHM = "a logarithm is taken of what it computes"
 
 
-@module_pass()
+@module_pass(needed=True)
 def round_weights(module: Module, *, dtype: DType = DType.F16) -> bool:
     """Rounds large f32 weights to numbers of ``dtype``, f16 or bf16; they stay f32, as what computes with them does.
 

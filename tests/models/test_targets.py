@@ -1,6 +1,6 @@
 """Real models: compiled for every target, run in its runtime, compared with onnxruntime on the source.
 
-ONNX is in test_onnx.py, at more levels.
+ONNX is in test_onnx.py, at all levels.
 """
 
 import functools
@@ -24,18 +24,31 @@ from tests.tolerances import TOLERANCES, assert_close
 Array = NDArray[np.generic]
 Inputs = Mapping[str, Array]
 
-CASES = [(target, "fp32", level) for target in TARGETS if target != "onnx" for level in ("0", "2")] + [
-    ("coreml", "fp16", "2")
+MODEL_TOLERANCES = {"fp16": "model-f16"}
+"""Where "model" is not what the arithmetic allows."""
+
+ALWAYS = [(target, "fp32", "2") for target in TARGETS if target != "onnx"]
+IN_TURN: list[tuple[str, str | None, str]] = [
+    *((target, "fp32", level) for level in ("0", "1", "3", "s") for target in TARGETS if target != "onnx"),
+    *((target, "fp16", "2") for target in TARGETS),
+    ("mnn", None, "2"),
 ]
-MODEL_TOLERANCES = {("coreml", "fp16"): "model-f16"}
-"""Where "model" is not what a target's arithmetic allows."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each model meets some of the cases, in turn, and with --all-cases all of them."""
+    has_all = metafunc.config.getoption("--all-cases")
+    cases = [
+        pytest.param(model, *case, id="-".join([model.name, *(part or "default" for part in case)]))
+        for place, model in enumerate(m for m in MODELS if not m.needs)
+        for case in (*ALWAYS, *(c for turn, c in enumerate(IN_TURN) if has_all or turn % 6 == place % 6))
+    ]
+    metafunc.parametrize(("model", "target", "precision", "level"), cases)
 
 
 @pytest.mark.models
-@pytest.mark.parametrize(("target", "precision", "level"), CASES)
-@pytest.mark.parametrize("model", [m for m in MODELS if not m.needs], ids=lambda m: m.name)
 def test_every_target_agrees_with_onnxruntime(
-    model: RealModel, target: str, precision: str, level: str, tmp_path: Path
+    model: RealModel, target: str, precision: str | None, level: str, tmp_path: Path
 ) -> None:
     path = require_model(model.name)
     artifact = glmir.compile(path, target=target, opt_level=level, precision=precision)
@@ -43,7 +56,7 @@ def test_every_target_agrees_with_onnxruntime(
     assert not artifact.target.problems(written)
     if target == "coreml":
         assert_loads(written)
-    tolerance = MODEL_TOLERANCES.get((target, precision), "model")
+    tolerance = MODEL_TOLERANCES.get(precision or "", "model")
     for index, inputs in enumerate(model.inputs(np.random.default_rng(0))):
         expected = {name: at_border(artifact.target, a) for name, a in onnxruntime_outputs(path, inputs).items()}
         actual = _run(artifact, written, inputs)

@@ -29,3 +29,9 @@ def test_every_rule_fires_in_a_golden_file() -> None:
     fired = {rule for path in FILES for rule in run_passes(path)[2].fired}
     missing = [rule.name for rule in RULES if rule.name not in fired]
     assert RULES and not missing, f"no golden file shows what these rules do: {', '.join(missing)}"
+
+
+def test_rules_have_names_of_their_own() -> None:
+    """``--disable-rule`` and golden files know rules by name."""
+    functions = {(rule.name, rule.apply) for rule in RULES}
+    assert len(functions) == len({name for name, _ in functions})

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import GlmirError
 from ...ir import Module, Op
+from ...passes.layout.layout_report import LayoutReport
 from ...passes.memory.memory_report import MemoryReport
 from ...passes.patterns import is_known
 from ...passes.quantization.calibrators import expected_error
@@ -30,6 +31,7 @@ from .live_memory import memory_facts
 from .measuring import Measurement, measure, measured_or_none, parameters_of, stored_values
 from .speed import warnings_of
 from .targets import INTEGERS, Written, constant_bytes, conversions
+from .transposes import transpose_facts
 from .weights import weight_facts
 
 ALL = float("inf")
@@ -42,7 +44,7 @@ ATTEMPTS = 6
 @dataclass(frozen=True)
 class Compiled:
     """What the compiler made: the module that all targets begin with, and an artifact and its path for each; and, where
-    it was watched, what order-ops did."""
+    it was watched, what order-ops and the layout passes did."""
 
     source: Path
     module: Module
@@ -51,6 +53,8 @@ class Compiled:
     memory: MemoryReport | None = None
     precision: Sequence[str] = ()
     """What stays f32 where the rest is f16, a line each."""
+
+    layouts: LayoutReport | None = None
 
 
 def build_report(compiled: Compiled, is_full: bool, show: Callable[[str], None]) -> Report:
@@ -76,8 +80,14 @@ def build_report(compiled: Compiled, is_full: bool, show: Callable[[str], None])
         report = _with_measurements(report, record, samples, is_random, is_full)
     targets = [_target_facts(report, compiled, sizes, *pair) for pair in compiled.artifacts]
     if is_full:
-        memories = [memory_facts(artifact, path, compiled.memory) for path, artifact in compiled.artifacts]
-        targets = [replace(facts, memory=memory) for facts, memory in zip(targets, memories, strict=True)]
+        targets = [
+            replace(
+                facts,
+                memory=memory_facts(artifact, path, compiled.memory),
+                transposes=transpose_facts(artifact, compiled.layouts),
+            )
+            for facts, (path, artifact) in zip(targets, compiled.artifacts, strict=True)
+        ]
     return replace(report, targets=tuple(targets))
 
 

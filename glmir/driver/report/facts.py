@@ -136,6 +136,22 @@ class MemoryFacts:
 
 
 @dataclass(frozen=True)
+class TransposeFacts:
+    """What an artifact's transposes move in one run, ``bytes`` by ``transposes``, and those that the source brought.
+
+    ``bound`` is the least that they can cost where ops are channels-first or channels-last, ``op_by_op`` their cost if
+    no more were channels-last than must be; none where nothing must be.
+    """
+
+    brought: int
+    bytes_brought: int
+    transposes: int
+    bytes: int
+    bound: int | None = None
+    op_by_op: int | None = None
+
+
+@dataclass(frozen=True)
 class TargetFacts:
     """One artifact. Bytes are of its file or files, and of all constants in it."""
 
@@ -153,6 +169,7 @@ class TargetFacts:
     computed: tuple[TargetOp, ...] = ()
     warnings: tuple[str, ...] = ()
     memory: MemoryFacts | None = None
+    transposes: TransposeFacts | None = None
 
 
 @dataclass(frozen=True)

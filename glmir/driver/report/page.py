@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...passes.memory.live_ranges import NOMINAL_SIZE
+from ...dims import NOMINAL_SIZE
 from .facts import OpFacts, Report, TargetFacts, TargetOp
 from .targets import BOTH, FLOATS, GONE, INTEGERS, STORED
 
@@ -47,6 +47,7 @@ def sections_of(report: Report) -> list[Section]:
         *_advice(report),
         *_worst(report),
         *_memory(report),
+        *_transposes(report),
         *_precision(report),
         *_by_target(report),
         *_rules(report),
@@ -163,6 +164,27 @@ def _memory(report: Report) -> Iterator[Section]:
 
 def _change(before: int, after: int) -> str:
     return size(after) if before == after else f"{size(before)} → {size(after)}"
+
+
+def _transposes(report: Report) -> Iterator[Section]:
+    """What transposes move, by target, beside the least that they can."""
+    numbers = ("of the source", "op by op", "bound", "in the artifact")
+    rows = []
+    for target in report.targets:
+        found = target.transposes
+        if found is None or not (found.transposes or found.brought or found.op_by_op):
+            continue
+        costs = ("" if cost is None else size(cost) for cost in (found.op_by_op, found.bound))
+        brought = f"{found.brought}: {size(found.bytes_brought)}"
+        rows.append((target.name, brought, *costs, f"{found.transposes}: {size(found.bytes)}"))
+    if rows:
+        text = (
+            "How many transposes move elements, and how much in one run. Op by op: what they would cost if each op "
+            "that the target has channels-last only were transposed by itself; bound: the least for any choice of "
+            "channels-last and channels-first ops, with a little for each transpose. Other orders may save more, and "
+            "ops that the target has not in this form may need transposes of their own."
+        )
+        yield Section("Transposes", text, table=Table(("target", *numbers), tuple(rows), frozenset(numbers)))
 
 
 def _by_target(report: Report) -> Iterator[Section]:

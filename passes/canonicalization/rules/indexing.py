@@ -1,6 +1,7 @@
 """Slices, gathers and splits."""
 
 import itertools
+from math import prod
 
 import numpy as np
 
@@ -175,7 +176,7 @@ def _parts(op: tensor.Split) -> list[Value]:
 def gather_progression(op: tensor.Gather) -> Value | None:
     """gather(x, [a, a + s, a + 2s, …]) -> slice(x), in the shape of the result"""
     indices = constant_array(op.indices)
-    if indices is None or not indices.size or indices.ndim > 1:
+    if indices is None or not indices.size:
         return None
     dim = op.x.type.shape[op.axis]
     flat = indices.astype(np.int64).ravel()
@@ -191,6 +192,25 @@ def gather_progression(op: tensor.Gather) -> Value | None:
     strides = tuple(stride if i == op.axis else 1 for i in range(rank))
     sliced = tensor.Slice(op.x, starts, _with(op.x.type.shape, op.axis, flat.size), strides)
     return reshape(sliced.result, op.result.type.shape)
+
+
+@RULES.on(tensor.GatherNd)
+def gather_nd_of_known_places(op: tensor.GatherNd) -> Op | None:
+    """gather_nd(x, c) -> gather(reshape(x), c in rows of x), along one axis or where that becomes a slice"""
+    indices = constant_array(op.indices)
+    width = op.indices.type.shape[-1]
+    if indices is None or not indices.size or op.batch_dims or not isinstance(width, int):
+        return None
+    sizes = [dim for dim in op.x.type.shape[:width] if isinstance(dim, int)]
+    places = indices.astype(np.int64)
+    if len(sizes) < width or not all(_is_within(places[..., axis], dim) for axis, dim in enumerate(sizes)):
+        return None
+    counted = np.moveaxis(np.where(places < 0, places + np.array(sizes), places), -1, 0)
+    rows = np.ravel_multi_index(tuple(counted), sizes)
+    if width > 1 and _stride(rows.ravel()) is None:
+        return None
+    shape = (prod(sizes), *op.x.type.shape[width:])
+    return tensor.Gather(reshape(op.x, shape), constant(rows.astype(indices.dtype), op.indices), 0)
 
 
 def _stride(indices: Array) -> int | None:

@@ -199,10 +199,21 @@ def split_once(op: tensor.Split) -> list[Value] | None:
 def transpose_into_product(op: math.MatMul) -> Op | None:
     """matmul(transpose(x), y) -> matmul(x, y) with the operand read transposed, when the last two axes swap"""
     for name in ("x", "y"):
-        transpose = getattr(op, name).owner
-        if isinstance(transpose, tensor.Transpose) and _swaps_last_two(transpose.permutation):
+        source = _untransposed(getattr(op, name))
+        if source is not None:
             flag = f"transpose_{name}"
-            return replace(op, **{name: transpose.x, flag: not getattr(op, flag)})
+            return replace(op, **{name: source, flag: not getattr(op, flag)})
+    return None
+
+
+def _untransposed(value: Value) -> Value | None:
+    """``value`` with its last two axes exchanged, where that takes no transpose; leading axes may be regrouped."""
+    match value.owner:
+        case tensor.Transpose(x=x, permutation=permutation) if _swaps_last_two(permutation):
+            return x
+        case tensor.Reshape(x=Value(owner=tensor.Transpose(x=x, permutation=inner)), dims=None, shape=shape):
+            if len(shape) > 1 and _swaps_last_two(inner) and x.type.shape[-2:] == (shape[-1], shape[-2]):
+                return tensor.Reshape(x, None, (*shape[:-2], shape[-1], shape[-2])).result
     return None
 
 

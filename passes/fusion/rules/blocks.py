@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ....dims import Dim, known_equal
+from ....dims import known_equal
 from ....ir import Array, Op, Value
 from ....opdef import replace
 from ....ops import nn, tensor
 from ....ops.enums import ChannelOrder, CoordinateTransform, Layout, NearestRounding, ResizeMode
 from ....rewriter import RuleSet
 from ...patterns import constant, constant_array
+from .rearrangements import Rearrangement, fits, rearrangement
 
 RULES = RuleSet()
 
@@ -26,25 +27,10 @@ class _Blocks(NamedTuple):
     order: tuple[int, int, int]
 
 
-class _Rearrangement(NamedTuple):
-    """reshape(transpose(reshape(x, split), permutation)), of rank 4 outside and 6 inside."""
-
-    x: Value
-    split: tuple[Dim, ...]
-    permutation: tuple[int, ...]
-
-
-def _rearrangement(value: Value) -> _Rearrangement | None:
-    match value.owner:
-        case tensor.Reshape(x=Value(owner=tensor.Transpose() as transpose, has_one_use=True), dims=None):
-            pass
-        case _:
-            return None
-    match transpose.x:
-        case Value(owner=tensor.Reshape(x=x, dims=None), has_one_use=True) as split:
-            if x.type.rank == value.type.rank == 4 and split.type.rank == 6:
-                return _Rearrangement(x, split.type.shape, transpose.permutation)
-    return None
+def _of_image(value: Value) -> Rearrangement | None:
+    """How the image is a rearranged image, with six axes between."""
+    found = rearrangement(value)
+    return found if found is not None and found.x.type.rank == value.type.rank == 4 and len(found.split) == 6 else None
 
 
 def _blocks(value: Value) -> _Blocks | None:
@@ -54,23 +40,19 @@ def _blocks(value: Value) -> _Blocks | None:
             return _Blocks(op.x, op.block, (ROW, COLUMN, CHANNEL))
         case Value(owner=tensor.Concat(axis=1)):
             return _phases(value)
-    found = _rearrangement(value)
+    found = _of_image(value)
     if found is None:
         return None
     (n, c, h, w), axes, out = found.x.type.shape, found.permutation, value.type.shape
     block = found.split[3]
     if not isinstance(block, int) or axes[0] != 0 or axes[4:] != (2, 4):
         return None
-    if not _fits(found.split, (n, c, h // block, block, w // block, block)):
+    if not fits(found.split, (n, c, h // block, block, w // block, block)):
         return None
-    if not _fits(out, (n, c * block * block, h // block, w // block)):
+    if not fits(out, (n, c * block * block, h // block, w // block)):
         return None
     kinds = {1: CHANNEL, 3: ROW, 5: COLUMN}
     return _Blocks(found.x, block, (kinds[axes[1]], kinds[axes[2]], kinds[axes[3]]))
-
-
-def _fits(shape: tuple[Dim, ...], expected: tuple[Dim, ...]) -> bool:
-    return all(known_equal(a, b) for a, b in zip(shape, expected, strict=True))
 
 
 def _phases(value: Value) -> _Blocks | None:
@@ -99,7 +81,7 @@ def _phases(value: Value) -> _Blocks | None:
         if not isinstance(part, tensor.Slice) or part.x is not first.x or part.strides != strides or not x.has_one_use:
             return None
         sizes = tuple(d // s for d, s in zip(shape, strides, strict=True))
-        if not _fits(part.sizes, sizes) or any(part.starts[a] != 0 for a in range(4) if a not in (rows, columns)):
+        if not fits(part.sizes, sizes) or any(part.starts[a] != 0 for a in range(4) if a not in (rows, columns)):
             return None
         starts.append((part.starts[rows], part.starts[columns]))
     through = list(product(range(block), repeat=2))
@@ -142,7 +124,7 @@ _SPREADS: dict[tuple[int, ...], ChannelOrder] = {
 @RULES.on(tensor.Reshape)
 def depth_to_space_of_transpose(op: tensor.Reshape) -> Op | None:
     """reshape(transpose(reshape(x, [n, b, b, c, h, w]))) -> depth_to_space(x), and with [n, c, b, b, h, w] likewise"""
-    found = _rearrangement(op.result)
+    found = _of_image(op.result)
     order = None if found is None else _SPREADS.get(found.permutation)
     if found is None or order is None:
         return None
@@ -151,7 +133,7 @@ def depth_to_space_of_transpose(op: tensor.Reshape) -> Op | None:
         return None
     inner = c // (block * block)
     split = (n, block, block, inner, h, w) if order is ChannelOrder.DCR else (n, inner, block, block, h, w)
-    if not _fits(found.split, split) or not _fits(op.result.type.shape, (n, inner, h * block, w * block)):
+    if not fits(found.split, split) or not fits(op.result.type.shape, (n, inner, h * block, w * block)):
         return None
     return tensor.DepthToSpace(found.x, block, order)
 
@@ -230,7 +212,7 @@ def enlarged_by_repeats(op: tensor.Reshape) -> Op | None:
     rows, columns = (b // a for a, b in zip((h, w), op.result.type.shape[2:], strict=True))
     if not isinstance(rows, int) or not isinstance(columns, int):
         return None
-    if not _fits(op.result.type.shape, (n, c, h * rows, w * columns)):
+    if not fits(op.result.type.shape, (n, c, h * rows, w * columns)):
         return None
     scales = (1.0, 1.0, float(rows), float(columns))
     return nn.Resize(
@@ -252,7 +234,7 @@ def _image_before_both(op: tensor.Reshape) -> Value | None:
                 return None
             n, c, h, w = x.type.shape
             is_split = split.type.shape == (n, c, h, 1, w, 1)
-            return x if is_split and _fits(op.result.type.shape, (n, c, h * rows, w * columns)) else None
+            return x if is_split and fits(op.result.type.shape, (n, c, h * rows, w * columns)) else None
     return None
 
 
@@ -267,6 +249,6 @@ def _image_before_each(op: tensor.Reshape) -> Value | None:
         case (Value(owner=tensor.Reshape(x=x, dims=None)) as first, (1, 1, 1, rows, 1)) if x.type.rank == 4:
             n, c, h, w = x.type.shape
             is_split = first.type.shape == (n, c, h, 1, w) and second.type.rank == 5
-            if is_split and _fits(second.type.shape, (n, c, h * rows, w, 1)):
+            if is_split and fits(second.type.shape, (n, c, h * rows, w, 1)):
                 return x if op.result.type.rank == 4 else None
     return None

@@ -12,7 +12,7 @@ from ....ops import nn, tensor
 from ....ops.enums import PadMode, ScatterReduction
 from ....rewriter import RuleSet
 from ...patterns import constant_array
-from ..layer_algebra import output_channels, plain_layer
+from ..layer_algebra import is_pointwise, output_channels, plain_layer
 
 RULES = RuleSet()
 
@@ -28,7 +28,7 @@ def border_of_shifts(op: tensor.ScatterNd) -> Op | None:
     """scatter(pad(conv(x) + b), border, b) -> conv(x) + b with padding, for convolutions of single elements"""
     pad = _padded_data(op)
     layer = None if pad is None else plain_layer(pad.x)
-    if pad is None or not isinstance(layer, nn.Conv) or not _sees_single_elements(layer):
+    if pad is None or not isinstance(layer, nn.Conv) or not is_pointwise(layer):
         return None
     bias, border = constant_array(layer.bias), _border_numbers(op, pad)
     axis, axes = layer.layout.channel_axis(pad.x.type.rank), layer.layout.spatial_axes(pad.x.type.rank)
@@ -57,12 +57,6 @@ def _padded_data(op: tensor.ScatterNd) -> tensor.Pad | None:
     if not isinstance(pad, tensor.Pad) or pad.mode is not PadMode.CONSTANT:
         return None
     return pad if pad.x.has_one_use else None
-
-
-def _sees_single_elements(layer: nn.Conv) -> bool:
-    """Whether every element of the result comes from one position, so that there is nothing of x in its padding."""
-    is_point = all(k == 1 for k in layer.weight.type.static_shape[2:])
-    return is_point and all(s == 1 for s in layer.strides) and all(p == 0 for p in layer.padding)
 
 
 def _border_numbers(op: tensor.ScatterNd, pad: tensor.Pad) -> Array | None:

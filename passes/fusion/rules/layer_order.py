@@ -9,6 +9,7 @@ from ....ops.enums import Activation, CoordinateTransform, ResizeMode
 from ....rewriter import RuleSet
 from ...compressed_weights import known_reshape
 from ..affine_movement import weighs_by_one
+from ..layer_algebra import is_pointwise
 from ..layer_maps import elements
 
 RULES = RuleSet()
@@ -18,7 +19,7 @@ RULES = RuleSet()
 def pool_before_point_conv(op: nn.AveragePool) -> Op | None:
     """average_pool(conv(x)) -> conv(average_pool(x)) for kernels of one element, when that multiplies less"""
     conv = op.x.owner
-    if not isinstance(conv, nn.Conv) or not op.x.has_one_use or conv.layout is not op.layout or not _is_point(conv):
+    if not isinstance(conv, nn.Conv) or not op.x.has_one_use or conv.layout is not op.layout or not _is_plain(conv):
         return None
     if conv.bias is not None and not weighs_by_one(op):
         return None
@@ -33,7 +34,7 @@ def pool_before_point_conv(op: nn.AveragePool) -> Op | None:
 def mean_before_point_conv(op: math.ReduceMean) -> Op | None:
     """mean(conv(x)) over space -> conv(mean(x)), or linear, for kernels of one element, when that multiplies less"""
     conv = op.x.owner
-    if not isinstance(conv, nn.Conv) or not op.x.has_one_use or not _is_point(conv):
+    if not isinstance(conv, nn.Conv) or not op.x.has_one_use or not _is_plain(conv):
         return None
     if op.axes != conv.layout.spatial_axes(op.x.type.rank):
         return None
@@ -65,7 +66,7 @@ def mean_before_linear(op: math.ReduceMean) -> Op | None:
 def point_conv_before_resize(op: nn.Conv) -> Op | None:
     """conv(resize(x)) -> resize(conv(x)) for kernels of one element, when that multiplies less"""
     resize = op.x.owner
-    if not isinstance(resize, nn.Resize) or not op.x.has_one_use or not _is_point(op):
+    if not isinstance(resize, nn.Resize) or not op.x.has_one_use or not _is_plain(op):
         return None
     if not _resamples_space(resize, op):
         return None
@@ -88,11 +89,9 @@ def _resamples_space(resize: nn.Resize, conv: nn.Conv) -> bool:
     return keeps and sums_to_one and stays_inside and resize.dims is None
 
 
-def _is_point(conv: nn.Conv) -> bool:
-    """Whether the layer looks at one position at a time, and at every one."""
-    is_point = all(k == 1 for k in conv.weight.type.shape[2:]) and conv.activation is Activation.NONE
-    is_everywhere = all(s == 1 for s in conv.strides) and all(p == 0 for p in conv.padding)
-    return is_point and is_everywhere and conv.x.type.dtype.is_float
+def _is_plain(conv: nn.Conv) -> bool:
+    """Whether the layer looks at one position of floats at a time, and does no more."""
+    return is_pointwise(conv) and conv.activation is Activation.NONE and conv.x.type.dtype.is_float
 
 
 def _multiplications(layer: nn.Conv | nn.Linear, result: Value) -> int:

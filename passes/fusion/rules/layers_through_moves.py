@@ -5,7 +5,7 @@ from ....opdef import replace
 from ....ops import nn, tensor
 from ....rewriter import RuleSet
 from ...axis_atoms import common_atoms
-from ..layer_algebra import has_constant_weights, input_axis, output_axis, plain_layer
+from ..layer_algebra import has_constant_weights, input_axis, is_pointwise, output_axis, plain_layer
 from ..layer_maps import Frame, layer_of, map_of, multiplications, point_map
 from ..window_maps import MOST_MULTIPLICATIONS
 
@@ -23,9 +23,7 @@ def linear_behind_moved_layer(op: nn.Linear) -> Value | None:
 @RULES.on(nn.Conv)
 def conv_behind_moved_layer(op: nn.Conv) -> Value | None:
     """conv(reshape(linear(x, v)), w) -> reshape(linear(x, w · v)) for kernels of one element; convs likewise"""
-    kernel, padding = op.weight.type.shape[2:], op.padding
-    is_point = all(k == 1 for k in kernel) and all(s == 1 for s in op.strides) and all(p == 0 for p in padding)
-    return _merged(op) if is_point and op.groups == 1 else None
+    return _merged(op) if is_pointwise(op) and op.groups == 1 else None
 
 
 def _merged(op: nn.Conv | nn.Linear) -> Value | None:

@@ -30,7 +30,7 @@ def _variance(value: Value) -> _Variance | None:
         case _:
             inner, epsilon = value, 0.0
     match inner:
-        case Value(owner=math.Clamp(x=limited, minimum=0)) | Value(owner=nn.Relu(x=limited)):
+        case Value(owner=nn.Relu(x=limited)):
             # What rounding may have made of a difference of squares.
             inner = limited
     if epsilon is None or epsilon < 0:
@@ -157,7 +157,7 @@ def _unfolded(product: Op | None, shift: math.Mul) -> Value | None:
         means = [m for m, r in either_order(shift) if r is factor]
         root = _root_divisor(factor)
         found = None if root is None else _variance(root[0])
-        if root is None or found is None or not means:
+        if root is None or found is None or not found.axes or not means:
             continue
         match means[0]:
             case Value(owner=math.ReduceMean(x=averaged, axes=axes, keep_dims=True)) if averaged is x:

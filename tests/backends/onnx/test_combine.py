@@ -176,6 +176,29 @@ def test_element_of_axis() -> None:
     )
 
 
+def test_elements_of_split_axis() -> None:
+    module = parse_module(
+        "func @main(%x: f32[3, n, s]) -> (%y: f32[n, s]) {\n"
+        "  %a, %b, %c = tensor.split(%x) {axis = 0, sizes = [1, 1, 1]} : f32[1, n, s], f32[1, n, s], f32[1, n, s]\n"
+        "  %d = tensor.reshape(%a, none) {shape = [n, s]} : f32[n, s]\n"
+        "  %e = tensor.reshape(%c, none) {shape = [n, s]} : f32[n, s]\n"
+        "  %y = math.sub(%d, %e) : f32[n, s]\n"
+        "  return %y\n}"
+    )
+    check(module, "tensor.gather", "tensor.gather", "math.sub")
+
+
+def test_parts_with_their_axis_stay_split() -> None:
+    module = parse_module(
+        "func @main(%x: f32[2, n]) -> (%y: f32[1, n]) {\n"
+        "  %a, %b = tensor.split(%x) {axis = 0, sizes = [1, 1]} : f32[1, n], f32[1, n]\n"
+        "  %c = tensor.reshape(%b, none) {shape = [n]} : f32[n]\n"
+        "  %y = math.sub(%a, %c) : f32[1, n]\n"
+        "  return %y\n}"
+    )
+    check(module, "tensor.split", "tensor.reshape", "math.sub")
+
+
 def test_nearest_by_whole_factor() -> None:
     module = parse_module(
         "func @main(%x: f32[1, 2, 3, 4]) -> (%y: f32[1, 2, 6, 12]) {\n"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....dims import SymInt, product
+from ....dims import SymInt
 from ....ir import Value
 from ....ops import math, tensor
 from ....ops.inference import without_axes
@@ -30,11 +30,6 @@ def accumulated(x: Value, dtype: DType | None) -> Value:
     if dtype is not None:
         return cast(x, dtype)
     return x if x.type.dtype.is_float else cast(x, DType.I64)
-
-
-def count_of(scope: Scope, x: Value, axes: Axes, dtype: DType) -> Value:
-    """How many elements the axes hold together, as a tensor without axes."""
-    return scope.scalar(product(x.type.shape[a] for a in axes), dtype)
 
 
 @TABLE.imports("sum")
