@@ -238,15 +238,6 @@ def evaluate(d: Dim, mapping: Mapping[str, int]) -> int:
     return value
 
 
-NOMINAL_SIZE = 16
-"""What a symbol counts as where costs are compared and no size is given."""
-
-
-def nominal(d: Dim, size: int = NOMINAL_SIZE) -> int:
-    """A number to compare costs by: the value of `d` when every symbol is ``size``."""
-    return d if isinstance(d, int) else evaluate(d, dict.fromkeys(free_symbols(d), size))
-
-
 def _single(
     kind: str, text: str, args: tuple[Dim, ...], symbols: frozenset[str], low: int | None, high: int | None
 ) -> SymInt:

@@ -35,7 +35,6 @@ from .layout.assign_layouts import assign_layouts
 from .layout.cancel_transposes import cancel_transposes
 from .layout.change_io_layout import change_io_layout
 from .layout.route_channels import route_channels
-from .lowering.center_streams import center_streams
 from .lowering.decompose_attention import decompose_attention
 from .lowering.decompose_rotary_embeddings import decompose_rotary_embeddings
 from .lowering.dissolve_compression import dissolve_compression
@@ -87,7 +86,6 @@ PASSES: tuple[Pass, ...] = (
     quantize_weights,
     palettize_weights,
     store_sparse,
-    center_streams,
     decompose_attention,
     decompose_rotary_embeddings,
     dissolve_compression,

@@ -10,6 +10,9 @@ from ..rewriter import Replacement, Rule, RuleSet
 TOLERATED = 8
 """A rewrite may store this part more of what it makes anew: biases and norms come before what they replace goes."""
 
+NUMBERS = 64
+"""So many bytes more nobody minds."""
+
 
 def thrifty(rules: RuleSet) -> RuleSet:
     """The same rules without the rewrites after which more is stored: of weights that others use as well, of products
@@ -40,7 +43,7 @@ def grows(op: Op, replacement: Op | Value | Sequence[Value]) -> bool:
     new = _new_ops(roots)
     kept = {v for made in new for v in made.operands} | {v for root in roots for v in root.results}
     stored = sum(map(_bytes, new))
-    return stored - sum(map(_bytes, _dying(op, kept))) > stored // TOLERATED
+    return stored - sum(map(_bytes, _dying(op, kept))) > stored // TOLERATED + NUMBERS
 
 
 def _new_ops(roots: Sequence[Op]) -> set[Op]:

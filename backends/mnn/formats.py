@@ -8,12 +8,12 @@ starts. Where that is follows from a minimum cut, as in the assignment of layout
 
 import enum
 
-from ...dims import nominal
 from ...ir import Function, Op, Value
 from ...ops import math, nn, quant, tensor
 from ...ops.math import Binary, Unary
 from ...ops.nn.activation import SoftmaxFamily
 from ...passes.layout.minimum_cut import ONE, ZERO, LabelProblem, Node
+from ...passes.nominal_sizes import nominal
 from ...passes.patterns import is_constant
 from ...types import DType, Shape
 

@@ -11,6 +11,7 @@ from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
 from . import (
+    delegated_parts,
     legalize_dtypes,
     legalize_integers,
     legalize_neural,
@@ -66,6 +67,7 @@ def legalize_tflite(module: Module, *, dynamic: bool = False) -> bool:
         apply_rules(module, RULES)
     changed |= apply_rules(module, ENDING_ACTIVATIONS)
     changed |= apply_rules(module, split_transposes.RULES)
+    changed |= apply_rules(module, delegated_parts.RULES)
     return changed
 
 

@@ -46,8 +46,11 @@ def _repeated(branch: Function) -> Iterator[int]:
 def _copy_outputs(function: Function, which: Callable[[Function], Iterable[int]]) -> bool:
     outputs = list(function.outputs)
     copied = list(which(function))
+    # A third result is a copy of the second: two copies of one value are the same work, and would become one again.
+    latest: dict[Value, Value] = {}
     for index in copied:
-        outputs[index] = _copy(outputs[index])
+        value = outputs[index]
+        outputs[index] = latest[value] = _copy(latest.get(value, value))
     if copied:
         insert_new_ops(outputs, function.ops.append)
         function.set_outputs(outputs, function.output_names)

@@ -7,7 +7,6 @@ from typing import BinaryIO
 from ...ir import Module
 from ...ops.enums import Layout
 from ...pass_manager import Pipeline
-from ...passes.lowering.center_streams import center_streams
 from ...passes.precision.round_weights import round_weights
 from ..target import Precision, Target, TargetOptions, refuse_bfloat, single_file
 from . import runtime
@@ -29,7 +28,7 @@ def make_target(options: TargetOptions) -> Target:
         suffix=".tflite",
         spatial_layout=Layout.NHWC,
         # Before norms are taken apart.
-        legalize=(center_streams.with_options(), legalize_tflite.with_options(dynamic=options.is_dynamic), *halves),
+        legalize=(legalize_tflite.with_options(dynamic=options.is_dynamic), *halves),
         rules=RULES,
         table=TABLE,
         serialize=single_file(partial(_serialize, options)),

@@ -244,6 +244,7 @@ def optimized(source: Source, options: Options, watch: Watch | None = None) -> "
 
             record = compress(module, options.compression, options.specs.pinned, watch.show)
             module = record.quantized
+            run_passes(module, pipelines.cleanup(options.opt_level), watch, module.clone)
         islands = None
         if options.half_data is not None:
             from .half_islands import islands_on_data

@@ -82,7 +82,8 @@ def _report(
     from .report.writing import write_report
 
     single = () if watching.precision is None else watching.precision.lines()
-    compiled = Compiled(arguments.model, front.module, artifacts, front.record, watching.memory, single, watching.layouts)
+    made = (arguments.model, front.module, artifacts, front.record)
+    compiled = Compiled(*made, watching.memory, single, watching.layouts)
     report = build_report(compiled, arguments.report is not None, watching.watch.show)
     if arguments.report is not None:
         write_report(report, arguments.report)

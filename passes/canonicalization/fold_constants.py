@@ -28,11 +28,11 @@ def fold_constants(module: Module, *, max_elements: int = 2**24, max_growth: int
     """Evaluates ops whose operands are all constant. A tensor without elements is known, whoever computes it.
 
     Results of more than ``max_elements`` elements stay ops, and so do those of more than ``max_growth`` elements that
-    are larger than what they are computed from (expand, tile, one-hot): the artifact would grow; below 65,536 those
-    that repeat themselves are known all the same. Views (transpose,
-    reshape, slice, split) cost nothing and are always folded, without a copy. Compressed weights (dequantize,
-    depalettize, densify) stay as they are: pass dissolve-compression makes constants of them where a target cannot
-    store them. Views and concatenations of those with one scale are views and concatenations of their integers.
+    are larger than what they are computed from (expand, tile, one-hot): the artifact would grow. Up to 65,536
+    elements those are not counted that repeat others along an axis. Views (transpose, reshape, slice, split) cost
+    nothing and are always folded, without a copy. Compressed weights (dequantize, depalettize, densify) stay as they
+    are: pass dissolve-compression makes constants of them where a target cannot store them. Views and concatenations of
+    those with one scale are views and concatenations of their integers.
     """
     rules = RuleSet()
 

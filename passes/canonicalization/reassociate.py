@@ -69,6 +69,24 @@ def root_to_factor(op: math.Div) -> Op | None:
     return None
 
 
+ROW = 16
+"""So many elements share a divisor where one reciprocal and as many products cost less than the quotients."""
+
+
+@RULES.on(math.Div)
+def row_divisor_to_factor(op: math.Div) -> Op | None:
+    """x / r -> x * (1 / r) where each r divides a whole row of x"""
+    x, divisor = op.x, op.y
+    if is_constant(divisor) or is_constant(x) or not x.type.dtype.is_float or not same_shape(x, op.result):
+        return None
+    shape = (1,) * (x.type.rank - divisor.type.rank) + divisor.type.shape
+    shared = [dim for dim, own in zip(x.type.shape, shape, strict=True) if own == 1]
+    if not any(isinstance(dim, int) and dim >= ROW for dim in shared):
+        return None
+    one = constant(np.ones((), divisor.type.dtype.numpy))
+    return math.Mul(x, math.Div(one, divisor).result, op.activation)
+
+
 @RULES.on(math.Add)
 def common_factor(op: math.Add) -> Op | None:
     """x * y + x * z -> x * (y + z) where that makes no tensor larger"""

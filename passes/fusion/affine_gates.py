@@ -16,29 +16,29 @@ from ..patterns import constant_array
 
 
 @dataclass(frozen=True)
-class Affine:
+class AffineSum:
     """sum(x @ matrix.T for x, matrix in parts) + bias, with x [B, columns], matrix [rows, columns], bias [rows]."""
 
     parts: dict[Value, Array]
     bias: Array
 
-    def rows(self, start: int, count: int) -> "Affine":
+    def rows(self, start: int, count: int) -> "AffineSum":
         """The part of the result from ``start`` on."""
         parts = {x: matrix[start : start + count] for x, matrix in self.parts.items()}
-        return Affine(parts, self.bias[start : start + count])
+        return AffineSum(parts, self.bias[start : start + count])
 
-    def plus(self, other: "Affine") -> "Affine":
+    def plus(self, other: "AffineSum") -> "AffineSum":
         parts = dict(self.parts)
         for x, matrix in other.parts.items():
             parts[x] = parts[x] + matrix if x in parts else matrix
-        return Affine(parts, self.bias + other.bias)
+        return AffineSum(parts, self.bias + other.bias)
 
 
 DEEPEST = 8
 """Gates are sums of few products; sums of many stand elsewhere."""
 
 
-def affine(value: Value, depth: int = 0) -> Affine | None:
+def affine(value: Value, depth: int = 0) -> AffineSum | None:
     """What ``value`` [B, rows] is; None when it is not known to be affine with constant matrices."""
     if depth > DEEPEST or value.type.rank != 2 or not isinstance(value.type.shape[1], int):
         return None
@@ -59,35 +59,35 @@ def affine(value: Value, depth: int = 0) -> Affine | None:
     return None
 
 
-def _part(whole: Affine, split: tensor.Split, value: Value) -> Affine | None:
+def _part(whole: AffineSum, split: tensor.Split, value: Value) -> AffineSum | None:
     index = split.results.index(value)
     sizes = [size for size in split.sizes if isinstance(size, int)]
     return whole.rows(sum(sizes[:index]), sizes[index]) if len(sizes) == len(split.sizes) else None
 
 
-def _constant(value: Value) -> Affine | None:
+def _constant(value: Value) -> AffineSum | None:
     """A constant whose rows are all the same."""
     array = constant_array(value)
     if array is None or not array.size or array.dtype != value.type.dtype.numpy or (array != array[:1]).any():
         return None
-    return Affine({}, array[0])
+    return AffineSum({}, array[0])
 
 
-def _summand(value: Value, total: Value, depth: int) -> Affine | None:
+def _summand(value: Value, total: Value, depth: int) -> AffineSum | None:
     """What is added: affine itself, or a constant that broadcasts to it."""
     array, rows = constant_array(value), total.type.shape[1]
     if array is None or value.type == total.type:
         return affine(value, depth + 1)
     if not isinstance(rows, int) or (array.size != 1 and array.shape != (rows,) and array.shape != (1, rows)):
         return None
-    return Affine({}, np.broadcast_to(array.reshape(-1), (rows,)))
+    return AffineSum({}, np.broadcast_to(array.reshape(-1), (rows,)))
 
 
-def _product(x: Value, weight: Array | None, bias: Value | None) -> Affine | None:
+def _product(x: Value, weight: Array | None, bias: Value | None) -> AffineSum | None:
     summand = None if bias is None else constant_array(bias)
     if weight is None or (bias is not None and summand is None) or not x.type.dtype.is_float or x.type.rank != 2:
         return None
-    total = Affine({}, np.zeros(len(weight), weight.dtype) if summand is None else summand)
+    total = AffineSum({}, np.zeros(len(weight), weight.dtype) if summand is None else summand)
     start = 0
     for part in _side_by_side(x):
         columns = part.type.shape[1]
@@ -97,7 +97,9 @@ def _product(x: Value, weight: Array | None, bias: Value | None) -> Affine | Non
         start += columns
         known = _constant(part) if isinstance(part.owner, tensor.Constant) else None
         total = total.plus(
-            Affine({part: matrix}, np.zeros_like(total.bias)) if known is None else Affine({}, matrix @ known.bias)
+            AffineSum({part: matrix}, np.zeros_like(total.bias))
+            if known is None
+            else AffineSum({}, matrix @ known.bias)
         )
     return total
 

@@ -17,6 +17,10 @@ from .rules.matching import factored
 HIDES = -1e30
 """A number so low that any score is lost in it: a sum with it hides as well as the number in the score's place."""
 
+HIDES_BESIDE_OTHERS = -1e8
+"""A number whose exponential is zero beside that of any score: it hides as well where another key of the row is
+shown, for there the sum with a score makes no difference."""
+
 _DEEPEST = 4
 """Masks that are added or chosen one after the other, at most."""
 
@@ -81,7 +85,8 @@ def _with_choice(choice: math.Select, depth: int) -> Scores | None:
     for is_kept in (True, False):
         inner, other = (choice.x, choice.y) if is_kept else (choice.y, choice.x)
         lowest = number(other)
-        if lowest is None or lowest > HIDES or inner.type.shape != choice.result.type.shape:
+        hides = HIDES_BESIDE_OTHERS if _shows_keys_in_all_rows(choice.condition, is_kept) else HIDES
+        if lowest is None or lowest > hides or inner.type.shape != choice.result.type.shape:
             continue
         scores = scores_of(inner, depth + 1)
         if scores is None:
@@ -94,6 +99,12 @@ def _with_choice(choice: math.Select, depth: int) -> Scores | None:
         if _is_shape_of_one(mask, choice.condition, shown):
             return replace(scores, mask=mask)
     return None
+
+
+def _shows_keys_in_all_rows(condition: Value, is_shown: bool) -> bool:
+    """Whether it is known that no row of scores is hidden as a whole."""
+    array = constant_array(condition)
+    return array is not None and array.ndim > 0 and bool((array == is_shown).any(-1).all())
 
 
 def without_factor(value: Value) -> tuple[Value, float]:

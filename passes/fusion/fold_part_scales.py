@@ -10,13 +10,13 @@ from math import isfinite, prod
 import numpy as np
 
 from ...ir import Array, Function, Module, Op, Value
-from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import erase_if_dead, insert_new_ops, is_allowed, record_rewrite
 from ..axis_atoms import common_atoms
-from ..patterns import constant, constant_array, number
+from ..patterns import constant_array, number
+from .layer_algebra import Affine, output_axis, output_channels, with_affine_behind
 
 NAME = "factor_of_part_into_weights"
 
@@ -48,9 +48,11 @@ def _fold(function: Function, scaling: math.Mul) -> bool:
     if rows is None:
         return False
     scaled = _with_rows_scaled(layer, rows, float(factor))
-    insert_new_ops([scaled.result], lambda new: function.ops.insert_before(layer, new))
-    scaled.location, scaled.result.name = layer.location, layer.result.name
-    layer.result.replace_all_uses_with(scaled.result)
+    if scaled is None:
+        return False
+    insert_new_ops(scaled.results, lambda new: function.ops.insert_before(layer, new))
+    scaled.location, scaled.results[0].name = layer.location, layer.result.name
+    layer.result.replace_all_uses_with(scaled.results[0])
     scaling.result.replace_all_uses_with(scaling.x)
     erase_if_dead(layer)
     erase_if_dead(scaling)
@@ -102,8 +104,7 @@ def _has_any(part: Value, features: Array, rows: Array) -> bool:
 def _feature_indices(layer: Layer) -> Array:
     """The index of the feature along each axis of the layer's result; axes that are none have size 1."""
     rank = layer.result.type.rank
-    axis = rank - 1 if isinstance(layer, nn.Linear) else layer.layout.channel_axis(rank)
-    count = layer.weight.type.static_shape[0]
+    count, axis = output_channels(layer), output_axis(layer)
     return np.arange(count).reshape([count if a == axis else 1 for a in range(rank)])
 
 
@@ -152,15 +153,8 @@ def _reshaped(features: Array, view: tensor.Reshape) -> Array | None:
     return features.reshape(sizes) if prod(sizes) == features.size else None
 
 
-def _with_rows_scaled(layer: Layer, rows: Array, factor: float) -> Op:
-    """The layer whose features of these indices are multiplied."""
-    scale = np.ones(layer.weight.type.static_shape[0])
+def _with_rows_scaled(layer: Layer, rows: Array, factor: float) -> Op | None:
+    """The layer whose features of these indices are multiplied; None when weights would overflow."""
+    scale = np.ones(output_channels(layer))
     scale[rows] = factor
-
-    def scaled(parameter: Value) -> Value:
-        array = constant_array(parameter)
-        assert array is not None
-        along = scale.reshape(-1, *(1,) * (array.ndim - 1))
-        return constant((array * along).astype(array.dtype), parameter)
-
-    return replace(layer, weight=scaled(layer.weight), bias=None if layer.bias is None else scaled(layer.bias))
+    return with_affine_behind(layer, Affine(output_axis(layer), scale, np.zeros_like(scale)))

@@ -13,7 +13,7 @@ from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ..canonicalization.rules.arithmetic import power_of_two_into_factor
-from ..patterns import constant, constant_array, number
+from ..patterns import constant, constant_array, either_order, number
 from ..thrift import thrifty
 from .layer_algebra import (
     Affine,
@@ -55,7 +55,7 @@ def norm_into_linear(op: nn.Linear) -> Op | None:
 
 @RULES.on(nn.Conv)
 def norm_into_conv(op: nn.Conv) -> Op | None:
-    """conv(transpose(layer_norm(x, s, b)), w, c) -> conv(transpose(layer_norm(x)), w * s, c + w · b), not padded"""
+    """conv(transpose(layer_norm(x, s, b)), w, c) -> conv(transpose(layer_norm(x)), w * s, c + w · b); padded: no b"""
     match op.x.owner:
         case tensor.Transpose(x=Value(owner=norm, has_one_use=True)) as move if op.x.has_one_use:
             channel_axis = move.permutation[op.layout.channel_axis(op.x.type.rank)]
@@ -64,6 +64,23 @@ def norm_into_conv(op: nn.Conv) -> Op | None:
     if not isinstance(norm, Norm) or channel_axis != norm.axis or op.groups != 1 or not has_constant_weights(op):
         return None
     return _with_scales_of(norm, op, replace(move, x=_without_scales(norm)).result)
+
+
+@RULES.on(nn.Conv)
+def channel_norm_into_conv(op: nn.Conv) -> Op | None:
+    """conv(group_norm(x, s, b), w, c) -> conv(group_norm(x, 1, 0), w * s, c + w · b), when all users are layers"""
+    norm = op.x.owner
+    if not isinstance(norm, nn.GroupNorm | nn.InstanceNorm):
+        return None
+    scale, bias = constant_array(norm.scale), constant_array(norm.bias)
+    if scale is None or bias is None or ((scale == 1).all() and (bias == 0).all()):
+        return None
+    axis = norm.layout.channel_axis(norm.x.type.rank)
+    affine = Affine(axis, scale.astype(np.float64), bias.astype(np.float64))
+    if not all(_takes(user, op.x, affine) for user in op.x.uses):
+        return None
+    plain = replace(norm, scale=constant(np.ones_like(scale)), bias=constant(np.zeros_like(bias)))
+    return with_affine_before(op, plain.result, affine)
 
 
 def _without_scales(norm: Norm) -> Value:
@@ -108,6 +125,34 @@ def factor_into_conv_transpose_behind(op: nn.ConvTranspose) -> Op | None:
 def affine_into_linear_behind(op: nn.Linear) -> Op | None:
     """linear(x * c + d, w, b) -> linear(x, w * c, b + w · d) for numbers, or one an input feature"""
     return _with_affine_of_operand(op)
+
+
+@RULES.on(math.Mul)
+def factor_of_gate(op: math.Mul) -> Op | None:
+    """x * sigmoid(x * c) -> silu(x * c) * (1 / c) between layers, which take both factors"""
+    for x, gate in either_order(op):
+        match gate:
+            case Value(
+                owner=nn.Sigmoid(x=Value(owner=math.Mul(x=source, y=y, activation=Activation.NONE) as scaled))
+            ) if source is x and scaled.result.has_one_use and gate.has_one_use:
+                factor = number(y)
+            case _:
+                continue
+        if not factor or not np.isfinite(factor) or not _stands_between_layers(op, x):
+            return None
+        inverse = constant(np.array(1 / factor, x.type.dtype.numpy))
+        return math.Mul(nn.Silu(scaled.result).result, inverse)
+    return None
+
+
+def _stands_between_layers(op: math.Mul, x: Value) -> bool:
+    """Whether a layer makes ``x`` for the op and its gate alone, and layers alone take the op's result."""
+    maker = x.owner
+    if not isinstance(maker, Layer) or maker.activation is not Activation.NONE or len(x.users) > 2:
+        return False
+    if op.activation is not Activation.NONE or not op.result.is_used or not has_constant_weights(maker):
+        return False
+    return all(isinstance(u, Layer) and u.x is op.result and has_constant_weights(u) for u in op.result.uses)
 
 
 def _with_affine_of_operand(layer: Layer) -> Op | None:

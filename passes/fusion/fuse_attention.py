@@ -155,17 +155,17 @@ def repeated_heads(op: nn.Attention) -> nn.Attention | None:
     """attention(q, repeat(k), repeat(v)) -> attention(q, k, v), whose heads share keys and values"""
     if op.q.type.rank != 4 or op.shared_heads != op.heads:
         return None
-    k, v = _without_repeats(op.k, 1), _without_repeats(op.v, 1)
+    k, v = without_repeats(op.k, 1), without_repeats(op.v, 1)
     if k is None or v is None or k.type.shape[1] != v.type.shape[1]:
         return None
     return replace(op, k=k, v=v)
 
 
-def _without_repeats(x: Value, axis: int) -> Value | None:
+def without_repeats(x: Value, axis: int) -> Value | None:
     """What ``x`` repeats each position of along an axis, in a row; None when it does not."""
     match x.owner:
         case tensor.Transpose(x=inner, permutation=permutation):
-            source = _without_repeats(inner, permutation[axis])
+            source = without_repeats(inner, permutation[axis])
             return None if source is None else tensor.Transpose(source, permutation).result
         case tensor.Reshape(x=Value(owner=tensor.Expand(x=single, shape=shape))):
             return _spread_along(single, shape, x.type.shape, axis)

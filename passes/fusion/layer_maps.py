@@ -6,11 +6,11 @@ from math import prod
 
 import numpy as np
 
-from ...dims import nominal
 from ...ir import Op, Value
 from ...opdef import ConstraintError
 from ...ops import math, nn
 from ...ops.enums import Activation, Layout
+from ..nominal_sizes import nominal
 from ..patterns import constant, constant_array, is_constant
 from .layer_algebra import affine_of, has_constant_weights
 from .window_maps import Reach, Taps, WindowMap, pointwise

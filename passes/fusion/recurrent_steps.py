@@ -8,7 +8,7 @@ from ...ir import Array, Op, Value
 from ...ops import math, nn
 from ...ops.enums import Activation, RecurrentActivation
 from ..patterns import either_order, is_number
-from .affine_gates import Affine, affine
+from .affine_gates import AffineSum, affine
 from .rules.matching import is_zero
 
 
@@ -22,11 +22,11 @@ class Step:
 
     kind: type[nn.Recurrent]
     state: Value
-    gates: tuple[Affine, ...]
+    gates: tuple[AffineSum, ...]
     old: Value | None = None
     memory: Value | None = None
     old_memory: Value | None = None
-    inner: Affine | None = None
+    inner: AffineSum | None = None
     activation: RecurrentActivation = RecurrentActivation.TANH
     """Of a plain cell."""
 
@@ -60,7 +60,7 @@ def recurrent_step(op: Op) -> Step | None:
     return None
 
 
-def _gates(*values: Value) -> tuple[Affine, ...] | None:
+def _gates(*values: Value) -> tuple[AffineSum, ...] | None:
     found = [affine(v) for v in values]
     known = tuple(f for f in found if f is not None)
     return known if len(known) == len(found) else None

@@ -27,7 +27,7 @@ CHANNELS_FIRST = Property("channels-first", "every op with a layout is channels-
 
 @module_pass(requires=(CHANNELS_FIRST,), needed=True)
 def assign_layouts(module: Module, *, spatial: Layout = Layout.NHWC) -> bool:
-    """Runs spatial ops channels-last, and the others where that saves transposes"""
+    """Runs spatial ops channels-last, and the others where that saves transposes."""
     if spatial is Layout.NCHW:
         return False
     choice = choose(module)

@@ -45,7 +45,7 @@ PAIRING = RuleSet()
 
 @module_pass()
 def cancel_transposes(module: Module, *, softmax_along_last: bool = False) -> bool:
-    """Computes in the orders of axes in which transposes of the model vanish, where that saves bytes
+    """Computes in the orders of axes in which transposes of the model vanish, where that saves bytes.
 
     ``softmax_along_last`` says that the target transposes for a softmax along another axis.
     """

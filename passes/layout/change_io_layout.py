@@ -14,7 +14,7 @@ SMALLEST_RANK = 4
 
 @module_pass(needed=True)
 def change_io_layout(module: Module, *, layout: Layout = Layout.NHWC, names: str = "") -> bool:
-    """Makes inputs and outputs of rank 4 and more channels-last, or only those named (percent-encoded, by spaces)
+    """Makes inputs and outputs of rank 4 and more channels-last, or only those named (percent-encoded, by spaces).
 
     States stay as they are: what a model keeps for itself has no better order.
     """

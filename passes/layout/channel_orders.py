@@ -11,7 +11,7 @@ from ...ir import Value
 from ..patterns import is_constant
 from .channel_regions import Regions
 from .channel_routes import Labels
-from .channel_ties import tie_of
+from .channel_ties import Place, tie_of
 
 
 class Preference(enum.Enum):
@@ -23,17 +23,17 @@ class Preference(enum.Enum):
     NONE = "none"
 
 
-@dataclass
+@dataclass(eq=False)
 class Alike:
-    """Tensors whose channels are in one order, each with their axis; ``is_fixed`` if this cannot be chosen."""
+    """Tensors whose channels are in one order, each with its axis; ``is_fixed`` if that cannot be chosen."""
 
     count: int
     members: dict[Value, int] = field(default_factory=dict)
     is_fixed: bool = False
 
 
-Orders: TypeAlias = dict[int, Labels]
-"""By the ``id`` of an ``Alike``: which of the old channels stands at each place."""
+Orders: TypeAlias = dict[Alike, Labels]
+"""For tensors that are alike: which of the old channels stands at each place."""
 
 
 def alike_tensors(regions: Regions, demands: Iterable[Value]) -> dict[Value, Alike]:
@@ -49,28 +49,27 @@ def alike_tensors(regions: Regions, demands: Iterable[Value]) -> dict[Value, Ali
         waiting = [(start, axis)]
         while waiting:
             value, axis = waiting.pop()
-            if value in alike.members:
-                alike.is_fixed |= alike.members[value] != axis
-                continue
-            if value in found or value.type.shape[axis] != alike.count or regions.axes.get(value, axis) != axis:
-                # The tensor has another order to keep, along another axis.
+            if value in found:
+                known = found[value]
+                if known is not alike or known.members[value] != axis:
+                    # The same elements, along two axes.
+                    alike.is_fixed = known.is_fixed = True
+            elif value.type.shape[axis] != channels or regions.axes.get(value, axis) != axis:
                 alike.is_fixed = True
-                if value in found:
-                    found[value].is_fixed = True
-                continue
-            alike.members[value], found[value] = axis, alike
-            if is_constant(value) or value.owner is None or value.type.quantization is not None:
-                alike.is_fixed = True
-                continue
-            for op in (value.owner, *value.uses):
-                if op in regions.movers:
-                    continue
-                tie = tie_of(op, value, axis)
-                if tie is None:
-                    alike.is_fixed = True
-                else:
-                    waiting.extend(tie.places)
+            else:
+                alike.members[value], found[value] = axis, alike
+                waiting += _tied(value, axis, alike, regions)
     return found
+
+
+def _tied(value: Value, axis: int, alike: Alike, regions: Regions) -> list[Place]:
+    """What the ops around a value tie to it, other than movers; fixes its order where one needs it as it is."""
+    if is_constant(value) or value.owner is None or value.type.quantization is not None:
+        alike.is_fixed = True
+        return []
+    ties = [tie_of(op, value, axis) for op in (value.owner, *value.uses) if op not in regions.movers]
+    alike.is_fixed |= None in ties
+    return [place for tie in ties if tie is not None for place in tie.places]
 
 
 @dataclass(frozen=True)
@@ -88,65 +87,54 @@ def choose_orders(regions: Regions, demands: list[Value], alike: dict[Value, Ali
 
     Channels that the same tensors take stand together, as those tensors have them, else as their parts come.
     """
-    groups = list({id(a): a for a in alike.values()}.values())
+    groups = list(dict.fromkeys(alike.values()))
     if preference is Preference.NONE:
-        return {id(a): np.arange(a.count) for a in groups}
+        return {group: np.arange(group.count) for group in groups}
     occurrences = _occurrences(regions, demands, alike)
-    ranks: dict[int, Labels] = {}
+    # From the last takers on, for what these want is asked of those before.
+    ranks: dict[Alike, Labels] = {}
     for group in reversed(groups):
-        is_free = not group.is_fixed
-        ranks[id(group)] = (
-            _ranks(group, occurrences.get(id(group), []), ranks, preference) if is_free else np.arange(group.count)
-        )
+        known = occurrences.get(group, [])
+        ranks[group] = np.arange(group.count) if group.is_fixed else _ranks(group, known, ranks, preference)
     orders: Orders = {}
     for group in groups:
+        keys = [ranks[group]]
         assembled = next((v for v in group.members if v in regions.routes), None)
-        ties = [np.arange(group.count)]
         if assembled is not None and not group.is_fixed:
-            ties[:0] = _places(regions, assembled, alike, orders)
-        orders[id(group)] = np.lexsort((*reversed(ties), ranks[id(group)]))
+            owners, channels = regions.parts(assembled)
+            keys += [owners, place_in_sources(regions, alike, orders, owners, channels)]
+        # Numpy sorts by the last key first, and leaves what is equal as it is.
+        orders[group] = np.lexsort(keys[::-1])
     return orders
 
 
-def _occurrences(regions: Regions, demands: list[Value], alike: dict[Value, Alike]) -> dict[int, list[Occurrence]]:
-    found: dict[int, list[Occurrence]] = {}
+def _occurrences(regions: Regions, demands: list[Value], alike: dict[Value, Alike]) -> dict[Alike, list[Occurrence]]:
+    found: dict[Alike, list[Occurrence]] = {}
     for number, demand in enumerate(demands):
         owners, channels = regions.parts(demand)
         for owner in np.unique(owners):
             positions = np.flatnonzero(owners == owner)
             occurrence = Occurrence(number, alike[demand], channels[positions], positions)
-            found.setdefault(id(alike[regions.sources[owner]]), []).append(occurrence)
+            found.setdefault(alike[regions.sources[owner]], []).append(occurrence)
     return found
 
 
-def _ranks(group: Alike, occurrences: list[Occurrence], ranks: dict[int, Labels], preference: Preference) -> Labels:
+def _ranks(group: Alike, occurrences: list[Occurrence], ranks: Orders, preference: Preference) -> Labels:
     """Numbers by which channels are sorted, equal for those that nothing tells apart."""
     takers: list[list[int]] = [[] for _ in range(group.count)]
     exact: list[list[int]] = [[] for _ in range(group.count)]
-    inner: list[list[int]] = [[] for _ in range(group.count)]
+    wanted: list[list[int]] = [[] for _ in range(group.count)]
     for occurrence in occurrences:
-        known = ranks.get(id(occurrence.taker))
-        wanted = occurrence.positions if known is None else known[occurrence.positions]
-        is_exact = occurrence.taker.is_fixed
-        for channel, place in zip(occurrence.channels.tolist(), wanted.tolist(), strict=True):
+        known = ranks.get(occurrence.taker)
+        places = occurrence.positions if known is None else known[occurrence.positions]
+        placed = exact if occurrence.taker.is_fixed else wanted
+        for channel, place in zip(occurrence.channels.tolist(), places.tolist(), strict=True):
             takers[channel].append(occurrence.demand)
-            (exact if is_exact else inner)[channel].append(place)
-    if preference is Preference.TAKERS:
-        keys = [(t, e, i) for t, e, i in zip(takers, exact, inner, strict=True)]
-    else:
-        keys = [(e, t, i) for t, e, i in zip(takers, exact, inner, strict=True)]
-    numbers = {key: number for number, key in enumerate(sorted({_frozen(key) for key in keys}))}
-    return np.array([numbers[_frozen(key)] for key in keys], np.int64)
-
-
-def _frozen(key: tuple[list[int], list[int], list[int]]) -> tuple[tuple[int, ...], ...]:
-    return tuple(map(tuple, key))
-
-
-def _places(regions: Regions, value: Value, alike: dict[Value, Alike], orders: Orders) -> list[Labels]:
-    """For each channel of a moved tensor the number of its source, and its place there."""
-    owners, channels = regions.parts(value)
-    return [owners, place_in_sources(regions, alike, orders, owners, channels)]
+            placed[channel].append(place)
+    columns = (takers, exact, wanted) if preference is Preference.TAKERS else (exact, takers, wanted)
+    keys = [tuple(map(tuple, row)) for row in zip(*columns, strict=True)]
+    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
+    return np.array([numbers[key] for key in keys], np.int64)
 
 
 def place_in_sources(
@@ -155,7 +143,7 @@ def place_in_sources(
     """Where channels of the sources stand in these when they have the orders; those without one stay."""
     places = channels.copy()
     for owner in np.unique(owners):
-        order = orders.get(id(alike[regions.sources[owner]]))
+        order = orders.get(alike[regions.sources[owner]])
         if order is not None:
             inverse = np.empty_like(order)
             inverse[order] = np.arange(len(order))

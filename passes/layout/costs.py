@@ -78,10 +78,10 @@ def transposed_bytes(module: Module, costs: Costs) -> int:
 def moved_type(op: tensor.Transpose) -> TensorType:
     """What the transpose moves: the integers where pairs of quantize and dequantize stand on both sides of it."""
     before = op.x.owner
-    is_behind_pair = isinstance(before, quant.Dequantize) and before.axis is None
-    if not is_behind_pair or not op.result.is_used or not all(isinstance(u, quant.Quantize) for u in op.result.uses):
+    if not isinstance(before, quant.Dequantize) or before.axis is not None:
         return op.x.type
-    return before.operands[0].type
+    is_before_pair = op.result.is_used and all(isinstance(user, quant.Quantize) for user in op.result.uses)
+    return before.x.type if is_before_pair else op.x.type
 
 
 def moving_transposes(module: Module) -> Iterator[tuple[Function, tensor.Transpose]]:

@@ -7,6 +7,7 @@ splits and concatenations few slices and concatenations are left.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ...ir import Function, Module, Op, Value
 from ...opdef import replace
 from ...ops import tensor
 from ...pass_manager import module_pass
-from ...rewriter import erase_if_dead, is_allowed, record_rewrite
+from ...rewriter import erase_if_dead, insert_new_ops, is_allowed, record_rewrite
 from ..patterns import constant, constant_array
 from .channel_orders import Alike, Orders, Preference, alike_tensors, choose_orders, place_in_sources
 from .channel_regions import Regions, regions_of
@@ -30,6 +31,9 @@ OP_OVERHEAD = 1024
 PART_OVERHEAD = 256
 """What each part of a concatenation or split costs beside its bytes."""
 
+ROUNDS = 4
+"""What fell apart into tensors of their own may be ordered better one by one."""
+
 MOST_PARTS = 64
 """A tensor of more parts is not put together."""
 
@@ -44,15 +48,21 @@ Part = tuple[Value, int, int]
 def route_channels(module: Module) -> bool:
     """Permutes weights so that channels need no shuffling, and moves fewer bytes of activations."""
     costs = costs_of(module)
+    changed = [_route(function, costs) for function in module.functions.values()]
+    return any(changed)
+
+
+def _route(function: Function, costs: Costs) -> bool:
     changed = False
-    for function in module.functions.values():
-        regions = regions_of(function)
-        if regions is not None:
-            changed |= _route(function, regions, costs)
+    for _ in range(ROUNDS):
+        regions = regions_of(function) if is_allowed(NAME) else None
+        if regions is None or not _reorder(regions, costs):
+            break
+        changed = True
     return changed
 
 
-def _route(function: Function, regions: Regions, costs: Costs) -> bool:
+def _reorder(regions: Regions, costs: Costs) -> bool:
     demands = regions.demands()
     alike = alike_tensors(regions, demands)
     components = _components(regions, demands, alike)
@@ -96,31 +106,31 @@ class _Component:
 
 def _components(regions: Regions, demands: list[Value], alike: dict[Value, Alike]) -> list[_Component]:
     """Those in which channels are not only put together."""
-    parents: dict[int, int] = {}
+    parents: dict[Alike, Alike] = {}
 
-    def root(key: int) -> int:
-        while (parent := parents.setdefault(key, key)) != key:
-            parents[key] = key = parents[parent]
-        return key
+    def root(group: Alike) -> Alike:
+        while (parent := parents.setdefault(group, group)) is not group:
+            parents[group] = group = parents[parent]
+        return group
 
-    keys: dict[Value, int] = {}
+    first: dict[Value, Alike] = {}
     for value, route in regions.routes.items():
         owners = np.unique(regions.owners[route.labels.reshape(-1)])
-        if not owners.size:
+        groups = [alike[regions.sources[owner]] for owner in owners]
+        if not groups:
             continue
-        ids = [id(alike[regions.sources[owner]]) for owner in owners]
-        keys[value] = ids[0]
-        for other in (*ids[1:], *([id(alike[value])] if value in alike else [])):
-            parents[root(other)] = root(ids[0])
-    found: dict[int, _Component] = {}
+        first[value] = groups[0]
+        for other in (*groups, alike.get(value, groups[0])):
+            parents[root(other)] = root(groups[0])
+    found: dict[Alike, _Component] = {}
     for op in regions.movers:
-        if all(r in keys for r in op.results):
-            found.setdefault(root(keys[op.results[0]]), _Component()).movers.append(op)
+        if all(r in first for r in op.results):
+            found.setdefault(root(first[op.results[0]]), _Component()).movers.append(op)
     for value in demands:
-        if value in keys and (key := root(keys[value])) in found:
+        if value in first and (key := root(first[value])) in found:
             found[key].demands.append(value)
     for value, group in alike.items():
-        if (key := root(id(group))) in found:
+        if (key := root(group)) in found:
             found[key].members[value] = group
     return [c for c in found.values() if not all(isinstance(op, tensor.Concat) for op in c.movers)]
 
@@ -154,12 +164,12 @@ class _Plan:
 
     def order(self, value: Value) -> Labels | None:
         """The order of a tensor's channels; None where they stay."""
-        order = self.orders[id(self.alike[value])]
+        order = self.orders[self.alike[value]]
         return None if (order == np.arange(len(order))).all() else order
 
     def parts(self, demand: Value) -> tuple[Part, ...]:
         """The runs of channels that the demanded tensor is made of, one after the other."""
-        order = self.orders[id(self.alike[demand])]
+        order = self.orders[self.alike[demand]]
         owners, channels = (part[order] for part in self.regions.parts(demand))
         places = place_in_sources(self.regions, self.alike, self.orders, owners, channels)
         is_first = np.ones(len(places), bool)
@@ -214,46 +224,43 @@ class _Plan:
         """Adds what changes of the ops that see channels in another order."""
         for value, group in component.members.items():
             order = self.order(value)
-            if order is None:
+            if order is None or value.owner is None:
                 continue
-            axis = group.members[value]
             for op in (value.owner, *value.uses):
-                tie = None if op is None or op in self.regions.movers else tie_of(op, value, axis)
-                for field_name, along in () if tie is None else tie.constants:
-                    assert op is not None
-                    changes.setdefault(op, {}).setdefault(field_name, {})[along] = order
+                tie = None if op in self.regions.movers else tie_of(op, value, group.members[value])
+                for constant_field, axis in () if tie is None else tie.constants:
+                    changes.setdefault(op, {}).setdefault(constant_field, {})[axis] = order
             # It is no longer what the source has under this name.
             value.name = ""
 
     def _made(self, demand: Value, parts: Sequence[Part], cut: dict[Part, Value]) -> Value:
-        function = demand.owner.function if demand.owner is not None else None
-        assert demand.owner is not None and function is not None
+        """The parts one after the other, which are cut where they have not been."""
         values = []
         for part in parts:
             source, start, count = part
-            if self.is_whole(part):
-                values.append(source)
-                continue
-            if part not in cut:
+            if part not in cut and not self.is_whole(part):
                 axis = self.regions.axes[source]
                 starts = tuple(start if a == axis else 0 for a in range(source.type.rank))
                 shape = tuple(count if a == axis else d for a, d in enumerate(source.type.shape))
-                piece = tensor.Slice(source, starts, shape, (1,) * source.type.rank)
-                piece.location = demand.owner.location
-                function.ops.insert_before(demand.owner, piece)
-                cut[part] = piece.result
-            values.append(cut[part])
+                cut[part] = _inserted(tensor.Slice(source, starts, shape, (1,) * source.type.rank), demand)
+            values.append(source if self.is_whole(part) else cut[part])
         if len(values) == 1:
             return values[0]
-        joined = tensor.Concat(tuple(values), self.regions.axes[demand])
-        joined.location = demand.owner.location
-        function.ops.insert_before(demand.owner, joined)
-        return joined.result
+        return _inserted(tensor.Concat(tuple(values), self.regions.axes[demand]), demand)
 
     def _put_in_place(self, demand: Value, made: Value) -> None:
         if not made.name and self.order(demand) is None:
             made.name, demand.name = demand.name, ""
         demand.replace_all_uses_with(made)
+
+
+def _inserted(op: tensor.Slice | tensor.Concat, place: Value) -> Value:
+    """The result of an op that is inserted before the owner of ``place``."""
+    owner = place.owner
+    assert owner is not None and owner.function is not None
+    op.location = owner.location
+    owner.function.ops.insert_before(owner, op)
+    return op.result
 
 
 def _rebuild(op: Op, constants: dict[str, dict[int, Labels]], permuted: dict[tuple[Value, bytes], Value]) -> None:
@@ -269,13 +276,9 @@ def _rebuild(op: Op, constants: dict[str, dict[int, Labels]], permuted: dict[tup
             for axis, order in orders.items():
                 array = array.take(order, axis)
             permuted[key] = constant(array, old)
-            owner = permuted[key].owner
-            assert owner is not None and old.owner is not None
-            owner.location = old.owner.location
-            op.function.ops.insert_before(op, owner)
         fields[name] = permuted[key]
     rebuilt = replace(op, **fields)
-    op.function.ops.insert_before(op, rebuilt)
+    insert_new_ops(rebuilt.results, partial(op.function.ops.insert_before, op))
     for before, after in zip(op.results, rebuilt.results, strict=True):
         after.type, after.name, before.name = before.type, before.name, ""
         before.replace_all_uses_with(after)

@@ -8,6 +8,7 @@ from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
+from ..fusion.fuse_attention import without_repeats
 from .building import drop_axis, folded_reshape, scalar
 
 RULES = RuleSet()
@@ -30,6 +31,23 @@ def attention_as_products(op: nn.Attention) -> Value:
     if op.q.type.rank == 4:
         return weighed
     return folded_reshape(tensor.Transpose(weighed, (0, 2, 1, 3)).result, op.result.type.shape)
+
+
+@RULES.on(math.MatMul)
+def product_of_repeated_heads(op: math.MatMul) -> Value | None:
+    """matmul(x, repeat(y)) -> reshape(matmul(reshape(x), y)): heads that share y are rows of one product"""
+    # What became attention is asked before this; scores that are capped, say, did not.
+    if op.x.type.rank != 4 or op.y.type.rank != 4 or op.transpose_x or not op.y.has_one_use:
+        return None
+    y = without_repeats(op.y, 1)
+    batch, heads, rows, columns = op.x.type.shape
+    if y is None or op.y.type.shape[:2] != (batch, heads) or y.type.shape[0] != batch or not isinstance(heads, int):
+        return None
+    own = y.type.shape[1]
+    if not isinstance(own, int) or not 0 < own < heads:
+        return None
+    together = folded_reshape(op.x, (batch, own, heads // own * rows, columns))
+    return folded_reshape(math.MatMul(together, y, transpose_y=op.transpose_y).result, op.result.type.shape)
 
 
 def _attended(op: nn.Attention, q: Value, k: Value, v: Value, mask: Value | None) -> Value:

@@ -1,4 +1,4 @@
-"""gather-rows: chains of slices, concatenations and transposes that move whole rows become one gather.
+"""gather-rows: chains of slices, concatenations, transposes and gathers that move whole rows become one gather.
 
 Rolled windows, shuffled channels, interleaved parts: what such a chain does to a tensor of known shape is found by
 running it on the numbers of the elements. Where every run of consecutive elements is long, a gather of rows moves each
@@ -15,7 +15,7 @@ from ...ir import Array, Function, Module, Op, Value
 from ...ops import tensor
 from ...pass_manager import module_pass
 from ...rewriter import erase_if_dead, insert_new_ops, is_allowed, record_rewrite
-from ..patterns import constant, reshape
+from ..patterns import constant, constant_array, reshape
 
 NAME = "moves_as_one_gather"
 
@@ -25,7 +25,7 @@ LEAST_ROW = 16
 MOST_ELEMENTS = 2**22
 """Larger tensors are left as they are: running the chain on their elements would take the compiler long."""
 
-Move = tensor.Slice | tensor.Concat | tensor.Transpose | tensor.Split | tensor.Reshape
+Move = tensor.Slice | tensor.Concat | tensor.Transpose | tensor.Split | tensor.Reshape | tensor.Gather
 
 
 @module_pass()
@@ -70,8 +70,10 @@ def _chains(function: Function) -> list[_Chain]:
     chains: dict[Value, _Chain] = {}
     source: dict[Value, Value] = {}
     for op in function.ops:
-        sources = {source.get(v, v) for v in op.operands}
-        if not isinstance(op, Move) or len(sources) != 1 or not _is_known(op):
+        if not isinstance(op, Move) or not _is_known(op):
+            continue
+        sources = {source.get(v, v) for v in (op.operands[:1] if isinstance(op, tensor.Gather) else op.operands)}
+        if len(sources) != 1:
             continue
         (root,) = sources
         if isinstance(root.owner, tensor.Constant) or root.type.quantization is not None:
@@ -84,6 +86,8 @@ def _chains(function: Function) -> list[_Chain]:
 def _is_known(op: Move) -> bool:
     """Whether everything about the move is known when the model is compiled."""
     if isinstance(op, tensor.Reshape) and op.dims is not None:
+        return False
+    if isinstance(op, tensor.Gather) and constant_array(op.indices) is None:
         return False
     values = (*op.operands, *op.results)
     return all(v.type.is_static and 0 < _elements(v) <= MOST_ELEMENTS for v in values)
@@ -138,6 +142,10 @@ def _run(chain: _Chain) -> dict[Value, Array]:
                 found: Array | tuple[Array, ...] = numbers[x].reshape(op.result.type.static_shape)
             case tensor.Concat(xs=xs):
                 found = op.evaluate(tuple(numbers[x] for x in xs))
+            case tensor.Gather(x=x, indices=indices):
+                places = constant_array(indices)
+                assert places is not None
+                found = op.evaluate(numbers[x], places)
             case tensor.Slice(x=x) | tensor.Transpose(x=x) | tensor.Split(x=x):
                 found = op.evaluate(numbers[x])
         numbers.update(zip(op.results, found if isinstance(found, tuple) else (found,), strict=True))

@@ -11,6 +11,7 @@ from ...ops import math, nn
 from ...ops.enums import Layout
 from ...rewriter import RuleSet
 from ...types import Shape
+from ..patterns import constant_array
 from .building import folded, folded_reshape, pad_axes, scalar, slice_axes
 
 RULES = RuleSet()
@@ -117,11 +118,16 @@ def _standardized(x: Value, axes: Sequence[int], epsilon: float) -> Value:
 def _scaled_standard(x: Value, axes: Sequence[int], epsilon: float, scale: Value, bias: Value) -> Value:
     """``x`` standardized over ``axes``, scaled and shifted; the scale meets the factor, which is small."""
     centred = _centred(x, axes)
-    factor = math.Mul(_inverse_root(_mean_of_square(centred, axes), epsilon), scale).result
-    return math.Add(math.Mul(centred, factor).result, bias).result
+    factor = affine(_inverse_root(_mean_of_square(centred, axes), epsilon), scale, None)
+    return affine(math.Mul(centred, factor).result, None, bias)
+
+
+def _is_filled(value: Value, number: int) -> bool:
+    array = constant_array(value)
+    return array is not None and bool((array == number).all())
 
 
 def affine(x: Value, scale: Value | None, bias: Value | None) -> Value:
-    """``x * scale + bias``, of what there is."""
-    scaled = x if scale is None else math.Mul(x, scale).result
-    return scaled if bias is None else math.Add(scaled, bias).result
+    """``x * scale + bias``, of what there is and is not all ones or all zeros."""
+    scaled = x if scale is None or _is_filled(scale, 1) else math.Mul(x, scale).result
+    return scaled if bias is None or _is_filled(bias, 0) else math.Add(scaled, bias).result

@@ -8,10 +8,11 @@ its operand's, but for inputs and outputs, which stay apart.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...dims import NOMINAL_SIZE, SymInt, evaluate, free_symbols
+from ...dims import SymInt, evaluate, free_symbols
 from ...ir import Function, Op, Value
 from ...ops import tensor
 from ...types import TensorType
+from ..nominal_sizes import NOMINAL_SIZE
 from ..patterns import is_known
 
 

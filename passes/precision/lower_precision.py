@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...call_graph import calls_of
-from ...dims import nominal
 from ...errors import InputError
 from ...ir import Function, Location, Module, Op, Value
 from ...opdef import replace
@@ -18,6 +17,7 @@ from ...pass_manager import module_pass
 from ...types import DType, TensorType
 from ...weights import Weight
 from ..layout.minimum_cut import ONE, ZERO, LabelProblem, Node
+from ..nominal_sizes import nominal
 from ..patterns import elements_of, is_known
 from .half_constants import halved, unfit_when_compressed
 from .islands import find_islands, is_known_op, uses_floats

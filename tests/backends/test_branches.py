@@ -129,6 +129,16 @@ def test_inputs_without_names_and_conditions_handed_on(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("result", ["%x", "%y"])
+def test_one_value_as_every_result(target: str, result: str) -> None:
+    # Copies that a target needs must not become one again where equal ops are merged.
+    sums = "%t = math.reduce_sum(%y) {axes = [1], keep_dims = true} : f32[n, 1]\n  %s = math.sub(%x, %t) : f32[n, 2]"
+    no = f"{sums}\n  %u = math.sin(%s) : f32[n, 2]\n  return %s, %u, %y"
+    text = branching(f"return {result}, {result}, {result}", no)
+    check(text.replace("%c: i64[]", "%c: f32[n, 2]").replace(f"{TYPES}\n", f"{TYPES[:-5]}f32[n, 2]\n"), target, level=1)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_branches_over_nothing(target: str) -> None:
     text = """
 func @main(%go: bool[]) -> (%y: f32[2], %z: bool[]) {

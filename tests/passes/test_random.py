@@ -9,7 +9,6 @@ from glmir.passes import PASSES
 from glmir.passes.pipelines import OptLevel, optimize
 from glmir.printer import print_module
 from glmir.verifier import verify
-from tests.golden import clone
 from tests.random_graphs import modules
 from tests.tolerances import assert_close
 
@@ -31,7 +30,7 @@ def test_every_pass_keeps_what_a_module_computes(case: tuple[Module, dict[str, A
     verify(module)
     expected = run(module, inputs)
     for name, pipeline in PIPELINES.items():
-        changed_module = clone(module)
+        changed_module = module.clone()
         PassManager(pipeline).run(changed_module)
         try:
             verify(changed_module)
@@ -49,7 +48,7 @@ def test_every_pass_keeps_what_a_module_computes(case: tuple[Module, dict[str, A
 def test_a_second_run_of_any_pass_changes_nothing(case: tuple[Module, dict[str, Array]]) -> None:
     # A pass that requires a form which it changes (assign-layouts) cannot run twice.
     for pass_ in (p for p in KEEPING if not p.requires):
-        module = clone(case[0])
+        module = case[0].clone()
         pass_(module)
         text = print_module(module)
         changed = pass_(module)

@@ -9,7 +9,6 @@ from ...ir import Module
 from ...pass_manager import PassManager, Pipeline
 from ...passes.canonicalization.eliminate_dead_code import eliminate_dead_code
 from ...passes.compression.store_sparse import store_sparse
-from ...passes.pipelines import cleanup
 from ...passes.quantization.plan import name_values
 from ...passes.quantization.quantize_border import quantize_border
 from .calibration import Progress, silent
@@ -59,7 +58,6 @@ def compress(
         _run(record.quantized, (quantize_border.with_options(dtype=compression.border),))
     if compression.pruning:
         _run(record.quantized, (store_sparse.with_options(), eliminate_dead_code.with_options()))
-    _run(record.quantized, cleanup())
     return record
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...dims import NOMINAL_SIZE
+from ...passes.nominal_sizes import NOMINAL_SIZE
 from .facts import OpFacts, Report, TargetFacts, TargetOp
 from .targets import BOTH, FLOATS, GONE, INTEGERS, STORED
 

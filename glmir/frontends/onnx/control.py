@@ -110,6 +110,8 @@ class Loop:
 
     def _written(self, scan: Value, row: Value) -> Value:
         rows = next(v for v in self.body.inputs[2 + len(self.initial) :] if v.type == scan.type and not v.is_used)
+        if scan.type.shape[0] == 0:
+            return rows  # There is no step that could write a row.
         start = tensor.Reshape(self.body.inputs[0], None, (1,)).result
         starts = tensor.Concat((start, constant(np.zeros(row.type.rank, np.int64))), 0).result
         block = tensor.Reshape(row, None, (1, *row.type.shape)).result

@@ -14,7 +14,6 @@ from glmir.passes.precision.lower_precision import decode_islands, encode_island
 from glmir.passes.precision.report import PrecisionReport
 from glmir.types import DType
 from glmir.verifier import verify
-from tests.golden import clone
 from tests.random_graphs import modules
 
 HALVES = (DType.F16, DType.F32)
@@ -23,7 +22,7 @@ DISCONTINUOUS = (math.Comparison, math.ArgReduction, math.TopK, math.Sign, math.
 
 
 def lowered(module: Module) -> Module:
-    after = clone(module)
+    after = module.clone()
     lower_precision(after)
     verify(after)
     return after

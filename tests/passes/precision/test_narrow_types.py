@@ -16,7 +16,6 @@ from glmir.passes.patterns import constant
 from glmir.passes.precision.narrow_types import decode_types, encode_types, narrow_types
 from glmir.types import DType, TensorType
 from glmir.verifier import verify
-from tests.golden import clone
 from tests.random_graphs import modules
 from tests.tolerances import assert_close
 
@@ -25,7 +24,7 @@ SMALL = [DType.I8, DType.U8, DType.I16, DType.U16]
 
 
 def narrowed(module: Module, types: str = ALL) -> Module:
-    after = clone(module)
+    after = module.clone()
     narrow_types(after, types=types)
     verify(after)
     mapping = decode_types(types)
@@ -181,7 +180,7 @@ func @main(%x: f32[4]) -> (%y: f32[4], %q: i8[4], %z: i8[4]) {
 def test_quantization_is_kept_when_asked() -> None:
     """Its integers stay as they are stored; what else uses them gets the wider ones."""
     module = parse_module(QUANTIZED)
-    after = clone(module)
+    after = module.clone()
     narrow_types(after, types="i8:i32", keep_quantization=True)
     verify(after)
     assert [v.type.dtype for v in after.main.outputs] == [DType.F32, DType.I32, DType.I32]

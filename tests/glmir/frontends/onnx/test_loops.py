@@ -20,7 +20,7 @@ CONSTANTS = [
     numpy_helper.from_array(np.array(value, dtype), name)
     for name, value, dtype in (
         ("yes", True, np.bool_), ("half", 0.5, np.float32), ("four", 4.0, np.float32), ("two", 2, np.int64),
-        ("three", 3, np.int64),
+        ("three", 3, np.int64), ("none", 0, np.int64),
     )
 ]  # fmt: skip
 
@@ -88,6 +88,24 @@ def test_rows_of_a_known_number_of_rounds() -> None:
     model = proto(step, ["y", "sums", "rows"])
     module = check_model(model, {"x": X, "n": np.array(0), "go": np.array(True)})
     assert [str(v.type) for v in module.main.outputs] == ["f32[k, 3]", "f32[3]", "f32[3, k, 3]"]
+
+
+def test_rows_of_no_rounds() -> None:
+    nodes = [
+        node("Identity", "holds", "more"),
+        node("Add", "a half", "b"),
+        node("Neg", "a", "c"),
+        node("Abs", "a", "d"),
+    ]
+    step = loop(nodes, "more b c d", trips="none", results="y rows others")
+    # onnxruntime gives rows of an unknown shape as f32[0].
+    artifact = glmir.compile(proto(step, ["y", "rows", "others"]), target="onnx", opt_level=0)
+    outputs = run_artifact(artifact, {"x": X, "n": np.array(0), "go": np.array(True)})
+    assert {name: array.shape for name, array in outputs.items()} == {
+        "y": (2, 3),
+        "rows": (0, 2, 3),
+        "others": (0, 2, 3),
+    }
 
 
 def test_what_is_refused() -> None:
