@@ -72,6 +72,10 @@ def _is_free(op: Op) -> bool:
     if isinstance(op, _EITHER) and not isinstance(op, SoftmaxFamily):
         return True
     if isinstance(op, Binary):
+        # A result lies as a first operand of its rank does, and constants are plain.
+        first = op.operands[0]
+        if is_constant(first) and first.type.rank == op.results[0].type.rank:
+            return False
         return all(_spreads_cheaply(v, op.results[0].type.shape) for v in op.operands)
     return isinstance(op, tensor.Concat) and not any(map(is_constant, op.operands))
 

@@ -15,13 +15,21 @@ from ...passes.patterns import constant, reshape
 from ...rewriter import RuleSet
 from ...types import DType
 from .emitters.operands import INT32
-from .emitters.structure import has_plain_bounds
+from .emitters.structure import has_plain_bounds, is_joined_rightly
 
 RULES = RuleSet()
 
 # The runtime joins its own ops wrongly with what moves elements before and behind them, and they take it longer.
 RULES.on(tensor.SpaceToDepth)(space_to_depth_as_transpose)
 RULES.on(tensor.DepthToSpace)(depth_to_space_as_transpose)
+
+
+@RULES.on(tensor.Transpose)
+def transpose_of_mixed_channels(op: tensor.Transpose) -> Op | None:
+    """transpose(reshape(x)) -> transpose(reshape(x) * 1), where the runtime would join the two wrongly"""
+    if is_joined_rightly(op):
+        return None
+    return replace(op, x=math.Mul(op.x, scalar(1, op.x)).result)
 
 
 @RULES.on(tensor.Slice)

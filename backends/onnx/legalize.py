@@ -37,7 +37,7 @@ def rules_for(opset: int) -> RuleSet:
         legalize_dtypes.half_precision_rules(table.is_legal),
         activations.RULES,
         normalization.RULES,
-        decompose_attention.RULES,
+        decompose_attention.DECOMPOSITIONS,
         decompose_rotary_embeddings.RULES,
         legalize_dtypes.rules(table.is_legal),
         legalize_elementwise.FALLBACKS,

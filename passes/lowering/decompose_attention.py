@@ -11,7 +11,8 @@ from ...rewriter import RuleSet, apply_rules
 from ..fusion.fuse_attention import without_repeats
 from .building import drop_axis, folded_reshape, scalar
 
-RULES = RuleSet()
+DECOMPOSITIONS = RuleSet()
+"""What a legalisation needs, too."""
 
 
 @module_pass()
@@ -20,7 +21,7 @@ def decompose_attention(module: Module) -> bool:
     return apply_rules(module, RULES)
 
 
-@RULES.on(nn.Attention)
+@DECOMPOSITIONS.on(nn.Attention)
 def attention_as_products(op: nn.Attention) -> Value:
     """attention(q, k, v, mask) -> matmul(softmax(matmul(q * scale, transpose(k)) + mask), v)"""
     if op.q.type.rank == 3 and op.heads == 1:
@@ -31,6 +32,9 @@ def attention_as_products(op: nn.Attention) -> Value:
     if op.q.type.rank == 4:
         return weighed
     return folded_reshape(tensor.Transpose(weighed, (0, 2, 1, 3)).result, op.result.type.shape)
+
+
+RULES = RuleSet(DECOMPOSITIONS)
 
 
 @RULES.on(math.MatMul)

@@ -21,7 +21,7 @@ from . import (
 RULES = RuleSet(
     spatial.RULES,
     normalization.RULES,
-    decompose_attention.RULES,
+    decompose_attention.DECOMPOSITIONS,
     decompose_rotary_embeddings.RULES,
     recurrent.RULES,
     resize.RULES,

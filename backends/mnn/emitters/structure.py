@@ -7,6 +7,7 @@ from ....ir import Array, Value
 from ....ops import tensor
 from ....ops.enums import PadMode
 from ....passes.lowering.ranges import is_nonnegative_at_run_time
+from ....passes.patterns import without_ones
 from ....types import DType
 from ...conditions import has_axes, however_stored, knows_amounts, knows_repeats, knows_shape, takes, up_to_rank
 from ...slices import has_known_bounds, slice_bounds
@@ -90,7 +91,19 @@ def _add_reshape(op: tensor.Reshape, x: Value | Slot, graph: Graph) -> None:
     graph.add(OpType.RESHAPE, [x], [op.result], Reshape(dims=dims, dim_type=DataFormat.NCHW))
 
 
-@TABLE.emits(tensor.Transpose, when=(_MOVABLE, _SMALL_ENOUGH), stored=keeps_bytes)
+def is_joined_rightly(op: tensor.Transpose) -> bool:
+    """not [N, H * W, C] back to [N, C, H * W] where a reshape has made that of [N, C, H, W], channels mixed"""
+    # The runtime joins both with a change of formats before them, as if the reshape had left channels alone.
+    view = op.x.owner
+    if not isinstance(view, tensor.Reshape) or view.x.type.rank < 3 or not op.x.type.dtype.is_float:
+        return True
+    leading = without_ones(view.x.type.shape[:2])
+    count = len(leading)
+    mixes = without_ones(view.shape)[:count] != leading
+    return not (mixes and without_ones(op.result.type.shape)[:count] == leading)
+
+
+@TABLE.emits(tensor.Transpose, when=(_MOVABLE, _SMALL_ENOUGH, is_joined_rightly), stored=keeps_bytes)
 def transpose(op: tensor.Transpose, graph: Graph) -> None:
     graph.add(OpType.PERMUTE, [op.x], [op.result], Permute(dims=list(op.permutation)))
 

@@ -144,7 +144,7 @@ PLACES: list[tuple[str, Weight, bool]] = [
     (
         "transposed weight",
         lambda: nn.Linear(argument(4, ROWS), tensor.Transpose(per_channel(DType.I8), (1, 0)).result, None).result,
-        False,
+        True,
     ),
 ]
 

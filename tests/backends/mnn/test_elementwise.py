@@ -258,3 +258,13 @@ def test_relu_of_infinities() -> None:
     run_on(nn.Relu(argument(5)), x)
     quotient = math.Div(constant(np.array(-2, np.float32)), argument(5), Activation.RELU)
     run_on(quotient, np.array([0, -0.0, 1, -4, np.inf], np.float32))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 6, 1, 1), (6, 1, 1)], ids=str)
+@pytest.mark.parametrize("op", [math.Sub, math.Div, math.Add], ids=lambda c: c.__name__)
+def test_constant_first_operand_between_packed_ones(op: type[math.Binary], shape: tuple[int, ...]) -> None:
+    """Of the same rank it would give the result its own format, whatever the convolutions expect."""
+    first = nn.Conv(argument(2, 6, 5, 7), weight(6, 6, 1, 1), None, (1, 1), (0,) * 4, (1, 1)).result
+    shifted = math.Add(op(weight(*shape), nn.Sigmoid(first).result).result, weight(6, 1, 1)).result
+    pooled = nn.MaxPool(shifted, (2, 3), (1, 1), (0, 0, 0, 0), (1, 1)).result
+    check_op(nn.Conv(pooled, weight(5, 6, 1, 1), None, (1, 1), (0,) * 4, (1, 1)), tolerance="f32-sums")

@@ -7,7 +7,7 @@ import pytest
 
 from glmir.dims import Dim, evaluate, parse_dim
 from glmir.ir import Array, Op, Value
-from glmir.ops import tensor
+from glmir.ops import nn, tensor
 from glmir.ops.enums import ChannelOrder, Layout, PadMode
 from glmir.rewriter import insert_new_ops
 from glmir.types import DType, TensorType
@@ -295,3 +295,18 @@ def test_images_of_blocks_that_are_cut(order: ChannelOrder) -> None:
         return tensor.Slice(image, (0, 1, 1, 2), (2, 2, 3, 3), (1, 1, 1, 1))
 
     check_with(build, [sample(F32, (2, 16, 2, 4))], tolerance="exact")
+
+
+@pytest.mark.parametrize(
+    ("shape", "permutation"),
+    [((2, 24, 8), (0, 2, 1)), ((2, 4, 6, 8), (0, 3, 1, 2)), ((2, 1, 24, 8), (0, 1, 3, 2)), ((2, 8, 24), (0, 2, 1))],
+    ids=str,
+)
+def test_channels_that_are_mixed_behind_a_pool(shape: tuple[int, ...], permutation: tuple[int, ...]) -> None:
+    """The runtime would join the reshape, the transpose and what unpacks the pool's result, as if it mixed nothing."""
+
+    def build(x: Value) -> Op:
+        pooled = nn.MaxPool(x, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1)).result
+        return tensor.Transpose(tensor.Reshape(pooled, None, shape).result, permutation)
+
+    check_with(build, [sample(F32, (2, 8, 4, 6))], tolerance="exact")
