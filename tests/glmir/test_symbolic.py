@@ -1,6 +1,5 @@
 """The symbolic contents of shape tensors, on the chains that exporters write."""
 
-import time
 
 import numpy as np
 import pytest
@@ -286,9 +285,7 @@ def test_long_chains_do_not_recurse() -> None:
     x, one = pick(shape_of(n), 0), constant(1)
     for _ in range(10_000):
         x = math.Add(x, one).result
-    start = time.perf_counter()
     assert contents(x) == n + 10_000
-    assert time.perf_counter() - start < 10
 
 
 def test_shared_operands_are_visited_once() -> None:

@@ -27,6 +27,12 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     numbers: frozenset[str] = frozenset()
 
+    def without_empty_columns(self) -> "Table":
+        """The same, without columns in which no row has anything."""
+        kept = [i for i in range(len(self.headings)) if any(row[i] for row in self.rows)]
+        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
+        return Table(tuple(self.headings[i] for i in kept), rows, self.numbers)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -218,7 +224,8 @@ def _ops(report: Report) -> Iterator[Section]:
         return
     headings = ("op", "kind", "precision", "why", "multiplications", "own SQNR", "at its result")
     rows = tuple(_op_row(op, report) for op in report.ops)
-    yield Section("All ops", table=Table(headings, rows, frozenset(headings[4:])), is_long=True)
+    table = Table(headings, rows, frozenset(headings[4:])).without_empty_columns()
+    yield Section("All ops", table=table, is_long=True)
 
 
 def _op_row(op: OpFacts, report: Report) -> tuple[str, ...]:
