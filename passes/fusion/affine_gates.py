@@ -43,7 +43,7 @@ def affine(value: Value, depth: int = 0) -> AffineSum | None:
     if depth > DEEPEST or value.type.rank != 2 or not isinstance(value.type.shape[1], int):
         return None
     match value.owner:
-        case tensor.Constant():
+        case tensor.Constant() | tensor.Expand():
             return _constant(value)
         case nn.Linear(x=x, weight=weight, bias=bias, activation=Activation.NONE):
             return _product(x, constant_array(weight), bias)
@@ -66,7 +66,9 @@ def _part(whole: AffineSum, split: tensor.Split, value: Value) -> AffineSum | No
 
 
 def _constant(value: Value) -> AffineSum | None:
-    """A constant whose rows are all the same."""
+    """A constant whose rows are all the same, or one row that is expanded to as many as the model is run with."""
+    if isinstance(value.owner, tensor.Expand):
+        return _summand(value.owner.x, value, DEEPEST)
     array = constant_array(value)
     if array is None or not array.size or array.dtype != value.type.dtype.numpy or (array != array[:1]).any():
         return None
@@ -76,9 +78,11 @@ def _constant(value: Value) -> AffineSum | None:
 def _summand(value: Value, total: Value, depth: int) -> AffineSum | None:
     """What is added: affine itself, or a constant that broadcasts to it."""
     array, rows = constant_array(value), total.type.shape[1]
-    if array is None or value.type == total.type:
+    if value.type == total.type:
         return affine(value, depth + 1)
-    if not isinstance(rows, int) or (array.size != 1 and array.shape != (rows,) and array.shape != (1, rows)):
+    if array is None or not isinstance(rows, int):
+        return None
+    if array.size != 1 and array.shape != (rows,) and array.shape != (1, rows):
         return None
     return AffineSum({}, np.broadcast_to(array.reshape(-1), (rows,)))
 
@@ -95,7 +99,7 @@ def _product(x: Value, weight: Array | None, bias: Value | None) -> AffineSum | 
             return None
         matrix = weight[:, start : start + columns]
         start += columns
-        known = _constant(part) if isinstance(part.owner, tensor.Constant) else None
+        known = _constant(part) if isinstance(part.owner, tensor.Constant | tensor.Expand) else None
         total = total.plus(
             AffineSum({part: matrix}, np.zeros_like(total.bias))
             if known is None

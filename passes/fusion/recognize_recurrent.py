@@ -1,6 +1,7 @@
 """recognize-recurrent: recurrent cells that an exporter wrote out for every step become one layer.
 
-The steps must have the same matrices, and their inputs must be the positions of one sequence in order or backwards. For
+The steps must have the same matrices, and their inputs must be the positions of one sequence in order or backwards. In
+a stack of layers that sequence is there as soon as the layer below is one: they are found from below to above. For
 targets that have such layers: others are better off with what the model has.
 """
 
@@ -26,16 +27,24 @@ def recognize_recurrent(module: Module, *, least_steps: int = 2, gru: bool = Tru
     """Makes one layer of at least so many steps of an LSTM, a plain cell or, with ``gru``, a GRU."""
     changed = False
     for function in module.functions.values():
-        for chain in _chains(function):
-            if chain[0].kind is nn.Gru and not gru:
-                continue
-            # The first step may have a state that was constant, and be folded.
-            layer = next((found for steps in (chain, chain[1:]) if (found := _layer(steps, least_steps))), None)
-            if layer is not None and _may_be_early(function, layer) and is_allowed(NAME):
-                _replace(function, layer)
-                record_rewrite(NAME)
-                changed = True
+        # Other steps may read what takes the place of these: all are looked at anew.
+        while (layer := _first_layer(function, least_steps, gru)) is not None and is_allowed(NAME):
+            _replace(function, layer)
+            record_rewrite(NAME)
+            changed = True
     return changed
+
+
+def _first_layer(function: Function, least: int, gru: bool) -> "_Layer | None":
+    for chain in _chains(function):
+        if chain[0].kind is nn.Gru and not gru:
+            continue
+        # The first step may have a state that was constant, and be folded.
+        for steps in (chain, chain[1:]):
+            layer = _layer(steps, least)
+            if layer is not None and _may_be_early(function, layer):
+                return layer
+    return None
 
 
 def _chains(function: Function) -> list[list[Step]]:
@@ -45,8 +54,10 @@ def _chains(function: Function) -> list[list[Step]]:
         step = recurrent_step(op)
         if step is None:
             continue
-        before = next((chains[x] for x in step.operands if x in chains), [])
-        if before and _follows(step, before[-1]):
+        # In a stack, the step that the layer below has just made is an operand as well.
+        found = (chains[x] for x in step.operands if x in chains)
+        before = next((chain for chain in found if _follows(step, chain[-1])), [])
+        if before:
             before.append(step)
             del chains[before[-2].state]
         else:
@@ -58,12 +69,28 @@ def _chains(function: Function) -> list[list[Step]]:
 def _follows(step: Step, last: Step) -> bool:
     if step.kind is not last.kind or step.old_memory is not last.memory or len(step.operands) != 2:
         return False
-    return step.activation is last.activation and (step.kind is not nn.Gru or step.old is last.state)
+    if step.activation is not last.activation or (step.kind is nn.Gru and step.old is not last.state):
+        return False
+    return _has_matrices_of(last, step)
+
+
+def _has_matrices_of(last: Step, step: Step) -> bool:
+    """Whether ``last`` multiplies its input, and its state unless it is zero, with what ``step`` does."""
+    (x,) = (v for v in step.operands if v is not last.state)
+    weight, recurrence = step.matrix(x), step.matrix(last.state)
+    for own in last.operands:
+        states = [v for v in last.operands if v is not own]
+        if np.array_equal(last.matrix(own), weight) and all(np.array_equal(last.matrix(v), recurrence) for v in states):
+            return True
+    return False
 
 
 @dataclass(frozen=True)
 class _Place:
-    """x is the position of a sequence along an axis."""
+    """x is the position of a sequence along an axis.
+
+    The sequence is [T, B, I], [B, T, I] or, made by a layer of one direction, [T, 1, B, I].
+    """
 
     sequence: Value
     axis: int
@@ -82,8 +109,10 @@ class _Layer:
 
 
 def _place(x: Value) -> _Place | None:
-    """Where x [B, I] stands in a sequence of rank 3."""
+    """Where x [B, I] stands in a sequence."""
     match x.owner:
+        case tensor.Reshape(x=Value(owner=nn.Recurrent() as layer) as state, dims=None):
+            return _last_place(layer) if state is layer.results[1] and x.type.shape == state.type.shape[1:] else None
         case tensor.Reshape(x=Value(owner=tensor.Slice() as part), dims=None):
             sequence, sizes, starts = part.x, part.sizes, part.starts
         case tensor.Reshape(
@@ -99,12 +128,33 @@ def _place(x: Value) -> _Place | None:
         case _:
             return None
     shape = sequence.type.shape
-    for axis in (0, 1):
+    is_made = _is_made_by_one_direction(sequence)
+    if len(shape) != 3 and not is_made:
+        return None
+    for axis in (0,) if is_made else (0, 1):
         position, others = starts[axis], [a for a in range(len(shape)) if a != axis]
-        is_whole = len(shape) == 3 and sizes[axis] == 1 and all(sizes[a] == shape[a] and starts[a] == 0 for a in others)
-        if is_whole and isinstance(position, int) and x.type.shape == tuple(shape[a] for a in others):
+        is_whole = sizes[axis] == 1 and all(sizes[a] == shape[a] and starts[a] == 0 for a in others)
+        if is_whole and isinstance(position, int) and x.type.shape == tuple(shape[a] for a in others)[-2:]:
             return _Place(sequence, axis, position)
     return None
+
+
+def _is_made_by_one_direction(sequence: Value) -> bool:
+    """Whether it is the outputs [T, 1, B, H] of a layer."""
+    match sequence.owner:
+        case nn.Recurrent() as layer:
+            return sequence is layer.results[0] and layer.direction.count == 1
+    return False
+
+
+def _last_place(layer: nn.Recurrent) -> _Place | None:
+    """Where the final state of a layer stands among its outputs."""
+    y = layer.results[0]
+    time = y.type.shape[0]
+    # Samples of other lengths end in other places.
+    if layer.lengths is not None or not isinstance(time, int) or not _is_made_by_one_direction(y):
+        return None
+    return _Place(y, 0, 0 if layer.direction is Direction.REVERSE else time - 1)
 
 
 def _layer(steps: list[Step], least: int) -> _Layer | None:
@@ -250,6 +300,8 @@ def _build(layer: _Layer) -> Op:
     first, place = layer.steps[0], layer.places[0]
     time, low = len(layer.steps), min(p.position for p in layer.places)
     x = place.sequence
+    if x.type.rank == 4:
+        x = reshape(x, (x.type.shape[0], *x.type.shape[2:]))
     if place.axis == 1:
         x = tensor.Transpose(x, (1, 0, 2)).result
     if x.type.shape[0] != time:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...ir import Array, Op, Value
-from ...ops import math, nn
+from ...ops import math, nn, tensor
 from ...ops.enums import Activation, RecurrentActivation
 from ..patterns import either_order, is_number
 from .affine_gates import AffineSum, affine
@@ -60,10 +60,11 @@ def recurrent_step(op: Op) -> Step | None:
     return None
 
 
-def _gates(*values: Value) -> tuple[AffineSum, ...] | None:
-    found = [affine(v) for v in values]
+def _gates(state: Value, *values: Value) -> tuple[AffineSum, ...] | None:
+    """What the gates are, each for every element of the state: none is repeated for several samples."""
+    found = [affine(v) for v in values if v.type == state.type]
     known = tuple(f for f in found if f is not None)
-    return known if len(known) == len(found) else None
+    return known if len(known) == len(values) else None
 
 
 def _sigmoid_and(value: Value) -> tuple[Value, Value] | None:
@@ -79,7 +80,7 @@ def _sigmoid_and(value: Value) -> tuple[Value, Value] | None:
 
 def _plain_step(op: math.Tanh | nn.Relu, activation: RecurrentActivation) -> Step | None:
     """f(a) for an affine a"""
-    gates = _gates(op.x)
+    gates = _gates(op.result, op.x)
     return None if gates is None else Step(nn.Rnn, op.result, gates, activation=activation)
 
 
@@ -95,24 +96,31 @@ def _lstm_step(op: math.Mul) -> Step | None:
                 forget, entering = _sigmoid_and(kept), _sigmoid_and(added)
                 if forget is None or entering is None or not isinstance(entering[1].owner, math.Tanh):
                     continue
-                gates = _gates(entering[0], output[0], forget[0], entering[1].owner.x)
+                gates = _gates(op.result, entering[0], output[0], forget[0], entering[1].owner.x)
                 old = forget[1]
-                if gates is None or old.type != memory.type:
+                begins = _is_zero_state(old)
+                if gates is None or (old.type != memory.type and not begins):
                     continue
-                return Step(nn.Lstm, op.result, gates, memory=memory, old_memory=None if is_zero(old) else old)
+                return Step(nn.Lstm, op.result, gates, memory=memory, old_memory=None if begins else old)
     return None
 
 
 def _gru_step(op: math.Add) -> Step | None:
-    """(1 - sigmoid(z)) * n + sigmoid(z) * old, n = tanh(a + sigmoid(r) * b), or (old - n) * sigmoid(z) + n"""
+    """(1 - sigmoid(z)) * n + sigmoid(z) * old, n = tanh(a + sigmoid(r) * b), or (old - n) * sigmoid(z) + n
+
+    Of a state of zeros, old - n may be left as -n.
+    """
     for kept, new in either_order(op):
         update = _sigmoid_and(kept)
         if update is None:
             continue
         candidate, old = _candidate(new, update[0]), update[1]
+        begins = _is_zero_state(old)
         match old.owner:
             case math.Sub(x=before, y=subtracted, activation=Activation.NONE) if subtracted is new:
-                candidate, old = new, before
+                candidate, old, begins = new, before, _is_zero_state(before)
+            case math.Neg(x=negated) if negated is new:
+                candidate, begins = new, True
         match candidate:
             case Value(owner=math.Tanh(x=Value(owner=math.Add(activation=Activation.NONE) as sum_))):
                 pass
@@ -120,11 +128,16 @@ def _gru_step(op: math.Add) -> Step | None:
                 continue
         for entering, gated in either_order(sum_):
             reset = _sigmoid_and(gated)
-            gates = None if reset is None else _gates(update[0], reset[0], entering)
+            gates = None if reset is None else _gates(op.result, update[0], reset[0], entering)
             inner = None if reset is None else affine(reset[1])
-            if gates is not None and inner is not None and old.type == op.result.type:
-                return Step(nn.Gru, op.result, gates, old=None if is_zero(old) else old, inner=inner)
+            if gates is not None and inner is not None and (begins or old.type == op.result.type):
+                return Step(nn.Gru, op.result, gates, old=None if begins else old, inner=inner)
     return None
+
+
+def _is_zero_state(value: Value) -> bool:
+    """Whether it is zeros, of a size that is known or not."""
+    return is_zero(value.owner.x if isinstance(value.owner, tensor.Expand) else value)
 
 
 def _candidate(value: Value, update: Value) -> Value | None:
