@@ -1,6 +1,5 @@
 """The symbolic contents of shape tensors, on the chains that exporters write."""
 
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,6 +1,5 @@
 """Symbolic sizes in the two forms that programs write them."""
 
-
 import pytest
 
 from glmir.dims import parse_dim
