@@ -104,7 +104,8 @@ class Target:
     ``border`` is the dtype that an input or output of a dtype has in the artifact, and ``adapt_input`` makes the
     artifact's input of the source's of that name, where more than the dtype differs. ``precision`` is what floats are
     computed in, ``tolerance`` the largest error that its arithmetic explains, as a part of an output's largest
-    magnitude. ``with_islands`` gives the same target with ``TargetOptions.islands``, if it takes any.
+    magnitude, and ``advice`` what is said of larger ones. ``with_islands`` gives the same target with
+    ``TargetOptions.islands``, if it takes any.
     ``keeps_attention`` says that attention stays one op from the first pass on: nothing looks at its parts.
     ``newer`` is a later version of the target, to be tried on modules that this one refuses, and ``fitting`` gives the
     version with which a module is begun.
@@ -123,6 +124,7 @@ class Target:
     adapt_input: Callable[[str, Array], Array] = _unchanged
     precision: Precision = Precision.FP32
     tolerance: float = 1e-4
+    advice: str = ""
     with_islands: Callable[[Mapping[str, str]], Target] | None = None
     problems: Callable[[Path], Sequence[str]] = _no_problems
     arena: Callable[[Path], int | None] = _no_arena

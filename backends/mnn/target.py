@@ -13,6 +13,8 @@ from .serializer import serialize
 TOLERANCES = {Precision.FP16: 1e-2, Precision.FP32: 1e-3, None: 2e-3}
 """Winograd's method explains that of single precision; with none asked for, GELU is approximated in every layer."""
 
+APPROXIMATION_ADVICE = "\n  the runtime approximates GELU; --precision fp32 tells whether that is why"
+
 
 def make_target(options: TargetOptions) -> Target:
     """The target; raises InputError for an option that it does not have.
@@ -37,6 +39,7 @@ def make_target(options: TargetOptions) -> Target:
         border=border,
         precision=precision,
         tolerance=TOLERANCES[options.precision],
+        advice=APPROXIMATION_ADVICE if options.precision is None else "",
     )
 
 

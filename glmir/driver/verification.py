@@ -97,7 +97,7 @@ def verify_file(artifact: Path, target: Target, source: Path, options: Options) 
         errors.append(compare_output(name, actual[name], reference.astype(target.border(dtype).numpy), tolerance))
     if not all(e.is_accepted for e in errors):
         failed = "".join(f"\n  {e}" for e in errors if not e.is_accepted)
-        advice = HALF_PRECISION_ADVICE if target.precision is Precision.FP16 else ""
+        advice = HALF_PRECISION_ADVICE if target.precision is Precision.FP16 else target.advice
         raise VerificationError(f"{artifact} does not compute what {source} does:{failed}{advice}")
     return _worst_calls(errors, len(module.main.outputs))
 

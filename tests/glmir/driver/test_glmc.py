@@ -223,10 +223,12 @@ def test_a_wrong_artifact_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def off_by_a_bit(*arguments: object) -> dict[str, Array]:
         return {name: array + np.float32(0.01) for name, array in target.run(*arguments).items()}  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compile_command, "load_target", lambda name, options: replace(target, run=off_by_a_bit))
+    wrong = replace(target, run=off_by_a_bit, advice="\n  it rounds")
+    monkeypatch.setattr(compile_command, "load_target", lambda name, options: wrong)
     outcome = glmc(DIGITS, "--verify")
     assert outcome.code == 3
     assert re.search(r"error: digits\.tflite does not compute what \S+digits\.onnx does:\n  prob", outcome.err)
+    assert outcome.err.endswith("\n  it rounds\n")
 
 
 class Terminal(StringIO):
