@@ -264,6 +264,8 @@ class _Worklist:
         self._push(inserted)
         self._push(user for value in values for user in value.uses)
         self._push(v.owner for dead in erased for v in dead.operands if v.owner is not None)
+        # Many rules ask that nothing else uses a value.
+        self._push(user for dead in erased for v in dead.operands if v.has_one_use for user in v.uses)
 
     def _erase(self, op: Op) -> list[Op]:
         if op.has_uses:

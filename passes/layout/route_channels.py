@@ -105,7 +105,7 @@ class _Component:
 
 
 def _components(regions: Regions, demands: list[Value], alike: dict[Value, Alike]) -> list[_Component]:
-    """Those in which channels are not only put together."""
+    """Those in which channels are not only put together, and of which nothing without channels is taken."""
     parents: dict[Alike, Alike] = {}
 
     def root(group: Alike) -> Alike:
@@ -132,7 +132,13 @@ def _components(regions: Regions, demands: list[Value], alike: dict[Value, Alike
     for value, group in alike.items():
         if (key := root(group)) in found:
             found[key].members[value] = group
-    return [c for c in found.values() if not all(isinstance(op, tensor.Concat) for op in c.movers)]
+    kept = {v for op in regions.movers if any(r not in first for r in op.results) for v in op.operands}
+    return [
+        component
+        for component in found.values()
+        if not all(isinstance(op, tensor.Concat) for op in component.movers)
+        and not any(r in kept for op in component.movers for r in op.results)
+    ]
 
 
 def _cost_before(component: _Component, costs: Costs) -> int:

@@ -76,6 +76,22 @@ def test_rules_run_to_a_fixpoint_and_hand_names_and_locations_on() -> None:
     assert not apply_rules(changed, RULES)
 
 
+def test_the_last_user_of_a_value_is_visited_again() -> None:
+    x, y = Value(F32, "x"), Value(F32, "y")
+    total = math.Add(x, y)
+    relu, absolute = nn.Relu(total.result), math.Abs(total.result)
+    changed = build(total, relu, absolute, inputs=[x, y], outputs=[relu.result, absolute.result])
+    rules = RuleSet(RULES)
+
+    @rules.on(math.Abs)
+    def something_else(op: math.Abs) -> Value:
+        """|z| -> x"""
+        return x
+
+    assert apply_rules(changed, rules)
+    assert [type(op) for op in changed.main.ops] == [math.Add]
+
+
 def test_fuel_stops_after_exactly_so_many_rewrites_each_of_them_valid() -> None:
     inputs = {"x": np.array([1, -2, 3, 4], np.float32), "y": np.array([-5, 1, 2, 3], np.float32)}
     expected = run(module(), inputs)

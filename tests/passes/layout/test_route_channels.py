@@ -187,3 +187,14 @@ def test_outputs_stay(seed: int) -> None:
 def test_outputs_stay_also_where_it_does_not_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(route_channels, "_cost_before", lambda component, costs: 10**12)
     assert sum(check(module_of(seed)) for seed in range(60)) > 30
+
+
+def test_a_slice_of_which_no_channel_is_taken_stays() -> None:
+    x = Value(TensorType(DType.F32, (3, 4)), "x")
+    function = Function("main", [x])
+    row = tensor.Slice(x, (0, 0), (1, 4), (1, 1))
+    nothing = tensor.Slice(row.result, (0, 0), (0, 4), (1, 1))
+    for op in (row, nothing):
+        function.ops.append(op)
+    function.set_outputs([nothing.result], ["y"])
+    assert not check(Module([function]))
