@@ -5,22 +5,18 @@ number, the states, the outputs so far if anything reads them, and what its func
 the lengths, parameters that are not constant, the number of steps if that is known at run time only.
 """
 
-import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ...attributes import FunctionRef
-from ...call_graph import fresh_function_name
-from ...dims import SymInt, symbol
-from ...ir import Function, Module, Op, Value
-from ...ops import control, math, nn, tensor
+from ...ir import Module, Op, Value
+from ...ops import math, nn, tensor
 from ...ops.enums import Direction
-from ...rewriter import insert_new_ops
 from ...types import DType, TensorType
 from ..patterns import constant, constant_array, elements_of, reshape
-from ..substitution import lone_symbol
 from .building import concat, scalar
+from .loop_functions import LoopFunction, inner_types, loop, put_in_place
 from .materialize_shapes import dim_value
 from .recurrent_cells import Cell, initial_states, make_cell, zero_state
 
@@ -34,21 +30,8 @@ def loops_of_recurrent_layers(module: Module, is_legal: Callable[[Op], bool]) ->
         if isinstance(op, nn.Recurrent) and op.direction is not Direction.BIDIRECTIONAL and not is_legal(op)
     ]
     for layer in layers:
-        _replace(module, layer)
+        put_in_place(layer, _Loop(module, layer).results())
     return bool(layers)
-
-
-def _replace(module: Module, layer: nn.Recurrent) -> None:
-    results = _Loop(module, layer).results()
-    function = layer.function
-    assert function is not None
-    for new in insert_new_ops(results.values(), lambda op: function.ops.insert_before(layer, op)):
-        new.location = new.location or layer.location
-    for old, result in results.items():
-        if not result.name:
-            result.name, old.name = old.name, ""
-        old.replace_all_uses_with(result)
-    layer.erase()
 
 
 class _Loop:
@@ -66,10 +49,9 @@ class _Loop:
     def results(self) -> dict[Value, Value]:
         """The layer's results that are used, and what stands for each behind the loop."""
         values = tuple(self._carried.values())
-        types = self._inner_types(values)
-        condition, body = self._condition(types), self._body(types)
-        loop = control.While(values, FunctionRef(condition.name), FunctionRef(body.name))
-        after = dict(zip(self._carried, loop.results, strict=True))
+        assert self._layer.function is not None
+        types = inner_types(self._layer.function, values)
+        after = loop(self._carried, self._condition(types), self._body(types))
         y, *states = self._layer.results
         by_role = [*([("y", y)] if self._wants_y else []), *self._states(states)]
         return {result: reshape(after[role], result.type.shape) for role, result in by_role if result.is_used}
@@ -102,36 +84,22 @@ class _Loop:
         time, batch, _ = self._projected.type.shape
         return tensor.Expand(scalar(0.0, self._projected), None, (time, 1, batch, self._layer.hidden_size)).result
 
-    def _inner_types(self, values: Sequence[Value]) -> list[TensorType]:
-        """The types inside the loop's functions, where a dim is a number or one symbol: bound by what is passed."""
-        assert self._layer.function is not None
-        # A callee's symbols are the caller's: the new ones must be none of those.
-        taken = {s for v in self._layer.function.values() for s in v.type.symbols}
-        names = (name for i in itertools.count() if (name := f"d{i}") not in taken)
-        dims = {d: None for v in values for d in v.type.shape}
-        inner = {d: symbol(next(names)) if isinstance(d, SymInt) and lone_symbol(d) is None else d for d in dims}
-        return [v.type.with_shape([inner[d] for d in v.type.shape]) for v in values]
+    def _function(self, role: str, types: Sequence[TensorType]) -> LoopFunction:
+        return LoopFunction(self._module, self._layer, role, list(self._carried), types)
 
-    def _function(self, role: str, types: Sequence[TensorType]) -> tuple[Function, dict[str, Value]]:
-        """A new function of the module over the carried values."""
-        stem = self._layer.definition.name.partition(".")[2]
-        inputs = {name: Value(type_, name) for name, type_ in zip(self._carried, types, strict=True)}
-        name = fresh_function_name(self._module, f"{stem}_{role}")
-        function = self._module.functions[name] = Function(name, list(inputs.values()))
-        return function, inputs
-
-    def _condition(self, types: Sequence[TensorType]) -> Function:
-        function, inputs = self._function("condition", types)
+    def _condition(self, types: Sequence[TensorType]) -> FunctionRef:
+        function = self._function("condition", types)
+        inputs = function.inputs
         if self._is_reverse:
             goes_on = math.GreaterEqual(inputs["step"], _i32(0)).result
         else:
             steps = inputs["steps"] if "steps" in inputs else dim_value(inputs["x"], 0, DType.I32)
             goes_on = math.Less(inputs["step"], steps).result
-        self._finish(function, {"goes_on": goes_on})
-        return function
+        return function.finish({"goes_on": goes_on})
 
-    def _body(self, types: Sequence[TensorType]) -> Function:
-        function, inputs = self._function("step", types)
+    def _body(self, types: Sequence[TensorType]) -> FunctionRef:
+        function = self._function("step", types)
+        inputs = function.inputs
         cell, step = self._cell, inputs["step"]
         parameters = tuple(
             None if p is None else inputs.get(f"parameter{i}") or constant(elements_of(p))
@@ -152,13 +120,7 @@ class _Loop:
             starts = concat([reshape(step, (1,)), constant(np.zeros(3, np.int32))], 0)
             block = reshape(y, (1, 1, *y.type.shape))
             outputs["y"] = tensor.DynamicUpdateSlice(inputs["y"], block, starts).result
-        self._finish(function, {f"next_{name}": outputs[name] for name in inputs})
-        return function
-
-    def _finish(self, function: Function, outputs: dict[str, Value]) -> None:
-        for op in insert_new_ops(outputs.values(), function.ops.append):
-            op.location = self._layer.location
-        function.set_outputs(list(outputs.values()), list(outputs))
+        return function.finish({f"next_{name}": outputs[name] for name in inputs})
 
 
 def _i32(number: int) -> Value:

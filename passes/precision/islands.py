@@ -375,6 +375,7 @@ _CONDITIONS: Mapping[type[Op], Condition] = {
     nn.LocalResponseNorm: _always("a sum of squares overflows f16"),
     nn.BatchNorm: _variance,
     quant.Scaled: _scaled,
+    nn.NonMaxSuppression: _always("which boxes overlap too much hangs on the last bits"),
     nn.Recurrent: _always("its state passes through every step's rounding"),
 }
 """Op class -> why an op of it must be computed in single precision, if it must."""

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from glmir.ir import Array
 from tests.models.fetch import require_archive
@@ -22,8 +22,8 @@ REQUIREMENT = "onnx==1.20.1"
 ROOT = PurePosixPath("onnx/backend/test/data")
 GROUPS = ("node", "simple", "pytorch-operator", "pytorch-converted")
 PLAIN = frozenset(
-    getattr(onnx.TensorProto, name)
-    for name in "FLOAT16 FLOAT DOUBLE INT8 INT16 INT32 INT64 UINT8 UINT16 UINT32 UINT64 BOOL".split()
+    helper.np_dtype_to_tensor_dtype(np.dtype(name))
+    for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
 )
 DEFAULT_DOMAINS = frozenset(("", "ai.onnx"))
 
@@ -53,12 +53,12 @@ def case(name: str) -> Case:
 def _counted() -> tuple[tuple[str, PurePosixPath], ...]:
     members = _wheel().namelist()
     folders = sorted({PurePosixPath(m).parent for m in members if m.endswith("/model.onnx")})
-    found = []
-    for group in GROUPS:
-        for folder in folders:
-            if folder.parent == ROOT / group and _counts(_model(folder)):
-                found.append((folder.name, folder))
-    return tuple(found)
+    return tuple(
+        (folder.name, folder)
+        for group in GROUPS
+        for folder in folders
+        if folder.parent == ROOT / group and _counts(_model(folder))
+    )
 
 
 def _counts(model: onnx.ModelProto) -> bool:

@@ -9,26 +9,17 @@ from ...ir import Value
 from ...ops import math, tensor
 from ...ops.enums import ScatterReduction
 from ...types import DType, Shape
+from ..values import joined as joined
+from ..values import positions as positions
+from ..values import sliced as sliced
+from ..values import transposed as transposed
 from .scope import Scope, cast, constant, reshape
 from .work import MAX_CONSTANT
-
-
-def positions(scope: Scope, size: Dim, dtype: DType = DType.I64) -> Value:
-    """0, 1, 2, … as i64[size]."""
-    if isinstance(size, int) and size <= MAX_CONSTANT:
-        return constant(np.arange(size, dtype=dtype.numpy))
-    zero, one = (constant(np.array(i, dtype.numpy)) for i in (0, 1))
-    return tensor.Range(zero, scope.scalar(size, dtype), one, size).result
 
 
 def flat(x: Value) -> Value:
     """The elements in one row."""
     return reshape(x, (x.type.elements,))
-
-
-def transposed(x: Value, order: Sequence[int]) -> Value:
-    """The axes in another order."""
-    return x if list(order) == list(range(len(order))) else tensor.Transpose(x, tuple(order)).result
 
 
 def inverse(order: Sequence[int]) -> list[int]:
@@ -41,21 +32,6 @@ def along(x: Value, axis: int, rank: int) -> Value:
     return reshape(x, tuple(x.type.elements if i == axis else 1 for i in range(rank)))
 
 
-def sliced(x: Value, axis: int, start: Dim, size: Dim) -> Value:
-    """Consecutive elements of an axis; the value itself for all of them."""
-    shape = x.type.shape
-    if start == 0 and size == shape[axis]:
-        return x
-    starts = tuple(start if i == axis else 0 for i in range(len(shape)))
-    sizes = tuple(size if i == axis else d for i, d in enumerate(shape))
-    return tensor.Slice(x, starts, sizes, (1,) * len(shape)).result
-
-
-def joined(xs: Sequence[Value], axis: int) -> Value:
-    """The values one after the other; the value itself if it is one."""
-    return xs[0] if len(xs) == 1 else tensor.Concat(tuple(xs), axis).result
-
-
 def filled(scope: Scope, number: float, dtype: DType, shape: Shape) -> Value:
     """A tensor of equal elements."""
     value = scope.scalar(number, dtype)
@@ -66,7 +42,7 @@ def diagonal_mask(scope: Scope, rows: Dim, columns: Dim, offset: int = 0) -> Val
     """bool[rows, columns], true where the column is the row plus ``offset``."""
     if isinstance(rows, int) and isinstance(columns, int) and rows * columns <= MAX_CONSTANT:
         return constant(np.eye(rows, columns, offset, dtype=np.bool_))
-    down, across = along(positions(scope, rows), 0, 2), along(positions(scope, columns), 1, 2)
+    down, across = along(positions(rows), 0, 2), along(positions(columns), 1, 2)
     shifted = math.Add(down, scope.scalar(offset, DType.I64)).result if offset else down
     return math.Equal(shifted, across).result
 

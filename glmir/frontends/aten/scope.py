@@ -14,6 +14,11 @@ from ...rewriter import insert_new_ops
 from ...symbolic import ELEMENT_LIMIT, SymbolicContents
 from ...types import DType
 from ...weights import Weight
+from ..values import cast as cast
+from ..values import constant as constant
+from ..values import expand as expand
+from ..values import reshape as reshape
+from ..values import size_of
 from .journal import Journal
 from .known import KnownArrays
 from .scalars import Int, Number, Scalar, SymFloat
@@ -113,7 +118,7 @@ class Scope:
             )
             return cast(quotient.result, dtype)
         if isinstance(number, SymInt):
-            return cast(tensor.Reshape(tensor.Dims((number,)).result, None, ()).result, dtype)
+            return size_of(number, dtype)
         return constant(_array_of(number, dtype))
 
     def vector(self, numbers: Sequence[Int]) -> Value:
@@ -189,26 +194,6 @@ def require_fixed(x: Value, axis: int, wanted: Dim, order: str) -> None:
             f"axis {axis % x.type.rank} of its input {x.type} has the open size {size}, and its weight takes {wanted}: "
             f"fix that size; axes stand in the order {order}"
         )
-
-
-def constant(array: Array) -> Value:
-    """The value of a new constant."""
-    return tensor.Constant(Weight(array)).result
-
-
-def cast(x: Value, dtype: DType) -> Value:
-    """The value with elements of another dtype; itself if it has them already."""
-    return x if x.type.dtype is dtype else tensor.Cast(x, dtype).result
-
-
-def expand(x: Value, shape: Sequence[Dim]) -> Value:
-    """The value broadcast to a shape; itself if it has it already."""
-    return x if x.type.shape == tuple(shape) else tensor.Expand(x, None, tuple(shape)).result
-
-
-def reshape(x: Value, shape: Sequence[Dim]) -> Value:
-    """The value in another shape; itself if it has it already."""
-    return x if x.type.shape == tuple(shape) else tensor.Reshape(x, None, tuple(shape)).result
 
 
 def _array_of(number: float, dtype: DType) -> Array:

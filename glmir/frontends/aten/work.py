@@ -9,6 +9,7 @@ from ...dim_terms import terms
 from ...dims import Dim, SymInt
 from ...errors import CompileError
 from ...types import TensorType
+from ..values import MAX_CONSTANT as MAX_CONSTANT
 from .tensors import Unsupported
 
 MAX_WORK = 3_000_000
@@ -28,9 +29,6 @@ MAX_TEXT = 1 << 16
 
 MAX_ELEMENTS = 1 << 33
 """How many elements a tensor may have: more than any device holds, and than any format can."""
-
-MAX_CONSTANT = 1 << 24
-"""How many elements a constant may have that an importer makes (an identity matrix, the places of a view)."""
 
 MAX_PARTS = 1 << 13
 """How many ops or tensors an importer may make of one call (the parts of a split, the powers of a number)."""

@@ -5,7 +5,7 @@ builds ops freely and the frontend inserts, names and locates them. It raises ``
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
@@ -94,6 +94,10 @@ class Node:
         """An operand that may be left out."""
         return self.operands[index] if index < len(self.operands) else None
 
+    def of(self, *operands: Value | None) -> "Node":
+        """The same node on other operands: an importer can hand it to another one."""
+        return replace(self, operands=operands)
+
     @property
     def present(self) -> tuple[Value, ...]:
         """All operands of an op that takes any number of them."""
@@ -151,8 +155,8 @@ class Node:
         return tuple(map(str, texts))
 
     def dtype(self, name: str) -> DType:
-        """An attribute that holds one of the standard's element types (TensorProto.DataType)."""
-        number = self.int(name)
+        """An attribute that holds one of the standard's element types (TensorProto.DataType), before opset 6 its name."""
+        number = self.int(name) if self.opset >= 6 else _number_of_type(self.attributes.get(name))
         try:
             return DType.of(onnx.helper.tensor_dtype_to_np_dtype(number))
         except (KeyError, ValueError):
@@ -259,6 +263,15 @@ class Node:
     def axis(self, name: str, default: _Int | None, rank: _Int) -> _Int:
         """An axis attribute, counted from the front."""
         return check_axis(self.int(name, default), rank)
+
+
+def _number_of_type(value: object) -> int:
+    """The number of an element type given as such or by its name."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    named: int | None = dict(onnx.TensorProto.DataType.items()).get(text.upper())
+    if named is None and not text.isdecimal():
+        raise Unsupported(f"there is no element type {text}")
+    return int(text) if named is None else named
 
 
 def check_axis(axis: int, rank: int) -> int:

@@ -15,9 +15,10 @@ from typing import TypeAlias
 
 import onnx
 
+from .sparse import sparse_problem, spell_out_attribute, spell_out_initializers
 from .tensor_data import TensorReader, is_known_data_type
 
-MIN_OPSET = 7
+MIN_OPSET = 1
 MAX_SUBGRAPH_DEPTH = 24
 _LISTED_NAMES = 8
 
@@ -42,6 +43,8 @@ class Structure:
 
     reasons: list[str] = field(default_factory=list)
     repairs: list[Callable[[], None]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What the model leaves open, and how it is taken."""
 
 
 def examine(model: onnx.ModelProto, reader: TensorReader) -> Structure:
@@ -52,7 +55,9 @@ def examine(model: onnx.ModelProto, reader: TensorReader) -> Structure:
     structure = Structure()
     _require_text(entry.domain for entry in model.opset_import)
     structure.reasons += _opset_problems(model)
+    structure.warnings += _opset_warnings(model)
     structure.reasons += _function_problems(model)
+    structure.repairs += [partial(_spell_out_overloads, model)] if any(f.overload for f in model.functions) else []
     examination = _Examination(model, structure, reader)
     examination.main_graph(model.graph)
     for function in model.functions:
@@ -66,20 +71,22 @@ def normal_domain(domain: str) -> str:
 
 
 def opset_versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """Domain to version; of contradicting imports (a problem `examine` reports) the first."""
-    versions: dict[str, int] = {}
-    for entry in imports:
-        versions.setdefault(normal_domain(entry.domain), entry.version)
-    return versions
+    """Domain to version; of contradicting imports the last, as onnx's checker and onnxruntime have it."""
+    return {normal_domain(entry.domain): entry.version for entry in imports}
+
+
+def model_opsets(model: onnx.ModelProto) -> dict[str, int]:
+    """The same for a model; without one of the standard's the newest, as onnxruntime has it."""
+    return {"": onnx.defs.onnx_opset_version(), **opset_versions(model.opset_import)}
 
 
 def _opset_problems(model: onnx.ModelProto) -> list[str]:
     if not model.opset_import:
-        return ["The model imports no opset, so the meaning of its nodes is not known."]
+        return [
+            "The model imports no opset, so the meaning of its nodes is not known; "
+            "write the version that it was made for into its opset_import."
+        ]
     reasons = _import_problems("The model", model.opset_import)
-    uses_standard = any(normal_domain(node.domain) == "" for node in model.graph.node)
-    if uses_standard and "" not in opset_versions(model.opset_import):
-        reasons.append("The model uses operators of the ONNX standard but imports no opset of it.")
     for function in model.functions:
         reasons += _import_problems(f"Function '{function.name}'", function.opset_import)
     return reasons
@@ -87,12 +94,7 @@ def _opset_problems(model: onnx.ModelProto) -> list[str]:
 
 def _import_problems(owner: str, imports: Sequence[onnx.OperatorSetIdProto]) -> list[str]:
     versions = opset_versions(imports)
-    reasons = [
-        f"{owner} imports the opset '{entry.domain}' twice, as versions {versions[normal_domain(entry.domain)]} and "
-        f"{entry.version}."
-        for entry in imports
-        if versions[normal_domain(entry.domain)] != entry.version
-    ]
+    reasons = []
     newest = onnx.defs.onnx_opset_version()
     version = versions.get("", MIN_OPSET)
     if version < MIN_OPSET:
@@ -102,20 +104,37 @@ def _import_problems(owner: str, imports: Sequence[onnx.OperatorSetIdProto]) -> 
     return reasons
 
 
+def _opset_warnings(model: onnx.ModelProto) -> list[str]:
+    """What the model leaves open of the meaning of its nodes."""
+    versions = opset_versions(model.opset_import)
+    warnings = [
+        f"the model imports the opset '{domain}' as versions "
+        f"{' and '.join(str(e.version) for e in entries)}; the last is taken"
+        for domain, version in versions.items()
+        for entries in [[e for e in model.opset_import if normal_domain(e.domain) == domain]]
+        if any(e.version != version for e in entries)
+    ]
+    uses_standard = any(normal_domain(node.domain) == "" for node in model.graph.node)
+    if uses_standard and versions and "" not in versions:
+        newest = onnx.defs.onnx_opset_version()
+        warnings.append(f"the model uses operators of the ONNX standard but imports no opset of it; {newest} is taken")
+    return warnings
+
+
 def _function_problems(model: onnx.ModelProto) -> list[str]:
     """Functions that share a name, and functions that call themselves, directly or through others."""
     for function in model.functions:
-        _require_text((function.name, function.domain, *function.input, *function.output, *function.attribute))
+        _require_text((function.name, function.overload, function.domain, *function.input, *function.output, *function.attribute))
         _require_text(entry.domain for entry in function.opset_import)
-    positions: dict[tuple[str, str], int] = {}
+    positions: dict[tuple[str, str, str], int] = {}
     reasons: list[str] = []
     for position, function in enumerate(model.functions):
-        key = (normal_domain(function.domain), function.name)
+        key = (normal_domain(function.domain), function.name, function.overload)
         if positions.setdefault(key, position) != position:
             reasons.append(f"Two functions are named '{function.name}' in the domain '{function.domain}'.")
     callees: list[set[int]] = []
     for function in model.functions:
-        calls = {(normal_domain(node.domain), node.op_type) for node in _nodes_within(function.node)}
+        calls = {(normal_domain(n.domain), n.op_type, n.overload) for n in _nodes_within(function.node)}
         callees.append({positions[call] for call in calls if call in positions})
     order, cycle = _topological_order(callees)
     if order is None:
@@ -160,6 +179,7 @@ class _Examination:
         self.model = model
         self.reasons = structure.reasons
         self.repairs = structure.repairs
+        self.warnings = structure.warnings
         self.reader = reader
         self.taken: set[str] = set()
 
@@ -186,7 +206,9 @@ class _Examination:
         for tensor in graph.initializer:
             self._tensor(tensor, f"Initializer '{tensor.name}'{where}")
         for sparse in graph.sparse_initializer:
-            self.reasons.append(f"Initializer '{sparse.values.name}'{where} is sparse, which is not supported.")
+            self._sparse_tensor(sparse, f"Initializer '{sparse.values.name}'{where}")
+        if graph.sparse_initializer:
+            self.repairs.append(partial(spell_out_initializers, graph, self.reader))
         for infos in (graph.input, graph.output, graph.value_info):
             for info in infos:
                 self._value_info(info, where)
@@ -218,8 +240,8 @@ class _Examination:
                 if name not in producers:
                     free.setdefault(name, reader)
             dependencies.append({producers[name] for name in readers if producers.get(name, -1) >= 0})
-        self._outputs(body, producers)
         self._order(body, labels, dependencies)
+        self._outputs(body, producers, free)
         return free
 
     def _definitions(self, body: _Body, labels: list[str]) -> dict[str, int]:
@@ -240,14 +262,23 @@ class _Examination:
                 self.reasons.append(f"{labels[position]} writes '{name}', but {rival} it too.")
         return producers
 
-    def _outputs(self, body: _Body, producers: dict[str, int]) -> None:
+    def _outputs(self, body: _Body, producers: dict[str, int], free: _Readers) -> None:
+        """Reports outputs that nothing writes, and plans Identity nodes for those that have no value of their own."""
         if not body.outputs and not body.where:
             self.reasons.append("The graph has no outputs.")
-        self.reasons += [f"Output '{name}'{body.where} is listed twice." for name in _repeated(body.outputs)]
-        for name in dict.fromkeys(body.outputs):
-            if name not in producers:
-                advice = " inside it; an Identity node would" if any(name in names for names in body.outer) else ""
-                self.reasons.append(f"Nothing writes the output '{name}' of the graph{body.where}{advice}.")
+        seen: set[str] = set()
+        for place, name in enumerate(body.outputs):
+            is_outer = name not in producers and any(name in names for names in body.outer)
+            if name not in producers and not is_outer:
+                self.reasons.append(f"Nothing writes the output '{name}' of the graph{body.where}.")
+            elif is_outer or name in seen:
+                fresh = self._fresh_name(name)
+                self.repairs.append(partial(_copy_output, body.proto, place, fresh))
+                if is_outer:
+                    free.setdefault(name, f"The output of the graph{body.where}")
+                elif not body.where:
+                    self.warnings.append(f"the output '{name}' is listed twice; the second is called '{fresh}'")
+            seen.add(name)
 
     def _order(self, body: _Body, labels: list[str], dependencies: list[set[int]]) -> None:
         order, cycle = _topological_order(dependencies)
@@ -285,6 +316,12 @@ class _Examination:
             return self._graph(attribute.g, f" in {attribute.name} of {_inside(label)}", outer, is_function)
         return {}
 
+    def _sparse_tensor(self, sparse: onnx.SparseTensorProto, label: str) -> None:
+        _require_text((sparse.values.name,))
+        problem = sparse_problem(sparse, self.reader)
+        if problem is not None:
+            self.reasons.append(f"{label} {problem}.")
+
     def _tensor(self, tensor: onnx.TensorProto, label: str) -> None:
         _require_text((tensor.name,))
         problem = self.reader.problem(tensor)
@@ -307,12 +344,16 @@ class _Examination:
         for name in initializers:
             if not any(name in names for names in outer):
                 continue
-            self.taken = self.taken or _all_names(self.model)
-            number = 1
-            while f"{name}.{number}" in self.taken:
-                number += 1
-            self.taken.add(f"{name}.{number}")
-            self.repairs.append(partial(_rename, graph, name, f"{name}.{number}"))
+            self.repairs.append(partial(_rename, graph, name, self._fresh_name(name)))
+
+    def _fresh_name(self, name: str) -> str:
+        """A name like this one that no value has."""
+        self.taken = self.taken or _all_names(self.model)
+        number = 1
+        while f"{name}.{number}" in self.taken:
+            number += 1
+        self.taken.add(f"{name}.{number}")
+        return f"{name}.{number}"
 
 
 def _require_text(texts: Iterable[str]) -> None:
@@ -389,6 +430,29 @@ def _reorder(proto: onnx.GraphProto | onnx.FunctionProto, order: list[int]) -> N
     nodes = [proto.node[position] for position in order]
     del proto.node[:]
     proto.node.extend(nodes)
+
+
+def _copy_output(proto: onnx.GraphProto | onnx.FunctionProto, place: int, name: str) -> None:
+    """Gives the output of that place a value of its own."""
+    output = proto.output[place]
+    old = output if isinstance(output, str) else output.name
+    proto.node.append(onnx.helper.make_node("Identity", [old], [name]))
+    if isinstance(output, str):
+        proto.output[place] = name
+    else:
+        output.name = name
+
+
+def _spell_out_overloads(model: onnx.ModelProto) -> None:
+    """Makes the overload part of a function's name, where it is defined and where it is called."""
+    overloaded = {(f.domain, f.name, f.overload) for f in model.functions if f.overload}
+    for nodes in (model.graph.node, *(function.node for function in model.functions)):
+        for node in _nodes_within(nodes):
+            if (node.domain, node.op_type, node.overload) in overloaded:
+                node.op_type = f"{node.op_type}:{node.overload}"
+    for function in model.functions:
+        if function.overload:
+            function.name = f"{function.name}:{function.overload}"
 
 
 def _all_names(model: onnx.ModelProto) -> set[str]:

@@ -22,6 +22,7 @@ from .activation import (
 )
 from .attention import Attention
 from .convolution import Conv, Convolution, ConvTranspose, Linear
+from .detection import NonMaxSuppression
 from .normalization import (
     BatchNorm,
     GroupNorm,
@@ -60,6 +61,7 @@ __all__ = [
     "Lstm",
     "MaxPool",
     "Mish",
+    "NonMaxSuppression",
     "Normalization",
     "PRelu",
     "Pool",

@@ -2,6 +2,18 @@
 
 from .compressed import Densify, Depalettize
 from .conversion import Convert
+from .integer_products import DynamicQuantize, IntegerConv, IntegerMatMul, IntegerProduct
 from .pairs import Dequantize, Quantize, Scaled
 
-__all__ = ["Convert", "Densify", "Depalettize", "Dequantize", "Quantize", "Scaled"]
+__all__ = [
+    "Convert",
+    "Densify",
+    "Depalettize",
+    "Dequantize",
+    "DynamicQuantize",
+    "IntegerConv",
+    "IntegerMatMul",
+    "IntegerProduct",
+    "Quantize",
+    "Scaled",
+]

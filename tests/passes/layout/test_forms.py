@@ -27,6 +27,7 @@ WITHOUT_FORM = {
     nn.Attention,
     nn.Gru,
     nn.Lstm,
+    nn.NonMaxSuppression,
     nn.Rnn,
     nn.RotaryEmbedding,
     quant.Convert,

@@ -72,7 +72,7 @@ def _rows_by_group(scope: Scope, x: Value, matrices: Value, ends: Value) -> Valu
     """
     (rows, _), (groups, _, columns) = x.type.shape, matrices.type.shape
     dtype = ends.type.dtype
-    place = positions(scope, rows, dtype)
+    place = positions(rows, dtype)
     is_behind = less_equal(reshape(ends, (groups, 1)), reshape(place, (1, rows)))
     group = math.ReduceSum(cast(is_behind, dtype), (0,)).result
     last = math.Sub(scope.scalar(groups, dtype), scope.scalar(1, dtype)).result

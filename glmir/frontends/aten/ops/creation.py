@@ -191,7 +191,7 @@ def _spaced(scope: Scope, start: Tensor | Number, end: Tensor | Number, steps: I
             return constant(np.linspace(a, b, count).astype(dtype.numpy))
     wide = dtype if dtype.is_float else DType.F32
     first, last = (cast(x.value, wide) if isinstance(x, Tensor) else scope.scalar(x, wide) for x in (start, end))
-    places = cast(positions(scope, count), wide)
+    places = cast(positions(count), wide)
     steps_between = scope.scalar(dim_max(count - 1, 1), wide)
     step = math.Div(math.Sub(last, first).result, steps_between).result
     return cast(math.Add(first, math.Mul(places, step).result).result, dtype)

@@ -136,7 +136,7 @@ def _bag_of_each(scope: Scope, row: Value, offsets: Tensor) -> Value:
     """i64[n]: the number of the bag of each index: as many as begin before it or with it, less one."""
     (total,) = row.type.shape
     begins = reshape(cast(offsets.value, DType.I64), (1, offsets.elements))
-    place = reshape(positions(scope, total), (total, 1))
+    place = reshape(positions(total), (total, 1))
     begun = math.ReduceSum(cast(math.LessEqual(begins, place).result, DType.I64), (1,)).result
     return math.Sub(begun, constant(np.array(1, np.int64))).result
 

@@ -136,7 +136,7 @@ def _repeated_positions(scope: Scope, counts: Value, size: Int | None) -> Value:
         outputs = tensor.Range(zero, math.ReduceSum(counts, (0,)).result, one, total).result
     else:
         total = known_dim(size, "the size of the result")
-        outputs = positions(scope, total)
+        outputs = positions(total)
     is_past = math.LessEqual(reshape(ends, (1, *ends.type.shape)), reshape(outputs, (total, 1))).result
     return math.ReduceSum(cast(is_past, DType.I64), (1,)).result
 

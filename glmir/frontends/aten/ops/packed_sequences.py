@@ -37,7 +37,7 @@ class Padding:
     def is_inside(self, scope: Scope) -> Value:
         """[T, B]: whether the step is one of the sample's."""
         time, batch = self.x.type.shape[:2]
-        steps = reshape(positions(scope, time), (time, 1))
+        steps = reshape(positions(time), (time, 1))
         return math.Less(steps, reshape(self.lengths, (1, batch))).result
 
 

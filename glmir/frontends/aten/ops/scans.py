@@ -49,7 +49,7 @@ def _prefixes(scope: Scope, x: Value, axis: int, filler: Value) -> Value:
 def _prefixes_of(scope: Scope, row: Value, axis: int, filler: Value) -> Value:
     """The same of what has both axes already; the first may have size 1."""
     rank, length = row.type.rank, row.type.shape[axis + 1]
-    places = positions(scope, length)
+    places = positions(length)
     is_prefix = math.LessEqual(along(places, axis + 1, rank), along(places, axis, rank)).result
     return math.Select(is_prefix, row, filler).result
 
@@ -81,7 +81,7 @@ def _running_extreme(scope: Scope, x: Value, dim: int, is_largest: bool) -> tupl
     extremes = over(_prefixes(scope, numbers, axis, filler), (axis + 1,), True)
     shape = x.type.shape
     row = reshape(numbers, (*shape[:axis], 1, *shape[axis:]))
-    places = along(positions(scope, shape[axis]), axis + 1, x.type.rank + 1)
+    places = along(positions(shape[axis]), axis + 1, x.type.rank + 1)
     found = math.Select(math.Equal(row, extremes).result, places, scalar(-1, places)).result
     last = largest_over(_prefixes_of(scope, found, axis, scalar(-1, places)), (axis + 1,), False)
     return cast(reshape(extremes, shape), dtype), last

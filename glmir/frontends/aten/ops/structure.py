@@ -101,7 +101,7 @@ def _triangle(scope: Scope, x: Value, diagonal: Int, *, upper: bool) -> Value:
     if isinstance(diagonal, int) or x.type.rank < 2:
         return tensor.Trilu(x, known_int(diagonal, "its diagonal"), upper=upper).result
     rows, columns = x.type.shape[-2:]
-    down, across = along(positions(scope, rows), 0, 2), along(positions(scope, columns), 1, 2)
+    down, across = along(positions(rows), 0, 2), along(positions(columns), 1, 2)
     limit = math.Add(down, scope.scalar(diagonal, DType.I64)).result
     compared = math.GreaterEqual(across, limit) if upper else math.LessEqual(across, limit)
     return math.Select(compared.result, x, scope.scalar(0, x.type.dtype)).result

@@ -13,6 +13,7 @@ from . import (
     normalization,
     pooling,
     quantization,
+    quantized_products,
     recurrent,
     reduction,
     resize,
@@ -45,6 +46,7 @@ IMPORTERS: dict[tuple[str, str], Importer] = merged(
         indexing.TABLE,
         creation.TABLE,
         quantization.TABLE,
+        quantized_products.TABLE,
     )
 )
 

@@ -10,6 +10,7 @@ from ....ops import math, nn, tensor
 from ....ops.enums import GeluForm
 from ..node import Imported, Importer, ImporterTable, Node, Unsupported, check_axis, constant, scalar, shortest_float
 from .flattening import flattened
+from .old_broadcasting import per_channel
 
 TABLE = ImporterTable()
 
@@ -49,8 +50,9 @@ def celu(node: Node) -> Op:
 
 @TABLE.imports("Selu")
 def selu(node: Node) -> Op:
-    alpha = node.float("alpha", 1.67326319217681884765625)
-    return nn.Selu(node.operand(0), alpha, node.float("gamma", 1.05070102214813232421875))
+    """Before opset 6 the defaults have four decimals."""
+    alpha, gamma = (1.6732, 1.0507) if node.opset < 6 else (1.67326319217681884765625, 1.05070102214813232421875)
+    return nn.Selu(node.operand(0), node.float("alpha", alpha), node.float("gamma", gamma))
 
 
 @TABLE.imports("HardSigmoid")
@@ -76,7 +78,7 @@ def swish(node: Node) -> Op:
 
 @TABLE.imports("PRelu")
 def p_relu(node: Node) -> Op:
-    x, slope = node.operand(0), node.operand(1)
+    x, slope = per_channel(node)
     if x.type.dtype.is_float:
         return nn.PRelu(x, slope)
     return math.Select(math.Less(x, scalar(0, x)).result, math.Mul(x, slope).result, x)

@@ -11,7 +11,7 @@ TABLE = ImporterTable()
 
 @TABLE.imports("Conv")
 def conv(node: Node) -> nn.Conv:
-    windows = read_windows(node, _kernel(node))
+    windows = convolution_windows(node)
     return nn.Conv(
         node.operand(0),
         node.operand(1),
@@ -21,6 +21,11 @@ def conv(node: Node) -> nn.Conv:
         windows.dilations,
         node.int("group", 1),
     )
+
+
+def convolution_windows(node: Node) -> Windows:
+    """The windows of a convolution of the first operand by the second."""
+    return read_windows(node, _kernel(node))
 
 
 @TABLE.imports("ConvTranspose")

@@ -7,6 +7,7 @@ import numpy as np
 from ....ir import Op, Value
 from ....ops import math
 from ..node import Imported, Importer, ImporterTable, Node, Unsupported, cast, scalar
+from .old_broadcasting import two_operands
 
 TABLE = ImporterTable()
 
@@ -64,7 +65,7 @@ def _unary(op: type[math.Unary]) -> Importer:
 
 
 def _binary(op: type[math.Binary]) -> Importer:
-    return lambda node: op(node.operand(0), node.operand(1))
+    return lambda node: op(*two_operands(node))
 
 
 def _chained(node: Node, op: Callable[[Value, Value], Op]) -> Value:
@@ -96,7 +97,7 @@ def _mean(node: Node) -> Imported:
 
 @TABLE.imports("Pow")
 def _pow(node: Node) -> Imported:
-    base, exponent = node.operand(0), node.operand(1)
+    base, exponent = two_operands(node)
     dtype = base.type.dtype
     if dtype.is_integer and exponent.type.dtype.is_float:
         # An exponent such as 0.5 must not be rounded; only the power is.

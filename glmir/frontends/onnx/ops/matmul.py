@@ -1,5 +1,7 @@
 """MatMul, Gemm and Einsum."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ....dims import known_equal
@@ -13,19 +15,26 @@ TABLE = ImporterTable()
 
 @TABLE.imports("MatMul")
 def mat_mul(node: Node) -> Imported:
+    return matrix_product(node.operand(0), node.operand(1), multiplied)
+
+
+def multiplied(x: Value, y: Value) -> Value:
+    return math.MatMul(x, y).result
+
+
+def matrix_product(x: Value, y: Value, multiply: Callable[[Value, Value], Value]) -> Value:
     """As numpy.matmul: a vector on the left is a row, on the right a column, and its axis of size 1 goes afterwards."""
-    x, y = node.operand(0), node.operand(1)
     if x.type.rank == 0 or y.type.rank == 0:
         raise Unsupported(f"an operand is a scalar: {x.type}, {y.type}")
     is_row, is_column = x.type.rank == 1, y.type.rank == 1
     row = tensor.Reshape(x, None, (1, *x.type.shape)).result if is_row else x
     column = tensor.Reshape(y, None, (*y.type.shape, 1)).result if is_column else y
-    product = math.MatMul(row, column)
+    product = multiply(row, column)
     if not (is_row or is_column):
         return product
-    shape = list(product.result.type.shape)
+    shape = list(product.type.shape)
     kept = shape[:-2] + shape[-2:-1] * (not is_row) + shape[-1:] * (not is_column)
-    return tensor.Reshape(product.result, None, tuple(kept))
+    return tensor.Reshape(product, None, tuple(kept)).result
 
 
 @TABLE.imports("Gemm")

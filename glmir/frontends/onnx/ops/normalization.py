@@ -12,11 +12,15 @@ TABLE = ImporterTable()
 
 @TABLE.imports("BatchNormalization")
 def batch_normalization(node: Node) -> Imported:
-    """Parameters may be of another dtype since opset 15."""
-    if not node.int("spatial", 1):
-        raise Unsupported("statistics for every element (spatial = 0) are not supported")
+    """Parameters may be of another dtype since opset 15, and of one for every element of a sample before 9.
+
+    Before opset 14 it is the other outputs that make it compute statistics, and those nobody reads.
+    """
     x = node.operand(0)
     scale, bias, mean, variance = (_as_dtype(node.operand(i), x.type.dtype) for i in range(1, 5))
+    if node.opset < 9 and not node.int("spatial", 1):
+        spread = math.Sqrt(math.Add(variance, scalar(node.float("epsilon", 1e-5), x)).result).result
+        return math.Add(math.Mul(math.Div(math.Sub(x, mean).result, spread).result, scale).result, bias)
     if not node.int("training_mode", 0):
         return nn.BatchNorm(x, scale, bias, mean, variance, node.float("epsilon", 1e-5))
     # Networks that standardise their weights use it so, on constants.

@@ -35,14 +35,15 @@ def average_pool(node: Node) -> nn.AveragePool:
 @TABLE.imports("LpPool")
 def lp_pool(node: Node) -> Value:
     windows, kernel = _windows(node)
-    powers = _power(node.operand(0), node.int("p", 2))
+    p = _order(node)
+    powers = _power(node.operand(0), p)
     # The sum over a window is its mean times its size, once the padding is there as zeros.
     zeros = (0,) * 2 * len(kernel)
     means = nn.AveragePool(padded(powers, windows), kernel, windows.strides, zeros, windows.dilations)
     size = 1
     for k in kernel:
         size *= k
-    return _root(math.Mul(means.result, scalar(size, means.result)).result, node.int("p", 2))
+    return _root(math.Mul(means.result, scalar(size, means.result)).result, p)
 
 
 @TABLE.imports("GlobalAveragePool")
@@ -57,7 +58,7 @@ def global_max_pool(node: Node) -> Op:
 
 @TABLE.imports("GlobalLpPool")
 def global_lp_pool(node: Node) -> Value:
-    p = node.int("p", 2)
+    p = _order(node)
     total = math.ReduceSum(_power(node.operand(0), p), _spatial_axes(node), keep_dims=True)
     return _root(total.result, p)
 
@@ -72,9 +73,14 @@ def _spatial_axes(node: Node) -> tuple[int, ...]:
     return tuple(range(2, len(spatial_sizes(node)) + 2))
 
 
-def _power(x: Value, p: int) -> Value:
+def _order(node: Node) -> float:
+    """The order of the norm, a float in opset 1."""
+    return node.float("p", 2.0) if node.opset < 2 else node.int("p", 2)
+
+
+def _power(x: Value, p: float) -> Value:
     """|x| ** p"""
-    if p < 1:
+    if p <= 0:
         raise Unsupported(f"the norm's order {p} is not positive")
     if p == 2:
         return math.Square(x).result
@@ -82,7 +88,7 @@ def _power(x: Value, p: int) -> Value:
     return magnitude if p == 1 else math.Pow(magnitude, scalar(p, x)).result
 
 
-def _root(x: Value, p: int) -> Value:
+def _root(x: Value, p: float) -> Value:
     """x ** (1 / p)"""
     if p == 1:
         return x

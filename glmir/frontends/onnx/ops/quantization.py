@@ -1,35 +1,42 @@
-"""QuantizeLinear and DequantizeLinear: the pairs of models in QDQ form."""
-
-import numpy as np
+"""QuantizeLinear and DequantizeLinear: the pairs of models in QDQ form; integers that data is given at run time."""
 
 from ....ir import Value
-from ....ops import quant, tensor
+from ....ops import quant
 from ....ops.quant.pairs import STORED
 from ....types import DType
-from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis, constant
+from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis
+from .stored_numbers import only
 
 TABLE = ImporterTable()
+
+_WIDENESS = (DType.F64, DType.F32, DType.BF16, DType.F16)
 
 
 @TABLE.imports("QuantizeLinear")
 def quantize_linear(node: Node) -> Imported:
     x, scale, zero_point = node.operand(0), node.operand(1), node.optional(2)
     storage = _storage(node, zero_point)
-    if x.type.dtype is DType.I32:
-        x = cast(x, scale.type.dtype)
+    precision = _precision(node, x.type.dtype, scale.type.dtype)
     axis, block = _axis_and_block(node)
-    scale, zeros = _parameters(axis, scale, zero_point)
-    return quant.Quantize(x, scale, zeros, axis, block, storage)
+    scale, zeros = _parameters(axis, cast(scale, precision), zero_point)
+    return quant.Quantize(cast(x, precision), scale, zeros, axis, block, storage)
 
 
 @TABLE.imports("DequantizeLinear")
 def dequantize_linear(node: Node) -> Imported:
     x, scale, zero_point = node.operand(0), node.operand(1), node.optional(2)
-    if node.int("output_dtype", 0) and node.dtype("output_dtype") is not scale.type.dtype:
-        raise Unsupported(f"its scale is {scale.type} and its result {node.dtype('output_dtype').value}")
+    dtype = node.dtype("output_dtype") if node.int("output_dtype", 0) else scale.type.dtype
+    if x.type.dtype not in (*STORED, DType.I32):
+        raise Unsupported(f"its operand is {x.type}, which is not supported")
     axis, block = _axis_and_block(node)
-    scale, zeros = _parameters(axis, scale, zero_point)
-    return quant.Dequantize(x, scale, zeros, axis, block)
+    wider = min(dtype, scale.type.dtype, key=_WIDENESS.index)
+    scale, zeros = _parameters(axis, cast(scale, wider), zero_point)
+    return cast(quant.Dequantize(x, scale, zeros, axis, block).result, dtype)
+
+
+@TABLE.imports("DynamicQuantizeLinear")
+def dynamic_quantize_linear(node: Node) -> Imported:
+    return quant.DynamicQuantize(node.operand(0))
 
 
 def _storage(node: Node, zero_point: Value | None) -> DType:
@@ -40,6 +47,15 @@ def _storage(node: Node, zero_point: Value | None) -> DType:
     if storage not in STORED:
         raise Unsupported(f"its result is {storage.value}, which is not supported")
     return storage
+
+
+def _precision(node: Node, x: DType, scale: DType) -> DType:
+    """In which the quotient is computed: as the node says, else in the wider of the two."""
+    if node.int("precision", 0):
+        return node.dtype("precision")
+    if not x.is_float:
+        return DType.F32
+    return min(x, scale, key=_WIDENESS.index)
 
 
 def _axis_and_block(node: Node) -> tuple[int | None, int | None]:
@@ -54,13 +70,4 @@ def _axis_and_block(node: Node) -> tuple[int | None, int | None]:
 def _parameters(axis: int | None, scale: Value, zero_point: Value | None) -> tuple[Value, Value | None]:
     if axis is not None:
         return scale, zero_point
-    return _only(scale), None if zero_point is None else _only(zero_point)
-
-
-def _only(x: Value) -> Value:
-    """What holds one element, without axes."""
-    if not x.type.rank:
-        return x
-    if isinstance(x.owner, tensor.Constant):
-        return constant(np.asarray(x.owner.value.array).reshape(()), x.owner.value.name)
-    return tensor.Reshape(x, None, ()).result
+    return only(scale), None if zero_point is None else only(zero_point)

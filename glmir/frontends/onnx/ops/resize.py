@@ -30,7 +30,9 @@ class _Target:
 
 @TABLE.imports("Upsample")
 def upsample(node: Node) -> Value:
-    """The factors are an attribute in opset 7, an operand in 9; coordinates are those of Resize in opset 10."""
+    """The factors are attributes before opset 9, an operand in 9; coordinates are those of Resize in opset 10."""
+    if node.opset < 7:
+        return _resized_simply(node, (1.0, 1.0, node.float("height_scale"), node.float("width_scale")))
     scales = node.floats("scales") if node.opset < 9 else _scales(node, 1)
     return _resized_simply(node, scales)
 

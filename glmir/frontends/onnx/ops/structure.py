@@ -19,7 +19,8 @@ Entries = tuple[Dim | None, ...]
 
 @TABLE.imports("Reshape")
 def _reshape(node: Node) -> Imported:
-    x, entries = node.operand(0), node.entries(1)
+    x = node.operand(0)
+    entries: Entries = node.ints("shape") if node.opset < 5 else node.entries(1)
     copied = [i for i, d in enumerate(entries) if d == 0 and not node.int("allowzero", 0)]
     if any(i >= x.type.rank for i in copied):
         raise Unsupported(f"its shape copies a dimension that an operand of rank {x.type.rank} does not have")
@@ -133,7 +134,7 @@ def _transpose(node: Node) -> Imported:
 
 @TABLE.imports("Concat")
 def _concat(node: Node) -> Imported:
-    axis = node.axis("axis", None, node.type(0).rank)
+    axis = node.axis("axis", 1 if node.opset < 4 else None, node.type(0).rank)
     return tensor.Concat(node.present, axis) if len(node.present) > 1 else node.operand(0)
 
 
@@ -204,6 +205,11 @@ def _preceded_by_ones(dims: Value, rank: int) -> Value:
 
 @TABLE.imports("Tile")
 def _tile(node: Node) -> Imported:
+    if node.opset < 6:
+        # A scalar of copies, and the axis that they lie along.
+        shape = node.type(0).shape
+        axis = check_axis(node.only_int(2), len(shape))
+        return tensor.Tile(node.operand(0), tuple(node.only_dim(1) if i == axis else 1 for i in range(len(shape))))
     return tensor.Tile(node.operand(0), node.known_dims(1))
 
 
@@ -211,7 +217,7 @@ def _tile(node: Node) -> Imported:
 def _pad(node: Node) -> Imported:
     x = node.operand(0)
     rank = x.type.rank
-    pads: Shape = node.ints("pads") if node.opset < 11 else node.known_dims(1)
+    pads: Shape = node.ints("pads" if node.opset > 1 else "paddings") if node.opset < 11 else node.known_dims(1)
     has_axes = node.optional(3) is not None
     axes = [check_axis(a, rank) for a in node.known_ints(3)] if has_axes else list(range(rank))
     if len(pads) != 2 * len(axes):

@@ -1,0 +1,97 @@
+"""What the ONNX operators become, read off their importers: for ``spec/onnx_operators.md`` and the pages of the ops."""
+
+import functools
+import inspect
+import types
+from collections.abc import Iterator, Sequence
+
+from ..frontends.onnx import node as importing
+from ..frontends.onnx.ops import IMPORTERS
+from ..ir import Op
+from ..ops import DEFINITIONS
+
+Operator = tuple[str, str]
+"""Domain and op type."""
+
+_PLUMBING = (importing.__name__, "glmir.frontends.layers")
+"""Modules whose functions hand values on: that an importer may cast says nothing about its operator."""
+
+_LAYERS = ("nn.", "quant.")
+_FEW = 3
+"""An operator is said to be the layers that it may become, or any ops if they are so few; else it is taken apart."""
+
+
+def operator_name(operator: Operator) -> str:
+    """``Conv``, or ``com.microsoft.FusedConv``."""
+    domain, op_type = operator
+    return f"{domain}.{op_type}" if domain else op_type
+
+
+@functools.cache
+def ops_of(operator: Operator) -> tuple[str, ...]:
+    """The names of the ops that the operator's importer may build, in the order of their families."""
+    importer = IMPORTERS[operator]
+    built = set(_built_by(importer, set(), _PLUMBING)) or set(_built_by(importer, set(), ()))
+    return tuple(name for name, definition in DEFINITIONS.items() if definition.cls in built)
+
+
+@functools.cache
+def operators_of(op_name: str) -> tuple[tuple[Operator, ...], tuple[Operator, ...]]:
+    """The operators that are this op, and those that are taken apart into it and others."""
+    building = [operator for operator in sorted(IMPORTERS) if op_name in ops_of(operator)]
+    are = tuple(o for o in building if op_name.startswith(_LAYERS) or len(ops_of(o)) <= _FEW)
+    return are, tuple(o for o in building if o not in are)
+
+
+def onnx_sections() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Each domain with its operators that have an importer, and what they become."""
+    domains: dict[str, list[tuple[str, str]]] = {}
+    for domain, op_type in sorted(IMPORTERS):
+        names = [f"[`{name}`](ops/{name.partition('.')[0]}.md)" for name in ops_of((domain, op_type))]
+        domains.setdefault(domain or "ai.onnx", []).append((f"`{op_type}`", ", ".join(names) or "its operand"))
+    yield from sorted(domains.items())
+
+
+def _built_by(function: object, seen: set[int], plumbing: Sequence[str]) -> Iterator[type[Op]]:
+    """The op classes that the code of a function names, and that of the functions that it calls."""
+    if isinstance(function, functools.partial):
+        function = function.func
+    if not isinstance(function, types.FunctionType) or id(function) in seen or function.__module__ in plumbing:
+        return
+    seen.add(id(function))
+    for code in _codes(function.__code__):
+        for found in _named(function, code):
+            if isinstance(found, type) and issubclass(found, Op):
+                yield from _concrete(found)
+            elif isinstance(found, types.FunctionType) and found.__module__.startswith("glmir.frontends."):
+                yield from _built_by(found, seen, plumbing)
+
+
+def _named(function: types.FunctionType, code: types.CodeType) -> Iterator[object]:
+    """What the names in the code stand for: globals, members of modules that are globals, and captured values."""
+    named = [function.__globals__[name] for name in code.co_names if name in function.__globals__]
+    for value in named:
+        if isinstance(value, types.ModuleType):
+            yield from (getattr(value, name) for name in code.co_names if hasattr(value, name))
+        yield from _held(value)
+    for value in inspect.getclosurevars(function).nonlocals.values():
+        yield from _held(value)
+
+
+def _held(value: object) -> Sequence[object]:
+    """The value, or the values of a table."""
+    return list(value.values()) if isinstance(value, dict) else [value]
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code and that of the functions defined in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _concrete(cls: type[Op]) -> Iterator[type[Op]]:
+    """The class if it is an op; a family of ops, named for a check, builds none."""
+    if any(definition.cls is cls for definition in DEFINITIONS.values()):
+        yield cls
