@@ -5,6 +5,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..types import Array, DType
+from ..weights import release
 
 BLOCK_BYTES = 2**24
 """How much of a strided array is copied at a time."""
@@ -35,3 +36,4 @@ def write_array(elements: Array, stream: BinaryIO) -> None:
     for block in blocks:
         contiguous = np.ascontiguousarray(block, block.dtype.newbyteorder("<"))
         stream.write(contiguous.reshape(-1).view(np.uint8).data)
+    release(elements)

@@ -6,6 +6,8 @@ from ..dims import SymInt, known_equal
 from ..ir import Op
 from ..ops import math, nn, tensor
 from ..ops.enums import Activation, ChannelOrder, Layout, PadMode, ResizeMode
+from ..ops.families import GivesPositions
+from ..ops.families import GivesPositions
 from ..ops.nn.activation import SoftmaxFamily
 from ..passes.lowering.ranges import is_nonnegative_at_run_time
 from ..passes.lowering.resize import is_identity
@@ -140,7 +142,7 @@ def selects_first(op: math.ArgReduction) -> bool:
     return not op.select_last
 
 
-def counts_in_i64(op: math.ArgReduction | math.TopK | tensor.NonZero) -> bool:
+def counts_in_i64(op: GivesPositions) -> bool:
     """positions as i64"""
     return op.index_dtype is DType.I64
 

@@ -106,7 +106,8 @@ class Target:
     computed in, ``tolerance`` the largest error that its arithmetic explains, as a part of an output's largest
     magnitude, and ``advice`` what is said of larger ones. ``with_islands`` gives the same target with
     ``TargetOptions.islands``, if it takes any.
-    ``keeps_attention`` says that attention stays one op from the first pass on: nothing looks at its parts.
+    ``keeps_attention`` says that attention stays one op from the first pass on: nothing looks at its parts;
+    ``keeps_integer_products`` that the target sums products of integers as such.
     ``newer`` is a later version of the target, to be tried on modules that this one refuses, and ``fitting`` gives the
     version with which a module is begun.
     """
@@ -130,6 +131,7 @@ class Target:
     arena: Callable[[Path], int | None] = _no_arena
     is_folder: bool = False
     keeps_attention: bool = False
+    keeps_integer_products: bool = False
     newer: Callable[[], Target] | None = None
     fitting: Callable[[Module], Target] | None = None
 

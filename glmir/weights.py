@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import mmap
 import os
 from collections.abc import Iterable
 from functools import cached_property
@@ -17,6 +18,10 @@ INLINE_LIMIT = 16
 """Constants of at most this many elements are printed inside the text."""
 
 
+RELEASED_FROM = 2**28
+"""Mapped files of fewer bytes may stay in memory."""
+
+
 class Weight:
     """A named constant array. The array is never written to; it may be memory-mapped or a strided view of another.
 
@@ -29,15 +34,27 @@ class Weight:
 
     def __init__(self, array: Array, name: str = "", quantized: TensorType | None = None) -> None:
         # What numpy computes from arrays without axes are scalars, not arrays.
-        self.array = np.asanyarray(array)
+        self._array = np.asanyarray(array)
         self.name = name
         self._quantized = quantized
+        self._wide: DType | None = None
         if quantized is not None and (quantized.stored.numpy != array.dtype or quantized.shape != array.shape):
             raise ValueError(f"an array of {array.dtype}{list(array.shape)} cannot hold {quantized}")
 
+    @classmethod
+    def widened(cls, short: Array, dtype: DType, name: str = "") -> "Weight":
+        """Numbers of a shorter float as ``dtype``. Only the short ones are kept: ``array`` is made anew each time."""
+        weight = cls(short, name)
+        weight._wide = dtype
+        return weight
+
+    @property
+    def array(self) -> Array:
+        return self._array if self._wide is None else self._array.astype(self._wide.numpy)
+
     @cached_property
     def type(self) -> TensorType:
-        return self._quantized or TensorType(DType.of(self.array.dtype), self.array.shape)
+        return self._quantized or TensorType(self._wide or DType.of(self._array.dtype), self._array.shape)
 
     @cached_property
     def content_hash(self) -> str:
@@ -50,24 +67,42 @@ class Weight:
     @property
     def is_inline(self) -> bool:
         """Whether the printer writes the elements into the text."""
-        return self.array.size <= INLINE_LIMIT
+        return self._array.size <= INLINE_LIMIT
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Weight):
             return NotImplemented
-        if self is other or (self.array is other.array and self.type == other.type):
+        if self is other or (self._array is other._array and self.type == other.type):
             return True
-        if self.array.shape != other.array.shape or self.array.dtype != other.array.dtype or self.type != other.type:
+        if self.type != other.type:
             return False
         if self.is_inline:
             return _canonical_bytes(self.array) == _canonical_bytes(other.array)
         return self.content_hash == other.content_hash
 
     def __hash__(self) -> int:
-        return hash((self.array.shape, self.array.dtype))
+        return hash((self.type.shape, self.type.dtype))
 
     def __repr__(self) -> str:
         return f"Weight({self.name!r}, {self.type})"
+
+
+def release(array: Array) -> None:
+    """Gives back the memory into which a large mapped file was read for ``array``; it is read again at need."""
+    source: object = array
+    while isinstance(source, np.ndarray | memoryview):
+        source = source.base if isinstance(source, np.ndarray) else source.obj
+    if not isinstance(source, mmap.mmap) or len(source) < RELEASED_FROM or not array.size:
+        return
+    if not hasattr(source, "madvise"):
+        # A system that has no such call.
+        return
+    start = np.frombuffer(source, np.uint8).__array_interface__["data"][0]
+    low, high = (address - start for address in np.lib.array_utils.byte_bounds(array))
+    # Whole pages alone: the others are shared with neighbours.
+    low, high = low + -low % mmap.PAGESIZE, high - high % mmap.PAGESIZE
+    if low < high:
+        source.madvise(mmap.MADV_DONTNEED, low, high - low)
 
 
 def _canonical_bytes(array: Array) -> bytes:

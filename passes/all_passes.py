@@ -19,6 +19,7 @@ from .compression.quantize_weights import quantize_weights
 from .compression.store_sparse import store_sparse
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fold_part_scales import fold_part_scales
+from .fusion.fold_product_scales import fold_product_scales
 from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
 from .fusion.fuse_attention import fuse_attention
@@ -38,6 +39,7 @@ from .layout.route_channels import route_channels
 from .lowering.decompose_attention import decompose_attention
 from .lowering.decompose_rotary_embeddings import decompose_rotary_embeddings
 from .lowering.dissolve_compression import dissolve_compression
+from .lowering.expand_integer_products import expand_integer_products
 from .lowering.expand_quantization import expand_quantization
 from .lowering.gather_rows import gather_rows
 from .memory.order_ops import order_ops
@@ -74,6 +76,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_attention,
     join_attention_heads,
     fold_part_scales,
+    fold_product_scales,
     route_channels,
     change_io_layout,
     assign_layouts,
@@ -89,6 +92,7 @@ PASSES: tuple[Pass, ...] = (
     decompose_attention,
     decompose_rotary_embeddings,
     dissolve_compression,
+    expand_integer_products,
     expand_quantization,
     gather_rows,
     narrow_types,

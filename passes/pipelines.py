@@ -17,6 +17,7 @@ from .canonicalization.reassociate import reassociate
 from .canonicalization.simplify_control_flow import simplify_control_flow
 from .fusion.fold_batch_norm import fold_batch_norm
 from .fusion.fold_part_scales import fold_part_scales
+from .fusion.fold_product_scales import fold_product_scales
 from .fusion.fold_scales import fold_scales
 from .fusion.fuse_activations import fuse_activations
 from .fusion.fuse_attention import fuse_attention
@@ -33,6 +34,7 @@ from .layout.change_io_layout import change_io_layout
 from .layout.route_channels import route_channels
 from .lowering.decompose_attention import decompose_attention
 from .lowering.decompose_rotary_embeddings import decompose_rotary_embeddings
+from .lowering.expand_integer_products import expand_integer_products
 from .memory.order_ops import order_ops
 
 
@@ -96,6 +98,8 @@ def _fusions(level: OptLevel) -> Pipeline:
     # For size no weights are multiplied out that would then be larger, or stored a second time.
     grows = level is not OptLevel.OS
     return (
+        # Layers on integers are layers to all that follows.
+        fold_product_scales.with_options(),
         # Before weights swallow the constants that activations and norms are recognised by (x + 3, x * 0.5).
         recognize_activations.with_options(),
         fuse_normalizations.with_options(),
@@ -125,11 +129,14 @@ def lower(
     io_layout: Layout = Layout.NCHW,
     io_names: str = "",
     keeps_attention: bool = False,
+    keeps_integer_products: bool = False,
 ) -> Pipeline:
     """From optimised modules to what one target can write: its layout first, so that its rules see one layout only."""
     change_io = (change_io_layout.with_options(layout=io_layout, names=io_names),)
     return (
         *(change_io if io_layout is Layout.NHWC else ()),
+        # Before layouts, which know the layers that these become.
+        *(() if keeps_integer_products else (expand_integer_products.with_options(),)),
         *(() if level.only_cleans_up else _attention(keeps_attention)),
         assign_layouts.with_options(spatial=spatial),
         # Transposes meet their inverses here, and those that move nothing become reshapes.

@@ -5,8 +5,8 @@ from functools import cache
 from ...ir import Module, Op
 from ...pass_manager import module_pass
 from ...passes.lowering import shared
+from ...passes.lowering.loops import loops_of_layers
 from ...passes.lowering.rank import rank_rules
-from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...passes.precision.narrow_types import narrow_types
 from ...rewriter import RuleSet, apply_rules
 from . import (
@@ -71,4 +71,4 @@ def _legalize_once(module: Module, version: int, may_be_newer: bool) -> bool:
     # Sizes that rules compute at run time are i64, as all targets read them.
     if narrow_types(module, types="i64:i32"):
         return True
-    return loops_of_recurrent_layers(module, TABLE.at(version).is_legal)
+    return loops_of_layers(module, TABLE.at(version).is_legal)

@@ -4,8 +4,8 @@ from ...ir import Module
 from ...pass_manager import Pipeline, module_pass
 from ...passes.lowering import shared, updates
 from ...passes.lowering.expand_quantization import expand_quantization
+from ...passes.lowering.loops import loops_of_layers
 from ...passes.lowering.rank import rank_rules
-from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...passes.precision.narrow_types import encode_types, narrow_types
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
@@ -46,7 +46,7 @@ def legalize_mnn(module: Module) -> bool:
     """Rewrites the ops that MNN lacks into those that it has."""
     changed = False
     # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
-    while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
+    while apply_rules(module, RULES) or loops_of_layers(module, TABLE.is_legal):
         changed = True
     return changed
 

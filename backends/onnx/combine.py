@@ -16,7 +16,7 @@ from ...passes.lowering.resize import constant_positions, is_crop, knows_axis, r
 from ...passes.patterns import constant, constant_array, is_number
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
-from . import attention_masks, combine_pools
+from . import attention_masks, combine_pools, integer_products
 from .opsets import NEWEST_OPSET
 
 RULES = RuleSet()
@@ -141,4 +141,5 @@ def combine_onnx(module: Module, *, opset: int = NEWEST_OPSET) -> bool:
     """Rewrites groups of ops into the one operator that ONNX has for them."""
     changed = opset >= ATTENTION_OPSET and apply_rules(module, ATTENTION_RULES)
     changed |= apply_rules(module, RULES)
+    changed |= apply_rules(module, integer_products.RULES)
     return (opset >= DILATED_POOLS_OPSET and apply_rules(module, combine_pools.RULES)) or changed

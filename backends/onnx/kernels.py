@@ -74,6 +74,8 @@ _KERNELS: dict[str, _Rows] = {
     **_alike("RNN", _always("f16 f32")),
     **_alike("QuantizeLinear", _always("f32")),
     **_alike("DequantizeLinear", _always("i8 u8 i32"), _since(21, "i4 u4 i16 u16")),
+    **_alike("DynamicQuantizeLinear", _since(11, "f32")),
+    **_alike("MatMulInteger ConvInteger", _since(10, "i8 u8")),
     **_alike("Cast", _always(_ANY), _since(13, "bf16"), _since(21, "i4 u4")),
     **_alike("Transpose", _always(_ANY), _since(13, "bf16"), _since(21, "i4 u4")),
     **_alike("Reshape Concat Split Slice Shape Identity", _always(_ANY), _since(13, "bf16")),
@@ -86,6 +88,7 @@ _KERNELS: dict[str, _Rows] = {
     **_alike("DepthToSpace SpaceToDepth", _always(f"i8 u8 {_FLOATS}")),
     **_alike("Where", _always(f"i8 u8 i32 u32 i64 {_FLOATS}")),
     **_alike("OneHot", _always("i64 f16 f32")),
+    **_alike("NonMaxSuppression", _since(10, "f32")),
 }
 
 KERNELS: Mapping[str, tuple[tuple[int, tuple[DType, ...]], ...]] = {

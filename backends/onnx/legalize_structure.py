@@ -62,7 +62,8 @@ def one_hot_of_scalar(op: tensor.OneHot) -> Value | None:
 @RULES.on(tensor.OneHot)
 def one_hot_as_selection(op: tensor.OneHot) -> Op | None:
     """one_hot(i, [off, on]) -> select(one_hot(i, [0, 1]), on, off), where the target has no such values"""
-    if op.values.type.dtype in (DType.I64, DType.F16, DType.F32):
+    if op.values.type.dtype in (DType.I64, DType.F16, DType.F32) or not isinstance(op.depth, int):
+        # A depth that is not known is a comparison, which has no values.
         return None
     is_on = tensor.Cast(replace(op, values=constant(np.array([0, 1], np.int64))).result, DType.BOOL).result
     off, on = (drop_axis(folded(slice_axes(op.values, [0], [i], [1]).owner), 0) for i in (0, 1))  # type: ignore[arg-type]

@@ -57,6 +57,7 @@ def _target(options: TargetOptions, opset: int) -> Target:
         newer=(lambda: _target(options, NEWEST_OPSET)) if may_be_newer else None,
         fitting=partial(_fitting, options) if options.opset is None else None,
         keeps_attention=opset >= ATTENTION_OPSET and precision is not Precision.FP16,
+        keeps_integer_products=True,
         precision=precision,
         tolerance=TOLERANCES[precision],
         with_islands=lambda islands: _target(replace(options, islands=islands), opset),

@@ -43,6 +43,10 @@ COARSEST_PRODUCT = 256
 _LARGEST_RATIOS = {I8: 2.0**19, I16: 2.0**14}
 """How much coarser than its sum a summand may be: ADD, SUB and SQUARED_DIFFERENCE stop the process beyond."""
 
+_COARSEST_SUM = 2.0**107
+"""2**20 times the scale of a sum is a finite f32: they stop the process elsewhere. Scales are that coarse where masks add
+the lowest number that there is."""
+
 
 def with_one_scale_each(*storages: DType) -> StoredCondition:
     """A condition: all numbers are stored in the same integers, each tensor with one scale."""
@@ -85,6 +89,8 @@ def and_gentle_scales(condition: StoredCondition) -> StoredCondition:
             return False
         (result,) = _parameters(op.results)
         largest = _LARGEST_RATIOS[result.storage]
+        if result.scales[0] > _COARSEST_SUM:
+            return False
         return all(q.scales[0] < largest * result.scales[0] for q in _parameters(op.operands))
 
     both.__doc__ = f"{condition.__doc__}, of scales that are not too different"

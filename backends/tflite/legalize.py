@@ -4,10 +4,10 @@ from ...ir import Module, Op
 from ...ops import math, quant
 from ...pass_manager import module_pass
 from ...passes.fusion import fuse_activations
-from ...passes.lowering import dissolve_compression, shared
+from ...passes.lowering import dissolve_compression, shared, shifts
 from ...passes.lowering.fold_quantization import fold_quantization, integer_form
+from ...passes.lowering.loops import loops_of_layers
 from ...passes.lowering.rank import rank_rules
-from ...passes.lowering.recurrent_loops import loops_of_recurrent_layers
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
 from . import (
@@ -19,6 +19,7 @@ from . import (
     legalize_resize,
     legalize_spatial,
     legalize_weights,
+    shared_memory,
     split_transposes,
 )
 from .emitters import TABLE
@@ -27,6 +28,7 @@ from .integer_kernels import is_dynamic_layer
 from .legalize_loops import separate_results
 
 RULES = RuleSet(
+    shifts.RULES,
     legalize_dtypes.RULES,
     legalize_integers.RULES,
     legalize_spatial.RULES,
@@ -60,13 +62,14 @@ def legalize_tflite(module: Module, *, dynamic: bool = False) -> bool:
     changed |= _fold_pairs(module, dynamic)
     # What makes an op legal may stand some ops before it (indices that cannot be negative), and be rewritten later on.
     # Loops come behind what rules make of recurrent layers, and their bodies have ops to rewrite.
-    while apply_rules(module, RULES) or loops_of_recurrent_layers(module, TABLE.is_legal):
+    while apply_rules(module, RULES) or loops_of_layers(module, TABLE.is_legal):
         changed = True
     if separate_results(module):
         changed = True
         apply_rules(module, RULES)
     changed |= apply_rules(module, ENDING_ACTIVATIONS)
     changed |= apply_rules(module, split_transposes.RULES)
+    changed |= apply_rules(module, shared_memory.RULES)
     changed |= apply_rules(module, delegated_parts.RULES)
     return changed
 

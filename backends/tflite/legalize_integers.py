@@ -168,6 +168,24 @@ def shift_right_by_powers(op: math.ShiftRight) -> Op | None:
     return math.Select(is_sign, math.Sub(scalar(0, op.x), is_negative).result, shifted)
 
 
+@RULES.on(math.FloorMod)
+def unsigned_remainder(op: math.FloorMod) -> Op | None:
+    """x mod y -> m or m - y for m = 2 * ((x >> 1) mod y) + (x and 1); x or x - y where y >= 2**63; for u64"""
+    if op.x.type.dtype is not DType.U64:
+        return None
+    is_high = math.Less(_signed(op.y), scalar(0, _signed(op.y))).result
+    divisor = math.Select(is_high, scalar(1, _signed(op.y)), _signed(op.y)).result
+    half = math.ShiftRight(op.x, scalar(1, op.x)).result
+    rest = _unsigned(math.FloorMod(_signed(half), divisor).result)
+    doubled = math.Add(math.Add(rest, rest).result, math.BitwiseAnd(op.x, scalar(1, op.x)).result).result
+    return math.Select(is_high, _less_once(op.x, op.y), _less_once(doubled, op.y))
+
+
+def _less_once(x: Value, y: Value) -> Value:
+    """x - y where that is not negative, else x."""
+    return math.Select(math.GreaterEqual(x, y).result, math.Sub(x, y).result, x).result
+
+
 def _powers(exponents: Value) -> Value:
     """2**y, from a table. That of 63 is the lowest number: it wraps."""
     table = constant(np.left_shift(np.int64(1), np.arange(64, dtype=np.int64)))

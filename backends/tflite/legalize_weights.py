@@ -23,6 +23,9 @@ from .integer_kernels import has_four_bit_blocks, is_four_bit_block, is_four_bit
 
 RULES = RuleSet()
 
+_LEAST_RANK = 2
+"""Of what layers multiply with. Operands of arithmetic are stored in the scale that is asked for."""
+
 _MIDDLE = 8
 """What makes signed integers of unsigned ones of four bits."""
 
@@ -107,6 +110,20 @@ def _in_blocks(x: Value, stored: quant.Dequantize) -> Value:
     """``x`` [..., n] as [..., blocks, block]."""
     assert stored.block is not None
     return folded_reshape(x, (*x.type.shape[:-1], stored.x.type.static_shape[1] // stored.block, stored.block))
+
+
+@RULES.on(quant.Dequantize)
+def weight_about_zero(op: quant.Dequantize) -> Op | None:
+    """dequantize(q, s, z) -> dequantize(q - z, s) for constant bytes whose distance from the zero point is a byte's"""
+    if op.zero_point is None or op.block is not None or op.x.type.dtype not in (DType.I8, DType.U8):
+        return None
+    stored, zeros = constant_array(op.x), constant_array(op.zero_point)
+    if stored is None or zeros is None or not stored.size or op.x.type.rank < _LEAST_RANK:
+        return None
+    centred = stored.astype(np.int16) - op.over(zeros.astype(np.int16), stored.shape)
+    if int(np.abs(centred).max()) > DType.I8.highest:
+        return None
+    return replace(op, x=constant(centred.astype(np.int8), op.x), zero_point=None)
 
 
 @RULES.on(Op)

@@ -295,7 +295,13 @@ class Optimized:
         io_layout, level = self.options.io_layout, self.options.opt_level
         layout = Layout.NHWC if io_layout.is_channels_last else Layout.NCHW
         return pipelines.lower(
-            target.legalize, target.spatial_layout, level, layout, io_layout.option_text, target.keeps_attention
+            target.legalize,
+            target.spatial_layout,
+            level,
+            layout,
+            io_layout.option_text,
+            keeps_attention=target.keeps_attention,
+            keeps_integer_products=target.keeps_integer_products,
         )
 
 

@@ -16,7 +16,7 @@ def close(functions: Sequence[Function], visible: Iterable[Value]) -> tuple[Valu
     mentions and nothing else passed shows.
     """
     for function in functions:
-        _erase_unused(function)
+        erase_unused(function)
         _repeat_constants(function)
     captured = dict.fromkeys(v for function in functions for v in _foreign(function))
     captured |= dict.fromkeys(_showing(_unshown_symbols(functions, captured), visible))
@@ -28,7 +28,8 @@ def close(functions: Sequence[Function], visible: Iterable[Value]) -> tuple[Valu
     return tuple(captured)
 
 
-def _erase_unused(function: Function) -> None:
+def erase_unused(function: Function) -> None:
+    """Takes out the ops that nothing uses and that have no effect."""
     for op in reversed(function.ops):
         if not op.has_uses and not op.has_effect:
             op.erase()

@@ -15,7 +15,7 @@ from ..ir import Value
 from ..ops import math, tensor
 from ..types import DType
 from .layers import scalar
-from .values import cast, constant, expand, positions, reshape, size_of, sliced
+from .values import cast, constant, positions, reshape, size_of, sliced
 
 
 class Interpolation(IntEnum):
@@ -181,17 +181,16 @@ def _sampled(sampler: GridSampler, x: Value, grid: Value) -> Value:
     return reshape(tensor.Transpose(total, (0, 2, 1)).result, (batch, channels, *out))
 
 
-def affine_grid(theta: Value, batch: Dim, lines: Sequence[Value]) -> Value:
+def affine_grid(theta: Value, lines: Sequence[Value]) -> Value:
     """The positions [N, *sizes, rank], the last axis first, that ``theta`` [N, rank, rank + 1] takes those of a regular
     grid to; ``lines`` are the grid's positions along each axis (``grid_line``)."""
-    rank, sizes = len(lines), tuple(line.type.shape[0] for line in lines)
-    shapes = [(size, *(1,) * (rank - axis)) for axis, size in enumerate(sizes)]
-    parts = [expand(reshape(line, shape), (*sizes, 1)) for line, shape in zip(lines, shapes, strict=True)]
-    ones = expand(scalar(1, theta), (*sizes, 1))
-    points = tensor.Concat((*reversed(parts), ones), rank).result
-    columns = reshape(points, (product(sizes), rank + 1))
-    mapped = math.MatMul(columns, theta, transpose_y=True).result
-    return reshape(mapped, (batch, *sizes, rank))
+    batch, rank = theta.type.shape[0], len(lines)
+    columns = [reshape(sliced(theta, 2, i, 1), (batch, *(1,) * rank, rank)) for i in range(rank + 1)]
+    grid = columns[rank]
+    for axis, line in reversed(list(enumerate(lines))):
+        along = reshape(line, (line.type.shape[0], *(1,) * (rank - axis)))
+        grid = math.Add(math.Mul(columns[rank - 1 - axis], along).result, grid).result
+    return grid
 
 
 def grid_line(places: Value, size: Value, align_corners: bool) -> Value:

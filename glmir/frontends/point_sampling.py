@@ -104,31 +104,29 @@ class RoiAlign:
     def of(self, x: Value, image: Value, corners: Sequence[Value]) -> Value:
         """``x`` [N, C, H, W] in the regions whose images are ``image`` i64[K] and whose ``corners`` x1, y1, x2, y2 are
         [K, 1] each: [K, C, *bins]."""
+        x1, y1, x2, y2 = corners
+        down, across = self._samples(y1, y2, 0, x.type.shape[2]), self._samples(x1, x2, 1, x.type.shape[3])
+        if not self.takes_max and self.sampling_ratio == 0:
+            return _means_by_matrices(x, image, down, across)
         images = Images.of(x)
         count, channels = image.type.shape[0], x.type.shape[1]
-        x1, y1, x2, y2 = corners
-        down, across = self._samples(y1, y2, 0, images.sizes[0]), self._samples(x1, x2, 1, images.sizes[1])
         (_, rows, in_row), (_, columns, in_column) = (a.at.type.shape for a in (down, across))
         tall, wide = rows * in_row, columns * in_column
         first = reshape(images.first(image), (count, 1, 1))
-        at = reshape(down.at, (count, tall, 1)), reshape(across.at, (count, 1, wide))
-        terms = images.corners(first, at)
+        terms = images.corners(first, (reshape(down.at, (count, tall, 1)), reshape(across.at, (count, 1, wide))))
         shares = reshape(down.weight, (count, tall, 1, 1)), reshape(across.weight, (count, 1, wide, 1))
-        near = math.Mul(*shares).result
-        values = math.Mul(largest(terms) if self.takes_max else total(terms), near).result
+        values = math.Mul(largest(terms) if self.takes_max else total(terms), math.Mul(*shares).result).result
         binned = (count, rows, in_row, columns, in_column, channels)
         if not self.takes_max:
             y = math.ReduceSum(reshape(values, binned), (2, 4)).result
-            return transposed(y, (0, 3, 1, 2))
-        if down.is_counted is not None and across.is_counted is not None:
+        elif down.is_counted is None or across.is_counted is None:
+            y = math.ReduceMax(reshape(values, binned), (2, 4)).result
+        else:
             sides = reshape(down.is_counted, (count, tall, 1, 1)), reshape(across.is_counted, (count, 1, wide, 1))
             lowest = scalar(float("-inf"), values)
             values = math.Select(math.LogicalAnd(*sides).result, values, lowest).result
-            values = reshape(values, binned)
-            y = math.ReduceMax(values, (2, 4)).result
-            y = math.Select(math.Equal(y, lowest).result, scalar(0, y), y).result
-        else:
             y = math.ReduceMax(reshape(values, binned), (2, 4)).result
+            y = math.Select(math.Equal(y, lowest).result, scalar(0, y), y).result
         return transposed(y, (0, 3, 1, 2))
 
     def _samples(self, low: Value, high: Value, axis: int, size: Dim) -> "_Samples":
@@ -185,6 +183,33 @@ class _Samples:
     at: Value
     weight: Value
     is_counted: Value | None
+
+
+def _means_by_matrices(x: Value, image: Value, down: _Samples, across: _Samples) -> Value:
+    """The means of any number of samples: what every row, then every column, of the image counts in each bin.
+
+    With regions as large as the image this takes far less than gathering all samples.
+    """
+    batch, channels, height, width = x.type.shape
+    count, rows, columns = image.type.shape[0], down.at.type.shape[1], across.at.type.shape[1]
+    of_rows, of_columns = _shares(down, height), _shares(across, width)
+    if batch != 1:
+        is_own = math.Equal(reshape(image, (count, 1)), positions(batch)).result
+        own = reshape(cast(is_own, x.type.dtype), (count, 1, batch, 1))
+        of_rows = math.Mul(reshape(of_rows, (count, rows, 1, height)), own).result
+    lines = reshape(transposed(x, (0, 2, 3, 1)), (batch * height, width * channels))
+    in_rows = math.MatMul(reshape(of_rows, (count * rows, batch * height)), lines).result
+    in_rows = reshape(in_rows, (count, rows, width, channels))
+    y = math.MatMul(reshape(of_columns, (count, 1, columns, width)), in_rows).result
+    return transposed(y, (0, 3, 1, 2))
+
+
+def _shares(samples: _Samples, size: Dim) -> Value:
+    """What every element of the axis counts in each bin: [K, bins, size]."""
+    at, weight = (reshape(v, (*v.type.shape, 1)) for v in (samples.at, samples.weight))
+    distance = math.Abs(math.Sub(at, cast(positions(size), at.type.dtype)).result).result
+    near = math.Clamp(math.Sub(scalar(1, at), distance).result, 0.0).result
+    return math.ReduceSum(math.Mul(near, weight).result, (2,)).result
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 
-from ..dims import Dim, ceil_div, dim_max, product
+from ..dims import Dim, dim_max, product
 from ..ir import Value
 from ..ops import math, tensor
 from ..ops.nn.windows import Windows
@@ -13,8 +14,7 @@ from .values import reshape, sliced, transposed
 def folded(x: Value, windows: Windows, kernel: tuple[int, ...], sizes: Sequence[Dim]) -> Value:
     """``x`` [N, C * taps, windows] as [N, C, *sizes]: every element is the sum of what the windows over it hold."""
     batch, rank, counts = x.type.shape[0], len(kernel), windows.counts(sizes)
-    taps = product(kernel)
-    channels = x.type.shape[1] // taps
+    channels = x.type.shape[1] // prod(kernel)
     x = reshape(x, (batch, channels, *kernel, *counts))
     # [N, C, k0, k1, .., n0, n1, ..] -> [N, C, k0, n0, k1, n1, ..]
     x = transposed(x, (0, 1, *(axis for i in range(rank) for axis in (2 + i, 2 + rank + i))))
@@ -59,8 +59,3 @@ def _padded(x: Value, axis: int, low: Dim, high: Dim) -> Value:
         return x
     before, behind = (tuple(n if i == axis else 0 for i in range(x.type.rank)) for n in (low, high))
     return tensor.Pad(x, None, before, behind).result
-
-
-def blocks_of(windows: Windows, axis: int) -> Dim:
-    """How many sums an axis takes."""
-    return ceil_div(windows.extents[axis], windows.strides[axis])

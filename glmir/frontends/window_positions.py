@@ -1,5 +1,4 @@
-"""Where windows have their largest elements (ONNX MaxPool's indices, PyTorch's max_pool with indices), and the way back.
-"""
+"""Where windows have their largest elements (ONNX MaxPool, PyTorch's max_pool with indices), and the way back."""
 
 from collections.abc import Sequence
 from math import inf, prod
@@ -12,7 +11,7 @@ from ..ops import math, tensor
 from ..ops.nn.windows import Windows
 from ..types import DType
 from .layers import padded, scalar
-from .values import MAX_CONSTANT, cast, constant, expand, positions, reshape, size_of
+from .values import MAX_CONSTANT, cast, constant, expand, joined, positions, reshape, size_of
 
 
 def largest_positions(x: Value, windows: Windows, kernel: tuple[int, ...], column_major: bool = False) -> Value:
@@ -46,7 +45,7 @@ def _padded_below(x: Value, windows: Windows) -> Value:
     dtype = x.type.dtype
     if dtype.is_float:
         needs_none = padded(x, windows) is x
-        return x if needs_none else padded(math.Maximum(x, scalar(dtype.lowest_float, x)).result, windows, -inf)
+        return x if needs_none else padded(math.Maximum(x, scalar(-dtype.largest, x)).result, windows, -inf)
     if dtype.bits < 64:
         x = cast(x, DType.I32 if dtype.bits < 32 else DType.I64)
     return padded(x, windows, float(x.type.dtype.lowest))
@@ -57,3 +56,33 @@ def _window_starts(windows: Windows, axis: int, count: Dim) -> Value:
     first, stride = windows.low[axis], windows.strides[axis]
     steps = math.Mul(positions(count), constant(np.array(stride))).result
     return math.Sub(steps, size_of(first)).result
+
+
+def axis_in_windows(x: Value, axis: int, kernel: int, stride: int, dilation: int, count: Dim) -> Value:
+    """``x`` with the axis replaced by two, [kernel, count]: every tap of every window, as views overlapping or not."""
+    starts = range(0, kernel * dilation, dilation)
+    if isinstance(count, int) and kernel * count <= MAX_CONSTANT:
+        places = np.array(starts)[:, None] + np.arange(count) * stride
+        return tensor.Gather(x, constant(places.astype(np.int64)), axis).result
+    return joined([_strided(x, axis, start, stride, count) for start in starts], axis)
+
+
+def _strided(x: Value, axis: int, start: Dim, stride: int, count: Dim) -> Value:
+    """[..., 1, count, ...]: ``count`` elements of the axis from ``start`` on."""
+    shape = x.type.shape
+    part = tensor.Slice(
+        x,
+        tuple(start if i == axis else 0 for i in range(len(shape))),
+        (*shape[:axis], count, *shape[axis + 1 :]),
+        tuple(stride if i == axis else 1 for i in range(len(shape))),
+    ).result
+    return reshape(part, (*shape[:axis], 1, count, *shape[axis + 1 :]))
+
+
+def unpooled(x: Value, indices: Value, lead: Sequence[Dim], sizes: Sequence[Dim]) -> Value:
+    """Zeros [*lead, *sizes], and every element of ``x`` where its index says in the flattened data behind ``lead``."""
+    rows, columns = product(lead), product(x.type.shape[len(lead) :])
+    zeros = expand(scalar(0, x), (rows, product(sizes)))
+    places = reshape(indices, (rows, columns))
+    written = tensor.ScatterElements(zeros, places, reshape(x, (rows, columns)), 1).result
+    return reshape(written, (*lead, *sizes))

@@ -3,17 +3,19 @@
 from ...ir import Module
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from .rules import arithmetic, broadcasts, indexing, logic, movement, passing, reduction, structure
+from .rules import arithmetic, broadcasts, indexing, logic, movement, passing, quantization, reduction, structure
 
 RULES = RuleSet(
     arithmetic.RULES,
     logic.RULES,
     structure.RULES,
     movement.RULES,
+    splits.RULES,
     broadcasts.RULES,
     passing.RULES,
     indexing.RULES,
     reduction.RULES,
+    quantization.RULES,
 )
 
 

@@ -26,6 +26,9 @@ _BIAS_LIMITS = {DType.I32: 2.0**31, DType.I64: 2.0**47}
 """Biases are below: what the dtype holds, and what kernels of 16 bits can scale (TFLite's MultiplyByQuantizedMultiplier
 of 64 bits). Layers with larger ones stay float."""
 
+_WIDEST_WEIGHT = 16
+"""Integers of more bits are biases of layers on integers."""
+
 
 def fold_quantization(module: Module, is_legal: IsLegal) -> bool:
     """Makes ops of all functions compute on quantized values where ``is_legal`` holds of the op that results.
@@ -160,11 +163,15 @@ class _Folding:
                 value.name, integers.name = integers.name, ""
 
     def _candidates(self, op: Op) -> Iterator[Op]:
-        """The op on quantized values: all that can be, then its weights alone."""
+        """The op on quantized values: all that can be, then its weights alone, without biases in a unit of products."""
         whole = _on_stored(op, self._stored)
         if whole is not None:
             yield whole
-        weights = {f: s for f, s in self._stored.items() if isinstance(s.owner, tensor.Constant)}
+        weights = {
+            real: s
+            for real, s in self._stored.items()
+            if isinstance(s.owner, tensor.Constant) and s.type.stored.bits <= _WIDEST_WEIGHT
+        }
         constants = _operands(op, weights)
         if constants is not None:
             yield _typed_op(op, constants, (None,) * len(op.results))

@@ -1,4 +1,4 @@
-"""What lowerings to loops share: functions over the values that a loop carries, and putting the loop in an op's place."""
+"""What lowerings to loops share: functions over the values that a loop carries, and putting it in an op's place."""
 
 import itertools
 from collections.abc import Mapping, Sequence

@@ -10,6 +10,7 @@ from ...dims import lower_bound
 from ...ir import Value
 from ...ops import math, nn, tensor
 from ...ops.enums import CoordinateTransform, NearestRounding, ResizeMode
+from ...resampling import Axis, Resampling
 from ...rewriter import RuleSet
 from ...types import DType
 from ..patterns import reshape
@@ -61,6 +62,30 @@ def interpolation_at_run_time(op: nn.Resize) -> Value | None:
             return None
         x = _interpolated(op, x, axis, at)
     return x
+
+
+@RULES.on(nn.Resize)
+def resampling_at_run_time(op: nn.Resize) -> Value | None:
+    """resize(x) -> gathers and products along each axis in turn by coordinates in floats, for sizes not known"""
+    if op.mode is not ResizeMode.NEAREST and op.x.type.dtype is not DType.F32:
+        return None
+    axes = [_float_axis(op, axis) for axis in resized_axes(op)]
+    found = [axis for axis in axes if axis is not None]
+    return Resampling(op).of(op.x, found) if len(found) == len(axes) else None
+
+
+def _float_axis(op: nn.Resize, axis: int) -> Axis | None:
+    count = _result_size(op, axis)
+    if count is None:
+        return None
+    length = dim_value(op.x, axis)
+    as_floats = [folded(tensor.Cast(v, DType.F32)) for v in (count, length)]
+    scale = scalar(op.scales[axis], as_floats[0]) if op.scales else folded(math.Div(*as_floats))
+    region = None
+    if is_crop(op):
+        start, end = (scalar(bound, scale) for bound in (op.roi[axis], op.roi[axis + len(op.shape)]))
+        region = (start, end)
+    return Axis(axis, op.x.type.shape[axis], length, op.shape[axis], count, scale, region)
 
 
 def _nearest(op: nn.Resize, axis: int) -> Value | None:

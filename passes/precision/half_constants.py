@@ -5,6 +5,7 @@ import numpy as np
 from ...ir import Array, Op, Value
 from ...ops import math, nn, quant, tensor
 from ...types import DType
+from ...weights import release
 from ..patterns import elements_of
 from .narrow_constants import only_limits
 from .uses import MOVING, ends_only_in
@@ -28,6 +29,12 @@ _ADDING_UP = (*MOVING, math.Maximum, math.Minimum, math.Add, math.Sub, math.Mul,
 
 def unfit_for_half(value: Value, array: Array) -> str:
     """A phrase that says why a constant cannot be f16; empty when it can, as ``halved`` makes it."""
+    unfit = _unfit_elements(value, array)
+    release(array)
+    return unfit
+
+
+def _unfit_elements(value: Value, array: Array) -> str:
     finite = _finite(array)
     largest = max(float(finite.max()), -float(finite.min())) if finite.size else 0.0
     if largest > LARGEST and not is_mask(value) and not only_limits(value):

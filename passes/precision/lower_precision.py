@@ -15,7 +15,7 @@ from ...opdef import replace
 from ...ops import math, nn, quant, tensor
 from ...pass_manager import module_pass
 from ...types import DType, TensorType
-from ...weights import Weight
+from ...weights import Weight, release
 from ..layout.minimum_cut import ONE, ZERO, LabelProblem, Node
 from ..nominal_sizes import nominal
 from ..patterns import elements_of, is_known
@@ -234,6 +234,7 @@ class _Lowering:
         found = self._weights.get(id(weight))
         if found is None:
             found = self._weights[id(weight)] = Weight(halved(op.result, weight.array), weight.name)
+            release(weight.array)
         return found
 
 

@@ -13,7 +13,7 @@ from ...ir import Array, Module, Value
 from ...ops import tensor
 from ...pass_manager import module_pass
 from ...types import DType
-from ...weights import Weight
+from ...weights import Weight, release
 from ..compression.logarithms import feeds_logarithm
 from ..quantization.weights import weights_in
 from .half_constants import unfit_for_half
@@ -22,6 +22,8 @@ SHORT_FLOATS = (DType.F16, DType.BF16)
 
 FEWEST = 1024
 """Weights of fewer elements are left alone: they take no room, and what they would lose is lost for nothing."""
+
+_COMPARED_AT_ONCE = 2**16
 
 _LOGARITHM = "a logarithm is taken of what it computes"
 
@@ -78,10 +80,24 @@ def _is_large(weight: Value) -> bool:
 def _rounded(weight: Weight, dtype: DType) -> Weight:
     """The weight itself when it holds such numbers alone."""
     array: Array = weight.array
-    rounded = array.astype(dtype.numpy).astype(array.dtype)
-    if np.array_equal(rounded, array, equal_nan=True):
-        return weight
-    return Weight(rounded, f"{weight.name}.{dtype.value}" if weight.name else "")
+    short = array.astype(dtype.numpy, order="C")
+    is_rounded = _differ(array, short)
+    release(array)
+    return Weight.widened(short, weight.type.dtype, _name_of(weight, dtype)) if is_rounded else weight
+
+
+def _differ(array: Array, short: Array) -> bool:
+    """Whether an element does: seldom is one of the first rows like its rounded self."""
+    rows = max(1, _COMPARED_AT_ONCE * len(array) // array.size)
+    for start in range(0, len(array), rows):
+        here = array[start : start + rows]
+        if not np.array_equal(short[start : start + rows].astype(array.dtype), here, equal_nan=True):
+            return True
+    return False
+
+
+def _name_of(weight: Weight, dtype: DType) -> str:
+    return f"{weight.name}.{dtype.value}" if weight.name else ""
 
 
 def _put(weight: Weight, old: tensor.Constant) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.generic]
-Need = Literal["control-flow", "integer-arithmetic", "torchscript"]
+Need = Literal["integer-arithmetic", "torchscript"]
 
 
 @dataclass(frozen=True)
@@ -230,14 +230,12 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad.onnx",
         "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
         (silero_chunk(1, 576, 16000), silero_chunk(2, 288, 8000)),
-        "control-flow",
     ),
     silero_vad(
         "_16k_op15",
         "silero_vad_16k_op15.onnx",
         "7ed98ddbad84ccac4cd0aeb3099049280713df825c610a8ed34543318f1b2c49",
         (silero_chunk(1, 576, 16000), silero_chunk(2, 576, 16000)),
-        "control-flow",
     ),
     silero_vad(
         "_16k_sequence",
@@ -250,7 +248,6 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "silero_vad_half.onnx",
         "1e0b195ad4806595ef4466f419d16fca7e4afcfc6669b8c0b5f76ea87547c769",
         tuple({"input": audio(n, 576), "state": state(2, n, 128)} for n in (1, 2)),
-        "control-flow",
     ),
     silero_vad(
         "_op18_ifless",

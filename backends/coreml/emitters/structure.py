@@ -242,8 +242,9 @@ def keeps_rank(op: tensor.Expand) -> bool:
 
 
 def repeats_known(op: tensor.Expand) -> bool:
-    """known sizes along the axes that grow"""
-    return all(isinstance(r, int) for r in _repeats(op))
+    """one element, and known sizes, along the axes that grow"""
+    dims = zip(op.x.type.shape, op.result.type.shape, strict=False)
+    return all(known_equal(d, r) or (d == 1 and isinstance(r, int)) for d, r in dims)
 
 
 def _repeats(op: tensor.Expand) -> tuple[Dim, ...]:

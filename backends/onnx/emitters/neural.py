@@ -1,9 +1,19 @@
 """Matrix products, normalisations, softmax, resampling."""
 
+import numpy as np
+
 from ....dims import known_equal
 from ....ops import math, nn, quant
 from ....passes.patterns import is_compressed
-from ...conditions import has_channels_first, has_four_axes, has_no_activation, is_along_last_axis, is_matrix
+from ....types import DType
+from ...conditions import (
+    counts_in_i64,
+    has_channels_first,
+    has_four_axes,
+    has_no_activation,
+    is_along_last_axis,
+    is_matrix,
+)
 from ..graph import Graph, OnnxTable, Operand
 from .operands import emits
 
@@ -108,6 +118,18 @@ def has_full_mask(op: nn.Attention) -> bool:
 def attention(op: nn.Attention, graph: Graph) -> None:
     heads = {"q_num_heads": op.heads, "kv_num_heads": op.shared_heads} if op.q.type.rank == 3 else {}
     graph.add("Attention", [op.q, op.k, op.v, op.mask], [op.result], scale=op.scale, **heads)
+
+
+def has_wide_limit(op: nn.NonMaxSuppression) -> bool:
+    """a limit of i64, if any"""
+    return op.limit is None or op.limit.type.dtype is DType.I64
+
+
+@emits(TABLE, "NonMaxSuppression", nn.NonMaxSuppression, when=(counts_in_i64, has_wide_limit))
+def non_max_suppression(op: nn.NonMaxSuppression, graph: Graph) -> None:
+    limit = np.array(DType.I64.highest) if op.limit is None else op.limit
+    operands = [op.boxes, op.scores, limit, op.iou_threshold, op.score_threshold]
+    graph.add("NonMaxSuppression", operands, [op.result], center_point_box=int(op.is_centered))
 
 
 SOFTMAX_OF_ANY_AXIS = 13

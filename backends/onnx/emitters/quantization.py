@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ....ir import Value
 from ....ops import quant
 from ....passes.patterns import elements_of, is_known
 from ....types import DType, TensorType
 from ..graph import Graph, OnnxTable, Operand
 from ..initializers import ONNX_TYPES
-from .operands import are_known, emits
+from .operands import are_known, emits, ints
 
 TABLE = OnnxTable()
 
@@ -70,6 +71,43 @@ def _add(op: quant.Scaled, operator: str, graph: Graph) -> None:
     attributes = {"axis": op.axis} if op.axis is not None else {}
     blocks = {"block_size": op.block} if op.block is not None else {}
     graph.add(operator, [op.x, op.scale, zeros], op.results, **attributes, **blocks)
+
+
+@emits(TABLE, "DynamicQuantizeLinear", quant.DynamicQuantize)
+def dynamic_quantize(op: quant.DynamicQuantize, graph: Graph) -> None:
+    graph.add("DynamicQuantizeLinear", [op.x], op.results)
+
+
+def has_one_zero_point_a_side(op: quant.IntegerMatMul) -> bool:
+    """zero points without axes, or a vector of the columns"""
+    return _rank(op.x_zero) == 0 and _rank(op.y_zero) <= 1
+
+
+def has_one_zero_point(op: quant.IntegerConv) -> bool:
+    """zero points without axes, and padding that is known"""
+    return _rank(op.x_zero) == _rank(op.weight_zero) == 0 and are_known(op.padding)
+
+
+def _rank(zero: Value | None) -> int:
+    return 0 if zero is None else zero.type.rank
+
+
+@emits(TABLE, "MatMulInteger", quant.IntegerMatMul, when=(has_one_zero_point_a_side,))
+def integer_mat_mul(op: quant.IntegerMatMul, graph: Graph) -> None:
+    graph.add("MatMulInteger", [op.x, op.y, op.x_zero, op.y_zero], [op.result])
+
+
+@emits(TABLE, "ConvInteger", quant.IntegerConv, when=(has_one_zero_point,))
+def integer_conv(op: quant.IntegerConv, graph: Graph) -> None:
+    graph.add(
+        "ConvInteger",
+        [op.x, op.weight, op.x_zero, op.weight_zero],
+        [op.result],
+        strides=op.strides,
+        pads=ints(op.padding),
+        dilations=op.dilations,
+        group=op.groups,
+    )
 
 
 _NIBBLE = 4

@@ -11,6 +11,7 @@ from ....ir import Op
 from ....ops import math, nn
 from ....ops.enums import Activation, GeluForm
 from ....ops.math import Binary, Unary
+from ....passes.lowering.shifts import shifts_within_width
 from ....types import DType
 from ...conditions import takes, up_to_rank
 from ...emission import Condition
@@ -85,7 +86,6 @@ _BINARY: Mapping[type[Op], tuple[BuiltinOperator, tuple[DType, ...]]] = {
     math.Minimum: (BuiltinOperator.MINIMUM, _EXTREMUM),
     math.FloorMod: (BuiltinOperator.FLOOR_MOD, _ORDERED),
     math.BitwiseXor: (BuiltinOperator.BITWISE_XOR, _BITS),
-    math.ShiftRight: (BuiltinOperator.RIGHT_SHIFT, _BITS),
     math.LogicalAnd: (BuiltinOperator.LOGICAL_AND, (DType.BOOL,)),
     math.LogicalOr: (BuiltinOperator.LOGICAL_OR, (DType.BOOL,)),
     math.Equal: (BuiltinOperator.EQUAL, (*_ORDERED, DType.BOOL)),
@@ -156,7 +156,12 @@ def bitwise_and(op: math.BitwiseAnd, graph: Graph) -> None:
     graph.add(BuiltinOperator.STABLEHLO_AND, [op.x, op.y], [op.result])
 
 
-@TABLE.emits(math.ShiftLeft, when=(takes(_I32), has_equal_shapes, _SMALL_ENOUGH))
+@TABLE.emits(math.ShiftRight, when=(takes(*_BITS), shifts_within_width, _SMALL_ENOUGH))
+def shift_right(op: math.ShiftRight, graph: Graph) -> None:
+    graph.add(BuiltinOperator.RIGHT_SHIFT, [op.x, op.y], [op.result])
+
+
+@TABLE.emits(math.ShiftLeft, when=(takes(_I32), shifts_within_width, has_equal_shapes, _SMALL_ENOUGH))
 def shift_left(op: math.ShiftLeft, graph: Graph) -> None:
     graph.add(BuiltinOperator.STABLEHLO_SHIFT_LEFT, [op.x, op.y], [op.result])
 

@@ -2,20 +2,25 @@
 ``control.while``."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...attributes import FunctionRef
+from ...cloning import clone_function
 from ...dims import Dim, free_symbols, known_equal
 from ...ir import Function, Op, Value
 from ...ops import control, math, tensor
 from ...rewriter import insert_new_ops
 from ...types import DType, TensorType
-from ..closures import close
+from ..closures import close, erase_unused
 from .node import Node, Scope, Unsupported, cast, constant
 
 ENDLESS = 2**62
 """Exporters give a trip count of at least this to a loop that only its condition ends."""
+
+MOST_ROWS = 2**20
+"""A loop that may take more rounds than this, and may end before, gets no room for a row of each."""
 
 
 def branching(node: Node, branches: Sequence[Function], visible: Sequence[Value]) -> control.If:
@@ -25,10 +30,10 @@ def branching(node: Node, branches: Sequence[Function], visible: Sequence[Value]
     pairs = zip(then.outputs, otherwise.outputs, strict=True)
     types = tuple(_joined(node.scope, a.type, b.type, known) for a, b in pairs)
     values = close(branches, visible)
-    return control.If(_scalar(node.operand(0)), values, FunctionRef(then.name), FunctionRef(otherwise.name), types)
+    return control.If(scalar_of(node.operand(0)), values, FunctionRef(then.name), FunctionRef(otherwise.name), types)
 
 
-def _scalar(x: Value) -> Value:
+def scalar_of(x: Value) -> Value:
     """What holds one element, without axes."""
     return tensor.Reshape(x, None, ()).result if x.type.rank else x
 
@@ -48,80 +53,267 @@ def _joined(scope: Scope, a: TensorType, b: TensorType, known: set[str]) -> Tens
     return a.with_shape([joined(x, y) for x, y in zip(a.shape, b.shape, strict=True)])
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """How often a loop runs if its condition does not end it: ``most`` times, an i64[] (None: endlessly).
+
+    ``known`` is that number where it is known at compile time. ``room`` is the number of rows of scan outputs where it
+    is not that of the rounds: zeros are left where no round writes.
+    """
+
+    most: Value | None
+    known: Dim | None = None
+    room: Dim | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a round makes of a value, or gives to a scan output: one row, from the last to the first if ``is_reversed``.
+
+    ``declared`` is the shape that the model declares of it, if it does: of the value, or of all rows together.
+    """
+
+    value: Value
+    declared: Sequence[object] | None = None
+    is_reversed: bool = False
+
+
+@dataclass(frozen=True)
+class _Room:
+    """How many rows scan outputs get before the loop: ``size``, which the i64[] ``count`` is where data decides it.
+
+    ``is_counted``: the count is still to be found. ``is_cut``: rows that no round has written go afterwards.
+    """
+
+    size: Dim
+    count: Value | None = None
+    is_counted: bool = False
+    is_cut: bool = False
+
+
+class Functions:
+    """The functions that are made of branches and bodies."""
+
+    def __init__(self) -> None:
+        self.made: list[Function] = []
+
+    def new(self, stem: str) -> Function:
+        """An empty function, called ``stem``, ``stem_2``, …"""
+        return self.add(Function(stem))
+
+    def add(self, function: Function) -> Function:
+        """Makes a function one of these, under a name of its own."""
+        stem = function.name.partition("_")[0]
+        number = sum(f.name.partition("_")[0] == stem for f in self.made) + 1
+        function.name = stem if number == 1 else f"{stem}_{number}"
+        self.made.append(function)
+        return function
+
+
 class Loop:
-    """A Loop under construction: ``body`` is to be filled with the nodes of its graph, ``condition`` is made here.
+    """A loop under construction: ``body`` is to be filled, ``condition`` is made here.
 
     Both take the number of the step, whether to go on, the values, and the rows of scan outputs that are there so far.
     """
 
-    def __init__(self, node: Node, condition: str, body: str) -> None:
-        self._node = node
-        self.initial = tuple(v for v in node.operands[2:] if v is not None)
-        if len(self.initial) < len(node.operands) - 2:
-            raise Unsupported("a value of the loop is missing")
-        self.condition, self.body = Function(condition), Function(body)
+    def __init__(self, scope: Scope, initial: Sequence[Value], functions: Functions) -> None:
+        self._scope = scope
+        self._functions = functions
+        self.initial = tuple(initial)
+        self.condition, self.body = functions.new("condition"), functions.new("body")
         self.body.inputs += [Value(TensorType(DType.I64, ())), Value(TensorType(DType.BOOL, ()))]
         self.body.inputs += [Value(v.type) for v in self.initial]
 
-    def finish(self, made: Sequence[Value], visible: Sequence[Value]) -> Sequence[Value]:
-        """The node's results, given what the body ends with: whether to go on, the values, rows of scan outputs."""
-        _, values, rows = made[0], made[1 : 1 + len(self.initial)], made[1 + len(self.initial) :]
-        for before, after in zip(self.initial, values, strict=True):
-            if before.type != after.type:
-                raise Unsupported(f"a value of the loop is {before.type} at first and {after.type} after a round")
+    @property
+    def step(self) -> Value:
+        """The number of the round, within the body."""
+        return self.body.inputs[0]
+
+    @property
+    def values(self) -> list[Value]:
+        """The values of the loop, within the body."""
+        return self.body.inputs[2 : 2 + len(self.initial)]
+
+    def finish(
+        self,
+        rounds: Rounds,
+        first: Value,
+        goes_on: Value,
+        made: Sequence[Made],
+        rows: Sequence[Made],
+        visible: Sequence[Value],
+    ) -> list[Value]:
+        """The values after the loop, and the scan outputs.
+
+        ``first``: whether there is a first round. The body makes of itself whether it ``goes_on``, what the values have
+        become, and a row for each scan output.
+        """
         known = {s for v in visible for s in v.type.symbols}
-        scans = [self._scan(row, known, made[0]) for row in rows]
-        step = math.Add(self.body.inputs[0], constant(np.array(1))).result
-        results = [step, made[0], *values, *(self._written(s, r) for s, r in zip(scans, rows, strict=True))]
+        values = [_as_before(v.type, after) for v, after in zip(self.initial, made, strict=True)]
+        rows = [_of_known_size(row, known) for row in rows]
+        room = self._room(rounds, first, goes_on, rows)
+        results = [math.Add(self.step, constant(np.array(1))).result, scalar_of(goes_on), *values]
+        carried = (constant(np.array(0)), first, *self.initial)
+        for row in rows:
+            self.body.inputs.append(Value(row.value.type.with_shape((room.size, *row.value.type.shape))))
+            results.append(_written(self.body.inputs[-1], self.step, row, rounds))
         insert_new_ops(results, self.body.ops.append)
         _set_outputs(self.body, results)
-        goes_on = self._node.optional(1)
-        first = constant(np.array(True)) if goes_on is None else _scalar(goes_on)
-        given = (constant(np.array(0)), first, *self.initial, *scans)
-        self._make_condition()
+        self._make_condition(rounds)
         captured = close((self.condition, self.body), visible)
-        _set_outputs(self.body, [*self.body.outputs, *self.body.inputs[len(given) :]])
-        loop = control.While((*given, *captured), FunctionRef(self.condition.name), FunctionRef(self.body.name))
-        return loop.results[2 : len(given)]
+        _set_outputs(self.body, [*self.body.outputs, *self.body.inputs[len(results) :]])
+        count = self._counted(carried, captured) if room.is_counted else room.count
+        empty = [_empty(row.value.type, room.size, count) for row in rows]
+        loop = _while(self.condition, self.body, (*carried, *empty, *captured))
+        scans = loop.results[len(carried) : len(results)]
+        if room.is_cut:
+            size = self._declared_count(rows)
+            scans = tuple(_cut(scan, loop.results[0], size) for scan in scans)
+        return [*loop.results[2 : len(carried)], *scans]
 
-    def _make_condition(self) -> None:
+    def _room(self, rounds: Rounds, first: Value, goes_on: Value, rows: Sequence[Made]) -> _Room:
+        if not rows:
+            return _Room(0)
+        if rounds.room is not None:
+            return _Room(rounds.room)
+        if rounds.known is not None and is_certain(goes_on) and is_certain(first):
+            return _Room(rounds.known)
+        if rounds.most is not None and is_certain(goes_on):
+            most = math.Maximum(rounds.most, constant(np.array(0))).result
+            count = most if is_certain(first) else math.Select(first, most, constant(np.array(0))).result
+            return _Room(self._declared_count(rows), count)
+        if isinstance(rounds.known, int) and rounds.known <= MOST_ROWS:
+            return _Room(rounds.known, is_cut=True)
+        return _Room(self._declared_count(rows), is_counted=True)
+
+    def _declared_count(self, rows: Sequence[Made]) -> Dim:
+        """The number of rows as the model declares it, else a new symbol."""
+        declared = (row.declared[0] for row in rows if row.declared)
+        number = next((d for d in declared if isinstance(d, int) and d >= 0), None)
+        return self._scope.fresh_symbol() if number is None else number
+
+    def _make_condition(self, rounds: Rounds) -> None:
         """step < trip count and goes on"""
         function = self.condition
         function.inputs += [Value(v.type) for v in self.body.inputs]
         step, goes_on = function.inputs[:2]
-        trips = self._node.optional(0)
-        known = None if trips is None else self._node.dims(0)
-        if trips is not None and not (known and isinstance(known[0], int) and known[0] >= ENDLESS):
-            is_left = math.Less(step, cast(_scalar(trips), DType.I64)).result
-            goes_on = math.LogicalAnd(goes_on, is_left).result
+        if rounds.most is not None:
+            goes_on = math.LogicalAnd(goes_on, math.Less(step, rounds.most).result).result
         insert_new_ops([goes_on], function.ops.append)
         _set_outputs(function, [goes_on])
 
-    def _scan(self, row: Value, known: set[str], goes_on: Value) -> Value:
-        """Zeros for the rows that a scan output gets."""
-        trips = self._node.dims(0) if self._node.optional(0) is not None else None
-        if trips is None or len(trips) != 1 or trips[0] is None or not _is_true(goes_on):
-            raise Unsupported("how many rows its scan outputs have depends on the data")
-        if not known.issuperset(row.type.symbols):
-            raise Unsupported(f"a row of a scan output is {row.type}, whose size only the loop knows")
-        self.body.inputs.append(Value(row.type.with_shape((trips[0], *row.type.shape))))
-        zero = constant(np.zeros((), row.type.dtype.numpy))
-        return tensor.Expand(zero, None, (trips[0], *row.type.shape)).result
-
-    def _written(self, scan: Value, row: Value) -> Value:
-        rows = next(v for v in self.body.inputs[2 + len(self.initial) :] if v.type == scan.type and not v.is_used)
-        if scan.type.shape[0] == 0:
-            return rows  # There is no step that could write a row.
-        start = tensor.Reshape(self.body.inputs[0], None, (1,)).result
-        starts = tensor.Concat((start, constant(np.zeros(row.type.rank, np.int64))), 0).result
-        block = tensor.Reshape(row, None, (1, *row.type.shape)).result
-        return tensor.DynamicUpdateSlice(rows, block, starts).result
+    def _counted(self, carried: Sequence[Value], captured: Sequence[Value]) -> Value:
+        """How many rounds there are, found by going through them without writing rows."""
+        body, condition = clone_function(self.body), clone_function(self.condition)
+        places = range(len(body.inputs))
+        kept = [i for i in places if i < len(carried) or i >= len(places) - len(captured)]
+        _set_outputs(body, [body.outputs[i] for i in kept])
+        for function in (condition, body):
+            erase_unused(function)
+            function.inputs[:] = [function.inputs[i] for i in kept]
+            self._functions.add(function)
+        return _while(condition, body, (*carried, *captured)).results[0]
 
 
-def _is_true(value: Value) -> bool:
-    """Whether ``value`` is the constant true, as it is or handed on."""
+def rounds_of(node: Node) -> Rounds:
+    """The trip count of a Loop."""
+    trips = node.optional(0)
+    if trips is None:
+        return Rounds(None)
+    contents = node.dims(0)
+    known = contents[0] if contents is not None and len(contents) == 1 else None
+    if isinstance(known, int) and known >= ENDLESS:
+        return Rounds(None)
+    return Rounds(cast(scalar_of(trips), DType.I64), max(known, 0) if isinstance(known, int) else known)
+
+
+def first_round(node: Node | None) -> Value:
+    """Whether a Loop has a first round, a bool[]; true for what no condition ends."""
+    goes_on = None if node is None else node.optional(1)
+    return constant(np.array(True)) if goes_on is None else scalar_of(goes_on)
+
+
+def is_certain(value: Value) -> bool:
+    """Whether ``value`` is the constant true."""
     owner: Op | None = value.owner
     return isinstance(owner, tensor.Constant) and bool(owner.value.array.all())
+
+
+def follows_from_shapes(value: Value) -> bool:
+    """Whether nothing but shapes and constants decides what ``value`` holds."""
+    pending, seen = [value], {value}
+    while pending:
+        owner = pending.pop().owner
+        if owner is None:
+            return False
+        if isinstance(owner, tensor.Shape | tensor.Dims):
+            continue
+        new = [v for v in owner.operands if v not in seen]
+        seen.update(new)
+        pending += new
+    return True
+
+
+def _while(condition: Function, body: Function, values: tuple[Value, ...]) -> control.While:
+    return control.While(values, FunctionRef(condition.name), FunctionRef(body.name))
+
+
+def _as_before(before: TensorType, made: Made) -> Value:
+    """What a round makes of a value, with the sizes that it had before where the model declares that they stay."""
+    after = made.value
+    if before == after.type:
+        return after
+    declared = made.declared or ()
+    is_same = before.dtype is after.type.dtype and before.rank == after.type.rank == len(declared)
+    pairs = zip(before.shape, after.type.shape, declared, strict=False)
+    if not is_same or not all(known_equal(a, b) or (not isinstance(b, int) and a == c) for a, b, c in pairs):
+        raise Unsupported(f"a value of the loop is {before} at first and {after.type} after a round")
+    return tensor.Reshape(after, None, before.shape).result
+
+
+def _of_known_size(row: Made, known: set[str]) -> Made:
+    """The row, with the sizes that the model declares for those that only the loop knows."""
+    type_ = row.value.type
+    declared = (row.declared or ())[1:]
+    fits = len(declared) == type_.rank
+    shape = [declared[i] if fits and not known.issuperset(free_symbols(d)) else d for i, d in enumerate(type_.shape)]
+    dims = [d for d in shape if isinstance(d, Dim) and known.issuperset(free_symbols(d)) and d != -1]
+    if len(dims) < len(shape):
+        raise Unsupported(f"a row of a scan output is {type_}, whose size only the loop knows")
+    if tuple(dims) == type_.shape:
+        return row
+    return replace(row, value=tensor.Reshape(row.value, None, tuple(dims)).result)
+
+
+def _empty(row: TensorType, size: Dim, count: Value | None) -> Value:
+    """Zeros for the rows of a scan output."""
+    zero = constant(np.zeros((), row.dtype.numpy))
+    shape = (size, *row.shape)
+    if count is None:
+        return tensor.Expand(zero, None, shape).result
+    dims = [tensor.Reshape(count, None, (1,)).result, *([tensor.Dims(row.shape).result] if row.shape else [])]
+    return tensor.Expand(zero, tensor.Concat(tuple(dims), 0).result if row.shape else dims[0], shape).result
+
+
+def _written(rows: Value, step: Value, row: Made, rounds: Rounds) -> Value:
+    """The rows so far with one more."""
+    if rows.type.shape[0] == 0:
+        return rows  # There is no step that could write a row.
+    if row.is_reversed and rounds.most is not None:
+        step = math.Sub(math.Sub(rounds.most, constant(np.array(1))).result, step).result
+    rank = row.value.type.rank
+    start = tensor.Reshape(step, None, (1,)).result
+    if rank:
+        start = tensor.Concat((start, constant(np.zeros(rank, np.int64))), 0).result
+    block = tensor.Reshape(row.value, None, (1, *row.value.type.shape)).result
+    return tensor.DynamicUpdateSlice(rows, block, start).result
+
+
+def _cut(rows: Value, count: Value, size: Dim) -> Value:
+    """The first rows."""
+    end = tensor.Reshape(count, None, (1,)).result
+    shape = (size, *rows.type.shape[1:])
+    return tensor.DynamicSlice(rows, constant(np.zeros(1, np.int64)), end, (0,), (1,), shape).result
 
 
 def _set_outputs(function: Function, values: Sequence[Value]) -> None:

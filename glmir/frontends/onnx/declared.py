@@ -1,7 +1,7 @@
 """The types that a model declares for its inputs and outputs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -14,9 +14,14 @@ _NO_NAMES = frozenset(("", "?", "*", "-1", "None", "none", "unknown"))
 """What exporters write for a dim they know nothing of: two dims with such a name need not be equal."""
 
 _ELEMENTWISE = (
-    "Abs", "Add", "Cast", "Clip", "Div", "Exp", "Identity", "Log", "Mul", "Neg", "Pow", "Relu", "Sigmoid", "Sqrt",
-    "Sub", "Tanh",
+    "Abs", "Add", "Cast", "Ceil", "Celu", "Clip", "Div", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid",
+    "HardSwish", "Hardmax", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Log", "LogSoftmax", "Mish", "Mul", "Neg", "Not",
+    "Pow", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Softmax", "Softplus", "Softsign", "Sqrt", "Sub",
+    "Swish", "Tanh", "ThresholdedRelu",
 )  # fmt: skip
+
+_LIKE_THEIR_FIRST = ("CastLike", "Dropout", "QuantizeLinear", "DequantizeLinear")
+"""Operators whose result has the shape of their first operand, whatever the others are."""
 
 _BFLOAT16: int = onnx.TensorProto.BFLOAT16
 
@@ -35,20 +40,57 @@ def input_type(tensor: gs.Tensor) -> TensorType:
     return TensorType(dtype, tuple(dims))
 
 
-def declared_shapes(graph: gs.Graph) -> dict[str, Sequence[object] | None]:
-    """The shapes that the model declares of its outputs, and those that follow from them, by tensor name.
+DeclaredShapes = Mapping[str, Sequence[object] | None]
+"""Shapes by tensor name."""
+
+
+def declared_shapes(graph: gs.Graph | gs.Function, outputs: Iterable[Sequence[object] | None]) -> DeclaredShapes:
+    """The shapes of the graph's outputs, as the model declares them, and those that follow from them.
 
     An elementwise operator of one tensor, or of one and a scalar constant, leaves the shape as it is.
     """
-    shapes: dict[str, Sequence[object] | None] = {t.name: t.shape for t in graph.outputs}
+    pairs = zip(graph.outputs, outputs, strict=False)
+    shapes: dict[str, Sequence[object] | None] = {t.name: shape for t, shape in pairs if shape is not None}
+    if not shapes:
+        return shapes
     constants = (node for node in graph.nodes if node.op == "Constant" and node.outputs)
     scalars = {node.outputs[0].name for node in constants if _is_scalar(node.attrs.get("value"))}
     for node in reversed(graph.nodes):
-        shape = shapes.get(node.outputs[0].name) if node.op in _ELEMENTWISE and node.outputs else None
-        others = [t for t in node.inputs if t.name not in scalars and not _is_scalar(t)]
-        if shape is not None and len(others) == 1:
-            shapes.setdefault(others[0].name, shape)
+        shape = shapes.get(node.outputs[0].name) if node.outputs and not node.domain else None
+        if shape is None:
+            continue
+        if node.op in _LIKE_THEIR_FIRST and node.inputs:
+            shapes.setdefault(node.inputs[0].name, shape)
+        elif node.op in _ELEMENTWISE:
+            others = {t.name for t in node.inputs if t.name not in scalars and not _is_scalar(t)}
+            if len(others) == 1:
+                shapes.setdefault(others.pop(), shape)
     return shapes
+
+
+def shapes_in_loop(
+    outputs: Sequence[gs.Tensor], types: Sequence[TensorType | None], results: Sequence[Sequence[object] | None]
+) -> list[Sequence[object] | None]:
+    """The shapes of what the body of a loop gives: the condition, values, which had the ``types``, and rows.
+
+    Those of values are the body's own, where they are what the values began with, those of rows follow from the
+    ``results`` of the loop.
+    """
+    shapes: list[Sequence[object] | None] = [None]
+    for tensor, type_ in zip(outputs[1:], types, strict=False):
+        keeps = type_ is not None and tensor.shape is not None and list(tensor.shape) == list(type_.shape)
+        shapes.append(tensor.shape if keeps else None)
+    return [*shapes, *(shape[1:] if shape else None for shape in results[len(types) :])]
+
+
+def keeps_sizes(tensors: Sequence[gs.Tensor], types: Mapping[str, TensorType]) -> bool:
+    """Whether the inputs have the sizes that the model declares: else what it declares of its outputs holds no more."""
+    return not any(
+        isinstance(size, int) and size >= 0 and known_different(size, dim)
+        for t in tensors
+        if t.name in types and t.shape is not None
+        for size, dim in zip(t.shape, types[t.name].shape, strict=False)
+    )
 
 
 def _is_scalar(tensor: object) -> bool:

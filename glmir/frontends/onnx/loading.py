@@ -6,6 +6,7 @@ Nothing in the model is run, and neither onnx's checker nor its shape inference 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -16,7 +17,8 @@ from onnx_graphsurgeon.logger import G_LOGGER
 
 from ...errors import CompileError, InputError
 from ..file_mapping import map_file
-from .structure import NotTextError, examine, normal_domain, opset_versions
+from .blocked_channels import annotate_blocks
+from .structure import NotTextError, examine, model_opsets, normal_domain
 from .tensor_data import Array, MappedValues, TensorReader
 from .wire import Buffer, TruncatedError, WireError, strip_payloads
 
@@ -42,6 +44,8 @@ class LoadedModel:
     metadata_props: dict[str, str] = field(default_factory=dict)
     functions: dict[tuple[str, str], gs.Function] = field(default_factory=dict)
     """Model-local functions by (domain, name)."""
+    warnings: tuple[str, ...] = ()
+    """What the model leaves open, and how it is taken."""
 
     def tensor_array(self, constant: gs.Constant) -> Array:
         """The constant's elements, read-only, in its own shape and dtype; not copied where the file holds them plainly.
@@ -57,7 +61,7 @@ def load_graph(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Load
 
     Raises InputError for what is no readable ONNX model, and CompileError with every structural problem of one that is:
     cycles, undefined or doubly defined names, missing outputs, opsets out of range, tensors whose data contradict their
-    dimensions, sparse tensors.
+    dimensions.
     """
     if isinstance(source, onnx.ModelProto):
         name = "the given ModelProto"
@@ -89,8 +93,8 @@ def _load_buffer(buffer: Buffer, name: str, folder: str | None) -> LoadedModel:
 
 def _load(model: onnx.ModelProto, name: str, reader: TensorReader, *, is_own: bool) -> LoadedModel:
     try:
-        if len(model.graph.node) == 0:
-            raise InputError(f"{name}: the graph has no nodes, so there is nothing to compile.")
+        if len(model.graph.node) == 0 and len(model.graph.output) == 0:
+            raise InputError(f"{name}: the graph has no nodes and no outputs, so there is nothing to compile.")
         structure = examine(model, reader)
         if structure.repairs and not structure.reasons and not is_own:
             copied = onnx.ModelProto()
@@ -100,12 +104,12 @@ def _load(model: onnx.ModelProto, name: str, reader: TensorReader, *, is_own: bo
             raise CompileError(structure.reasons, name)
         for repair in structure.repairs:
             repair()
-        return _import(model, name, reader)
+        return _import(model, name, reader, structure.warnings)
     except (UnicodeDecodeError, NotTextError):  # versions of protobuf differ in which
         raise InputError(f"{name}: the file is damaged: a name in it is not UTF-8 text.") from None
 
 
-def _import(model: onnx.ModelProto, name: str, reader: TensorReader) -> LoadedModel:
+def _import(model: onnx.ModelProto, name: str, reader: TensorReader, warnings: Sequence[str]) -> LoadedModel:
     try:
         with G_LOGGER.suppress(_SILENT):
             graph = gs.import_onnx(model)
@@ -116,15 +120,18 @@ def _import(model: onnx.ModelProto, name: str, reader: TensorReader) -> LoadedMo
     _adopt(graph, reader)
     for function in graph.functions:
         _adopt(function, reader)
-    return LoadedModel(
+    loaded = LoadedModel(
         source=name,
         graph=graph,
-        opsets=opset_versions(model.opset_import),
+        opsets=model_opsets(model),
         ir_version=model.ir_version,
         producer=f"{_text(model.producer_name)} {_text(model.producer_version)}".strip(),
         metadata_props={_text(entry.key): _text(entry.value) for entry in model.metadata_props},
         functions={(normal_domain(function.domain), function.name): function for function in graph.functions},
+        warnings=tuple(warnings),
     )
+    annotate_blocks(graph, loaded.tensor_array, name)
+    return loaded
 
 
 def _text(text: str | bytes) -> str:

@@ -4,18 +4,18 @@ An importer is a function from a ``Node`` to the op (or value, or several values
 builds ops freely and the frontend inserts, names and locates them. It raises ``Unsupported`` to refuse the node.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
 import onnx
 
-from ...dims import Dim, SymInt, symbol
+from ...dims import Dim, SymInt, known_different, symbol
 from ...ir import Array, Op, Value
 from ...ops import tensor
 from ...symbolic import SymbolicContents
-from ...types import DType, TensorType
+from ...types import DType, Shape, TensorType
 from ...weights import Weight
 from ..layers import scalar as scalar
 
@@ -38,6 +38,10 @@ class Scope:
 
     contents: SymbolicContents = field(default_factory=SymbolicContents)
     taken_symbols: set[str] = field(default_factory=set)
+    random_nodes: list[str] = field(default_factory=list)
+    """The names of the nodes whose results are random."""
+    importers: "Mapping[tuple[str, str], Importer]" = field(default_factory=dict)
+    """All importers by domain and operator, for those that are another one in disguise."""
 
     def __post_init__(self) -> None:
         self._names = map("u{}".format, count())
@@ -81,7 +85,7 @@ class Node:
     used_outputs: frozenset[str]
     """The names of those outputs that another node or the model's outputs read."""
     declared_shapes: tuple[Sequence[object] | None, ...] = ()
-    """For each output that is the model's, the shape that the model declares."""
+    """For each output, the shape that follows from what the model declares of its own outputs, if any does."""
 
     def operand(self, index: int) -> Value:
         """A required operand."""
@@ -155,7 +159,7 @@ class Node:
         return tuple(map(str, texts))
 
     def dtype(self, name: str) -> DType:
-        """An attribute that holds one of the standard's element types (TensorProto.DataType), before opset 6 its name."""
+        """An attribute that holds one of the standard's element types (TensorProto.DataType); before opset 6 by name."""
         number = self.int(name) if self.opset >= 6 else _number_of_type(self.attributes.get(name))
         try:
             return DType.of(onnx.helper.tensor_dtype_to_np_dtype(number))
@@ -185,15 +189,25 @@ class Node:
     def dims(self, index: _Int) -> tuple[Dim | None, ...] | None:
         """The contents of an integer operand of rank 0 or 1, symbolic where they follow from shapes; None for unknown
         elements, or for all of it when even their number is unknown."""
-        contents = self.scope.contents.of(self.operand(index))
+        value = self.operand(index)
+        if value.type.elements == 0:
+            return ()
+        contents = self.scope.contents.of(value)
         return None if contents is None else tuple(_as_dim(d) for d in contents.ravel())
 
     def known_dims(self, index: _Int) -> tuple[Dim, ...]:
         """As ``dims``; refuses the node when any element is unknown."""
         dims = self.dims(index)
         if dims is None or any(d is None for d in dims):
-            raise Unsupported(f"input {index} must be constant or follow from the shapes, but it depends on the data")
+            problem = f"input {index} must be constant or follow from the shapes, but it depends on the data"
+            advice = self.pinning(index)
+            raise Unsupported(f"{problem}; {advice}" if advice else problem)
         return tuple(d for d in dims if d is not None)
+
+    def pinning(self, index: _Int) -> str:
+        """How a user makes the operand a constant, if it is an input of the model, else nothing."""
+        value = self.operand(index)
+        return f"give its value with --input {value.name}=…" if value.owner is None and value.name else ""
 
     def known_ints(self, index: _Int) -> tuple[_Int, ...]:
         """As ``known_dims``; refuses symbolic elements too."""
@@ -228,9 +242,31 @@ class Node:
 
     def unknown_dim(self, axis: _Int) -> Dim:
         """A size of the first output that running the model shows: as the model declares it, else a fresh symbol."""
+        declared = self.declared_size(axis)
+        return self.scope.fresh_symbol() if declared is None else declared
+
+    def declared_size(self, axis: _Int, output: _Int = 0) -> _Int | None:
+        """The number that the model declares to be an output's size along an axis, if it does."""
+        shape = self.declared_shapes[output] if output < len(self.declared_shapes) else None
+        declared = shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+        return declared if isinstance(declared, int) and declared >= 0 else None
+
+    def declared_shape(self) -> tuple[_Int, ...] | None:
+        """The shape that the model declares of the first output, if all its sizes are numbers."""
         shape = self.declared_shapes[0] if self.declared_shapes else None
-        declared = shape[axis] if shape is not None and axis < len(shape) else None
-        return declared if isinstance(declared, int) and declared >= 0 else self.scope.fresh_symbol()
+        sizes = [self.declared_size(axis) for axis in range(len(shape or ()))]
+        known = tuple(size for size in sizes if size is not None)
+        return known if shape is not None and len(known) == len(sizes) else None
+
+    def may_be_declared(self, shape: Shape) -> bool:
+        """Whether the first output can have that shape by what the model declares of it."""
+        declared = self.declared_shapes[0] if self.declared_shapes else None
+        if declared is None:
+            return True
+        sizes = (self.declared_size(axis) for axis in range(len(declared)))
+        return len(declared) == len(shape) and not any(
+            size is not None and known_different(size, dim) for size, dim in zip(sizes, shape, strict=True)
+        )
 
     def dims_or_fresh(
         self, index: _Int, count: _Int, axes: Sequence[_Int] = ()

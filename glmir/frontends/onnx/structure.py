@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import onnx
 
+from .repairs import all_names, copy_output, nodes_within, rename, reorder, spell_out_overloads
 from .sparse import sparse_problem, spell_out_attribute, spell_out_initializers
 from .tensor_data import TensorReader, is_known_data_type
 
@@ -31,6 +32,8 @@ _HELD_ATTRIBUTES = frozenset(
         *(_ATTRIBUTE.FLOATS, _ATTRIBUTE.INTS, _ATTRIBUTE.STRINGS),
     }
 )
+
+_SPARSE_CONSTANT = ("Constant", "sparse_value")
 
 
 class NotTextError(ValueError):
@@ -57,7 +60,7 @@ def examine(model: onnx.ModelProto, reader: TensorReader) -> Structure:
     structure.reasons += _opset_problems(model)
     structure.warnings += _opset_warnings(model)
     structure.reasons += _function_problems(model)
-    structure.repairs += [partial(_spell_out_overloads, model)] if any(f.overload for f in model.functions) else []
+    structure.repairs += [partial(spell_out_overloads, model)] if any(f.overload for f in model.functions) else []
     examination = _Examination(model, structure, reader)
     examination.main_graph(model.graph)
     for function in model.functions:
@@ -124,7 +127,9 @@ def _opset_warnings(model: onnx.ModelProto) -> list[str]:
 def _function_problems(model: onnx.ModelProto) -> list[str]:
     """Functions that share a name, and functions that call themselves, directly or through others."""
     for function in model.functions:
-        _require_text((function.name, function.overload, function.domain, *function.input, *function.output, *function.attribute))
+        _require_text(
+            (function.name, function.overload, function.domain, *function.input, *function.output, *function.attribute)
+        )
         _require_text(entry.domain for entry in function.opset_import)
     positions: dict[tuple[str, str, str], int] = {}
     reasons: list[str] = []
@@ -134,25 +139,13 @@ def _function_problems(model: onnx.ModelProto) -> list[str]:
             reasons.append(f"Two functions are named '{function.name}' in the domain '{function.domain}'.")
     callees: list[set[int]] = []
     for function in model.functions:
-        calls = {(normal_domain(n.domain), n.op_type, n.overload) for n in _nodes_within(function.node)}
+        calls = {(normal_domain(n.domain), n.op_type, n.overload) for n in nodes_within(function.node)}
         callees.append({positions[call] for call in calls if call in positions})
     order, cycle = _topological_order(callees)
     if order is None:
         names = _listed([f"'{model.functions[position].name}'" for position in cycle])
         reasons.append(f"The functions {names} call each other in a circle.")
     return reasons
-
-
-def _nodes_within(nodes: Iterable[onnx.NodeProto]) -> Iterable[onnx.NodeProto]:
-    """The nodes and those of their subgraphs, at any depth."""
-    pending = [iter(nodes)]
-    while pending:
-        node = next(pending[-1], None)
-        if node is None:
-            pending.pop()
-            continue
-        yield node
-        pending.extend(iter(attribute.g.node) for attribute in node.attribute if attribute.type == _ATTRIBUTE.GRAPH)
 
 
 @dataclass(frozen=True)
@@ -234,6 +227,12 @@ class _Examination:
         for node, label in zip(nodes, labels, strict=True):
             readers = {name: label for name in node.input if name}
             for attribute in node.attribute:
+                if attribute.type == _ATTRIBUTE.SPARSE_TENSOR and (node.op_type, attribute.name) == _SPARSE_CONSTANT:
+                    self._sparse_tensor(
+                        attribute.sparse_tensor, f"The attribute '{attribute.name}' of {_inside(label)}"
+                    )
+                    self.repairs.append(partial(spell_out_attribute, node, attribute.name, self.reader))
+                    continue
                 captured = self._attribute(attribute, label, body.where, body.is_function, outer)
                 readers = {**captured, **readers} if captured else readers
             for name, reader in readers.items():
@@ -273,7 +272,7 @@ class _Examination:
                 self.reasons.append(f"Nothing writes the output '{name}' of the graph{body.where}.")
             elif is_outer or name in seen:
                 fresh = self._fresh_name(name)
-                self.repairs.append(partial(_copy_output, body.proto, place, fresh))
+                self.repairs.append(partial(copy_output, body.proto, place, fresh))
                 if is_outer:
                     free.setdefault(name, f"The output of the graph{body.where}")
                 elif not body.where:
@@ -286,7 +285,7 @@ class _Examination:
             names = _listed([labels[position] for position in cycle])
             self.reasons.append(f"The graph has a cycle through {names}.")
         elif any(position != place for place, position in enumerate(order)):
-            self.repairs.append(partial(_reorder, body.proto, order))
+            self.repairs.append(partial(reorder, body.proto, order))
 
     def _attribute(
         self,
@@ -344,11 +343,11 @@ class _Examination:
         for name in initializers:
             if not any(name in names for names in outer):
                 continue
-            self.repairs.append(partial(_rename, graph, name, self._fresh_name(name)))
+            self.repairs.append(partial(rename, graph, name, self._fresh_name(name)))
 
     def _fresh_name(self, name: str) -> str:
         """A name like this one that no value has."""
-        self.taken = self.taken or _all_names(self.model)
+        self.taken = self.taken or all_names(self.model)
         number = 1
         while f"{name}.{number}" in self.taken:
             number += 1
@@ -424,72 +423,3 @@ def _topological_order(dependencies: Sequence[set[int]]) -> tuple[list[int] | No
         path[position] = len(path)
         position = min(earlier for earlier in dependencies[position] if waiting[earlier])
     return None, list(path)[path[position] :][::-1]
-
-
-def _reorder(proto: onnx.GraphProto | onnx.FunctionProto, order: list[int]) -> None:
-    nodes = [proto.node[position] for position in order]
-    del proto.node[:]
-    proto.node.extend(nodes)
-
-
-def _copy_output(proto: onnx.GraphProto | onnx.FunctionProto, place: int, name: str) -> None:
-    """Gives the output of that place a value of its own."""
-    output = proto.output[place]
-    old = output if isinstance(output, str) else output.name
-    proto.node.append(onnx.helper.make_node("Identity", [old], [name]))
-    if isinstance(output, str):
-        proto.output[place] = name
-    else:
-        output.name = name
-
-
-def _spell_out_overloads(model: onnx.ModelProto) -> None:
-    """Makes the overload part of a function's name, where it is defined and where it is called."""
-    overloaded = {(f.domain, f.name, f.overload) for f in model.functions if f.overload}
-    for nodes in (model.graph.node, *(function.node for function in model.functions)):
-        for node in _nodes_within(nodes):
-            if (node.domain, node.op_type, node.overload) in overloaded:
-                node.op_type = f"{node.op_type}:{node.overload}"
-    for function in model.functions:
-        if function.overload:
-            function.name = f"{function.name}:{function.overload}"
-
-
-def _all_names(model: onnx.ModelProto) -> set[str]:
-    """Every name of a value that the model's graphs define or read, at any depth."""
-    names: set[str] = set()
-    pending = [model.graph]
-    bodies: list[Iterable[onnx.NodeProto]] = [function.node for function in model.functions]
-    while pending:
-        graph = pending.pop()
-        names.update(entry.name for entry in (*graph.initializer, *graph.input, *graph.output))
-        bodies.append(graph.node)
-        while bodies:
-            for node in bodies.pop():
-                names.update(node.input, node.output)
-                pending.extend(attribute.g for attribute in node.attribute if attribute.type == _ATTRIBUTE.GRAPH)
-    return names
-
-
-def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Renames a value that `graph` defines, in the graph and in the subgraphs that capture it."""
-    for entry in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
-        if entry.name == old:
-            entry.name = new
-    _rename_reads(graph, old, new)
-
-
-def _rename_reads(graph: onnx.GraphProto, old: str, new: str) -> None:
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            if name == old:
-                node.input[place] = new
-        for attribute in node.attribute:
-            if attribute.type == _ATTRIBUTE.GRAPH and not _defines(attribute.g, old):
-                _rename_reads(attribute.g, old, new)
-
-
-def _defines(graph: onnx.GraphProto, name: str) -> bool:
-    return any(entry.name == name for entry in (*graph.initializer, *graph.input)) or any(
-        name in node.output for node in graph.node
-    )

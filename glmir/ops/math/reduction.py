@@ -74,18 +74,32 @@ class ReduceMean(NumericReduction):
     compute = staticmethod(_mean)
 
 
+def _max(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    if x.size:
+        return np.asarray(np.max(x, axis=axis, keepdims=keepdims))
+    dtype = DType.of(x.dtype)
+    return np.asarray(np.max(x, axis=axis, keepdims=keepdims, initial=-np.inf if dtype.is_float else dtype.lowest))
+
+
+def _min(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    if x.size:
+        return np.asarray(np.min(x, axis=axis, keepdims=keepdims))
+    dtype = DType.of(x.dtype)
+    return np.asarray(np.min(x, axis=axis, keepdims=keepdims, initial=np.inf if dtype.is_float else dtype.highest))
+
+
 @op
 class ReduceMax(NumericReduction):
-    """The largest element"""
+    """The largest element; of none the least number of the dtype, minus infinity for floats"""
 
-    compute = staticmethod(np.max)
+    compute = staticmethod(_max)
 
 
 @op
 class ReduceMin(NumericReduction):
-    """The smallest element"""
+    """The smallest element; of none the largest number of the dtype, infinity for floats"""
 
-    compute = staticmethod(np.min)
+    compute = staticmethod(_min)
 
 
 @op

@@ -109,9 +109,10 @@ class Resize(Op):
     def _coordinates(self, axis: int, size: int, result_size: int) -> Coordinates:
         """Where on the input's ``axis`` every element of the result lies, by ONNX's formulas."""
         given = self.scales[axis] if self.scales else None
-        # The runtimes compute coordinates in single precision, and their rounding decides which neighbour is nearest.
-        # Without a given scale products of integers keep the coordinates exact.
-        single = given is not None and self.mode is ResizeMode.NEAREST
+        # The runtimes compute coordinates in single precision, and their rounding decides which neighbour is nearest,
+        # and what lies outside. Without a given scale products of integers keep the coordinates exact.
+        is_cropped = self.transform is CoordinateTransform.TF_CROP_AND_RESIZE
+        single = is_cropped or (given is not None and self.mode is ResizeMode.NEAREST)
         x: Coordinates = np.arange(result_size).astype(np.float32 if single else np.float64)
 
         def unscaled(at: Coordinates) -> Coordinates:
@@ -125,10 +126,11 @@ class Resize(Op):
             case CoordinateTransform.ALIGN_CORNERS:
                 return x * (size - 1) / max(result_size - 1, 1)
             case CoordinateTransform.TF_CROP_AND_RESIZE:
-                start, end = self.roi[axis], self.roi[axis + len(self.shape)]
+                start, end = np.float32(self.roi[axis]), np.float32(self.roi[axis + len(self.shape)])
+                last = np.float32(size - 1)
                 if result_size == 1:
-                    return x + (start + end) * (size - 1) / 2
-                return start * (size - 1) + x * (end - start) * (size - 1) / (result_size - 1)
+                    return x + (start + end) * last / np.float32(2)
+                return start * last + x * (end - start) * last / np.float32(result_size - 1)
             case CoordinateTransform.PYTORCH_HALF_PIXEL if result_size == 1:
                 return x
             case CoordinateTransform.HALF_PIXEL_SYMMETRIC:

@@ -7,14 +7,15 @@ import numpy as np
 from ....dims import Dim, SymInt
 from ....ir import Array, Value
 from ....ops import math, tensor
+from ...fourier import Parts, angles, real_of_half, transformed
 from ...layers import scalar
 from ..axes import axes_of, axis_of
-from ..building import joined, sliced, transposed
+from ..building import joined, sliced
 from ..complex_tensors import ComplexTensor, complex_of
 from ..promotion import as_float
 from ..registry import Table
 from ..scalars import Int
-from ..scope import Scope, constant, known_int, known_ints
+from ..scope import Scope, known_int, known_ints
 from ..tensors import Tensor, Unsupported
 
 TABLE = Table()
@@ -22,16 +23,7 @@ TABLE = Table()
 _LARGEST = 8192
 """The longest axis that is transformed: the matrices grow as its square."""
 
-Parts = tuple[Value, Value | None]
-"""The real and the imaginary part; None is an imaginary part of zeros."""
-
 Axes = int | Sequence[int] | None
-
-
-def _angles(rows: int, columns: int, size: int) -> Array:
-    """2 pi i k / size, as [rows, columns]; exact in i k mod size."""
-    turns = np.outer(np.arange(rows), np.arange(columns)) % size
-    return np.asarray(2 * np.pi * turns / size)
 
 
 def _scale(size: int, norm: str | None, is_inverse: bool) -> float:
@@ -62,53 +54,34 @@ def _resized(x: Value, axis: int, size: int) -> Value:
     return tensor.Pad(x, scalar(0, x), (0,) * x.type.rank, high).result
 
 
-def _product(x: Value, axis: int, matrix: Array) -> Value:
-    """x with its axis, of n elements, replaced by the m that ``matrix`` [n, m] makes of them."""
-    rank = x.type.rank
-    order = [*(i for i in range(rank) if i != axis), axis]
-    moved = transposed(x, order)
-    product = math.MatMul(moved, constant(matrix.astype(x.type.dtype.numpy))).result
-    return transposed(product, [order.index(i) for i in range(rank)])
-
-
 def transform(x: Parts, axis: int, is_inverse: bool, scale: float) -> tuple[Value, Value]:
     """The transform of all elements of an axis; of real ones, too."""
     size = _checked_size(x[0].type.shape[axis])
-    angles = _angles(size, size, size)
-    cosine, sine = np.cos(angles) * scale, np.sin(angles) * (scale if is_inverse else -scale)
-    real, imag = _product(x[0], axis, cosine), _product(x[0], axis, sine)
-    if x[1] is None:
-        return real, imag
-    real = math.Sub(real, _product(x[1], axis, sine)).result
-    return real, math.Add(imag, _product(x[1], axis, cosine)).result
+    return transformed(x, axis, size, size, is_inverse, scale)
 
 
 def real_transform(x: Value, axis: int, scale: float) -> tuple[Value, Value]:
     """The first half of the transform of real elements, which tells all: size // 2 + 1 elements."""
     size = _checked_size(x.type.shape[axis])
-    angles = _angles(size, size // 2 + 1, size)
-    return _product(x, axis, np.cos(angles) * scale), _product(x, axis, -np.sin(angles) * scale)
+    return transformed((x, None), axis, size // 2 + 1, size, False, scale)
 
 
 def inverse_matrices(size: int, scale: float) -> tuple[Array, Array]:
     """What the parts of half a transform are multiplied by to give ``size`` real elements: [size // 2 + 1, size]."""
     half = size // 2 + 1
-    angles = _angles(half, size, size)
+    turned = angles(half, size, size)
     # Every element but the first, and the middle one of an even size, stands for two.
     counts = np.full((half, 1), 2.0)
     counts[0] = 1
     if size % 2 == 0:
         counts[-1] = 1
-    return np.cos(angles) * counts * scale, -np.sin(angles) * counts * scale
+    return np.cos(turned) * counts * scale, -np.sin(turned) * counts * scale
 
 
 def inverse_real_transform(real: Value, imag: Value, axis: int, size: int, scale: float) -> Value:
     """The real elements whose transform begins with these."""
-    cosine, sine = inverse_matrices(_checked_size(size), scale)
-    half = size // 2 + 1
-    parts = (_product(_resized(p, axis, half), axis, m) for p, m in ((real, cosine), (imag, sine)))
-    first, second = parts
-    return math.Add(first, second).result
+    half = _checked_size(size) // 2 + 1
+    return real_of_half((_resized(real, axis, half), _resized(imag, axis, half)), axis, size, size, scale)
 
 
 def _parts_of(x: Tensor | ComplexTensor) -> Parts:

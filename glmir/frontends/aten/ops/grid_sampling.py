@@ -30,10 +30,10 @@ def cudnn_grid_sampler(self: Tensor, grid: Tensor) -> Value:
 
 @TABLE.imports("affine_grid_generator")
 def affine_grid_generator(theta: Tensor, size: Sequence[Int], align_corners: bool) -> Value:
-    batch, _, *sizes = known_dims(size, "the size")
+    _, _, *sizes = known_dims(size, "the size")
     dtype = theta.dtype
     lines = [grid_line(cast(positions(d), dtype), size_of(d, dtype), align_corners) for d in sizes]
-    return affine_grid(theta.value, batch, lines)
+    return affine_grid(theta.value, lines)
 
 
 @TABLE.imports("cudnn_affine_grid_generator")

@@ -1,21 +1,20 @@
 """Pools over the spatial axes; adaptive ones are in adaptive_pooling.py."""
 
 from collections.abc import Sequence
-from math import inf, prod
+from math import prod
 
-import numpy as np
-
-from ....dims import Dim, SymInt, known_equal, product
+from ....dims import SymInt, known_equal
 from ....ir import Value
-from ....ops import math, nn, tensor
+from ....ops import math, nn
 from ....ops.nn.windows import Windows
 from ...layers import padded, scalar
+from ...window_positions import largest_positions, unpooled
 from ..registry import Importer, Table
 from ..scalars import Int, Scalar
-from ..scope import constant, expand, known_dims, reshape
+from ..scope import known_dims
 from ..tensors import Tensor, Unsupported
-from ..work import MAX_CONSTANT
-from .windows import axis_in_windows, batched, ints_for_axes
+from ..work import require_few, require_small
+from .windows import batched, ints_for_axes
 
 TABLE = Table()
 
@@ -41,42 +40,10 @@ def _max_pool(x: Value, windows: Windows, kernel: tuple[int, ...]) -> Value:
 
 
 def _largest_positions(x: Value, windows: Windows, kernel: tuple[int, ...]) -> Value:
-    """Where in its channel's data, flattened, each window's largest element stands: i64."""
-    rank, sizes = len(kernel), x.type.shape[2:]
-    counts = windows.counts(sizes)
-    lowest = -inf if x.type.dtype.is_float else float(np.iinfo(x.type.dtype.numpy.name).min)
-    taps = padded(x, windows, lowest)
-    for axis in range(rank):
-        taps = axis_in_windows(
-            taps, 2 + 2 * axis, kernel[axis], windows.strides[axis], windows.dilations[axis], counts[axis]
-        )
-    order = (0, 1, *range(3, 3 + 2 * rank, 2), *range(2, 2 + 2 * rank, 2))
-    columns = reshape(tensor.Transpose(taps, order).result, (*x.type.shape[:2], *counts, prod(kernel)))
-    tap = math.ArgMax(columns, 2 + rank).result
-    places = np.indices(kernel).reshape(rank, -1)
-    total: Value | None = None
-    for axis in range(rank):
-        step = scalar(windows.dilations[axis], tap)
-        within = math.Mul(tensor.Gather(constant(places[axis].astype(np.int64)), tap, 0).result, step).result
-        firsts = reshape(_window_starts(windows, axis, counts[axis]), (counts[axis], *(1,) * (rank - 1 - axis)))
-        at = math.Add(within, firsts).result
-        total = at if total is None else math.Add(math.Mul(total, _size(sizes[axis])).result, at).result
-    assert total is not None
-    return total
-
-
-def _size(dim: Dim) -> Value:
-    return reshape(tensor.Dims((dim,)).result, ())
-
-
-def _window_starts(windows: Windows, axis: int, count: Dim) -> Value:
-    """Where every window along an axis begins, the padding being negative: i64[count]."""
-    first, stride = windows.low[axis], windows.strides[axis]
-    assert isinstance(first, int)
-    if isinstance(count, int) and count <= MAX_CONSTANT:
-        return constant(np.arange(count, dtype=np.int64) * stride - first)
-    limit = _size(count * stride - first)
-    return tensor.Range(constant(np.array(-first)), limit, constant(np.array(stride)), count).result
+    for size, count in zip(kernel, windows.counts(x.type.shape[2:]), strict=True):
+        require_few(size, "the elements of a window")
+        require_small(count * size, "the elements of all windows")
+    return largest_positions(x, windows, kernel)
 
 
 def _covers_all(x: Tensor, rank: int, kernel: Sequence[Int], padding: Sequence[Int]) -> bool:
@@ -163,11 +130,7 @@ def _unpooled(x: Tensor, indices: Tensor, output_size: Sequence[Int], rank: int)
     lead = values.type.shape[: values.type.rank - rank]
     if len(sizes) != rank:
         raise Unsupported(f"its output size has {len(sizes)} numbers for {rank} spatial axes")
-    rows, columns = product(lead), product(values.type.shape[len(lead) :])
-    zeros = expand(scalar(0, values), (rows, product(sizes)))
-    places = reshape(indices.value, (rows, columns))
-    written = tensor.ScatterElements(zeros, places, reshape(values, (rows, columns)), 1).result
-    return reshape(written, (*lead, *sizes))
+    return unpooled(values, indices.value, lead, sizes)
 
 
 @TABLE.imports("max_unpool2d")

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ....dims import Dim, known_equal
 from ....ir import Value
-from ....ops import nn, tensor
+from ....ops import tensor
 from ....ops.nn.windows import Windows
 from ...layers import padded
+from ...unfolding import folded
 from ..registry import Table
 from ..scalars import Int
-from ..scope import constant, known_dims, reshape
-from ..tensors import Tensor, Unsupported
-from ..work import require_small
+from ..scope import known_dims, reshape
+from ..tensors import Tensor
+from ..work import require_few
 from .windows import axis_in_windows, batched, for_axes, ints_for_axes
 
 TABLE = Table()
@@ -83,23 +82,6 @@ def col2im(
         split = reshape(x, (batch, channels, *kernel, rows, across))
         y = tensor.Transpose(split, (0, 1, 4, 2, 5, 3)).result
     else:
-        y = _added_up(reshape(x, (batch * channels, taps, rows, across)), windows, kernel, sizes)
+        require_few(sum(kernel), "the elements of a window")
+        y = folded(reshape(x, (batch, channels * taps, rows * across)), windows, kernel, sizes)
     return reshape(y, ((batch, channels, *sizes) if x.type.rank == 3 else (channels, *sizes)))
-
-
-def _added_up(x: Value, windows: Windows, kernel: tuple[int, int], sizes: Sequence[Dim]) -> Value:
-    """A transposed convolution that puts every tap, a channel of ``x``, at its own place."""
-    taps = kernel[0] * kernel[1]
-    require_small(taps * taps, "the kernel")
-    weight = np.eye(taps, dtype=x.type.dtype.numpy).reshape(taps, 1, *kernel)
-    missing = [
-        size + low + high - extent - (count - 1) * stride
-        for size, low, high, extent, count, stride in zip(
-            sizes, windows.low, windows.high, windows.extents, windows.counts(sizes), windows.strides, strict=True
-        )
-    ]
-    extra = tuple(m for m in missing if isinstance(m, int))
-    if len(extra) < 2:
-        raise Unsupported(f"windows with strides {list(windows.strides)} over the symbolic sizes {list(sizes)}")
-    layout = (windows.strides, windows.padding, windows.dilations, extra)
-    return nn.ConvTranspose(x, constant(weight), None, *layout).result

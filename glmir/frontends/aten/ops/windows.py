@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import numpy as np
-
 from ....dims import Dim
 from ....ir import Value
 from ....ops import tensor
+from ... import window_positions
 from ..scalars import Int
-from ..scope import constant, known_dims, known_ints, reshape
+from ..scope import known_dims, known_ints, reshape
 from ..tensors import Unsupported
 from ..work import require_few, require_small
 
@@ -45,26 +44,10 @@ def batched(x: Value, spatial_rank: int, layer: Callable[[Value], Value]) -> Val
 
 def axis_in_windows(x: Value, axis: int, kernel: int, stride: int, dilation: int, count: Dim) -> Value:
     """``x`` with the axis replaced by two, [kernel, count]: every tap of every window, as views overlapping or not."""
-    starts = range(0, kernel * dilation, dilation)
     require_few(kernel, "the elements of a window")
     if isinstance(count, int):
         require_small(kernel * count, "the elements of all windows")
-        places = np.array(starts)[:, None] + np.arange(count) * stride
-        return tensor.Gather(x, constant(places.astype(np.int64)), axis).result
-    taps = [_strided(x, axis, start, stride, count) for start in starts]
-    return taps[0] if len(taps) == 1 else tensor.Concat(tuple(taps), axis).result
-
-
-def _strided(x: Value, axis: int, start: Dim, stride: int, count: Dim) -> Value:
-    """[..., 1, count, ...]: ``count`` elements of the axis from ``start`` on."""
-    shape = x.type.shape
-    part = tensor.Slice(
-        x,
-        tuple(start if i == axis else 0 for i in range(len(shape))),
-        (*shape[:axis], count, *shape[axis + 1 :]),
-        tuple(stride if i == axis else 1 for i in range(len(shape))),
-    ).result
-    return reshape(part, (*shape[:axis], 1, count, *shape[axis + 1 :]))
+    return window_positions.axis_in_windows(x, axis, kernel, stride, dilation, count)
 
 
 def part_of_axis(x: Value, axis: int, start: Dim, size: Dim) -> Value:

@@ -191,17 +191,3 @@ def _clamped_at_run_time(x: Value, low: float | Value | None, high: float | Valu
 @TABLE.imports("Identity")
 def identity(node: Node) -> Value:
     return node.operand(0)
-
-
-@TABLE.imports("Dropout")
-def dropout(node: Node) -> Imported:
-    """At inference it does nothing; the mask says that every element is kept."""
-    x = node.operand(0)
-    if node.optional(2) is not None and node.dims(2) != (0,):
-        raise Unsupported("training_mode must be the constant false: only inference can be compiled")
-    if not node.wants_output(1):
-        return x
-    kept = constant(np.array(True))
-    if node.opset < 10:
-        kept = tensor.Cast(kept, x.type.dtype).result
-    return x, tensor.Expand(kept, None, x.type.shape).result

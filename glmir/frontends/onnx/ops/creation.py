@@ -98,8 +98,3 @@ def _range_length(node: Node) -> Dim | None:
 
 def _only(dims: tuple[Dim | None, ...] | None) -> Dim | None:
     return dims[0] if dims is not None and len(dims) == 1 else None
-
-
-@TABLE.imports("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
-def _random(node: Node) -> Imported:
-    raise Unsupported("its result is random, and what is compiled computes the same each time; make it an input")

@@ -1,14 +1,19 @@
 """Indexing operators of ONNX: reading and writing parts of tensors by position."""
 
+from collections.abc import Sequence
+from typing import TypeGuard
+
 import numpy as np
 
 from ....dims import Dim
 from ....ir import Value
-from ....ops import tensor
+from ....ops import math, tensor
 from ....ops.enums import ScatterReduction
 from ....ops.tensor.slicing import slice_extent
 from ....types import DType
-from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis, constant
+from ...values import positions, reshape, sliced
+from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis, constant, scalar
+from ..run_time_bounds import Amount, amounts, by_axis, places, sliced_at_run_time
 
 TABLE = ImporterTable()
 
@@ -19,20 +24,27 @@ Bounds = tuple[Dim | None, ...]
 def _slice(node: Node) -> Imported:
     x = node.operand(0)
     starts, ends = _bounds(node, "starts", 1), _bounds(node, "ends", 2)
-    axes = _integers(node, "axes", 3, tuple(range(len(starts))))
-    strides = _integers(node, "steps", 4, (1,) * len(starts))
-    if not len(starts) == len(ends) == len(axes) == len(strides):
-        raise Unsupported(f"starts, ends, axes and steps differ in length: {len(starts)}, {len(ends)}, {len(axes)}, …")
-    axes = tuple(check_axis(a, x.type.rank) for a in axes)
-    if 0 in strides or len(set(axes)) < len(axes):
+    count = len(starts)
+    axes = _integers(node, "axes", 3, tuple(range(count)))
+    strides = _integers(node, "steps", 4, (1,) * count)
+    if not count == len(ends) == len(axes) == len(strides):
+        raise Unsupported(f"starts, ends, axes and steps differ in length: {count}, {len(ends)}, {len(axes)}, …")
+    if not _are_ints(axes) or not _are_ints(strides):
+        return _slice_at_run_time(node)
+    along = tuple(check_axis(a, x.type.rank) for a in axes)
+    if 0 in strides or len(set(along)) < len(along):
         raise Unsupported("its steps hold 0, or its axes repeat one")
-    parts = {axis: (start, end, stride) for axis, start, end, stride in zip(axes, starts, ends, strides, strict=True)}
+    parts = {axis: (start, end, step) for axis, start, end, step in zip(along, starts, ends, strides, strict=True)}
     if None in (*starts, *ends):
         shape = tuple(_size(node, i, *parts[i], d) if i in parts else d for i, d in enumerate(x.type.shape))
         return tensor.DynamicSlice(
-            x, cast(node.operand(1), DType.I64), cast(node.operand(2), DType.I64), axes, strides, shape
+            x, cast(node.operand(1), DType.I64), cast(node.operand(2), DType.I64), along, strides, shape
         )
     return _static_slice(x, parts)
+
+
+def _are_ints(entries: Bounds) -> TypeGuard[tuple[int, ...]]:
+    return all(isinstance(d, int) for d in entries)
 
 
 def _bounds(node: Node, attribute: str, index: int) -> Bounds:
@@ -42,10 +54,21 @@ def _bounds(node: Node, attribute: str, index: int) -> Bounds:
     return node.entries(index)
 
 
-def _integers(node: Node, attribute: str, index: int, default: tuple[int, ...]) -> tuple[int, ...]:
+def _integers(node: Node, attribute: str, index: int, default: tuple[int, ...]) -> Bounds:
     if node.opset < 10:
         return node.ints(attribute, default)
-    return default if node.optional(index) is None else node.known_ints(index)
+    return default if node.optional(index) is None else node.entries(index)
+
+
+def _slice_at_run_time(node: Node) -> Value:
+    """The slice along axes, or in steps, that only running the model shows."""
+    x = node.operand(0)
+    rank = x.type.rank
+    starts, ends = amounts(node, 1), amounts(node, 2)
+    steps = (1,) * len(starts) if node.optional(4) is None else amounts(node, 4)
+    defaults: tuple[Sequence[Amount], ...] = ((0,) * rank, x.type.shape, (1,) * rank)
+    pairs = zip((starts, ends, steps), defaults, strict=True)
+    return sliced_at_run_time(node, x, *(by_axis(node, given, 3, rank, default) for given, default in pairs))
 
 
 def _static_slice(x: Value, parts: dict[int, tuple[Dim | None, Dim | None, int]]) -> Imported:
@@ -106,15 +129,34 @@ def _one_hot(node: Node) -> Imported:
     if indices.type.dtype.is_float:
         indices = cast(indices, DType.I64)
     axis = node.axis("axis", -1, indices.type.rank + 1)
-    return tensor.OneHot(indices, node.operand(2), _depth(node), axis)
+    depth = _depth(node, axis)
+    return _one_hot_at_run_time(node, axis) if depth is None else tensor.OneHot(indices, node.operand(2), depth, axis)
 
 
-def _depth(node: Node) -> Dim:
+def _depth(node: Node, axis: int) -> Dim | None:
+    """The depth, from the declared size if it depends on the data, else None."""
     array = node.constant(1)
     if array is not None and array.size == 1:
         # A float is allowed here, though it counts.
         return int(array.item())
-    return node.only_dim(1)
+    if node.type(1).elements != 1:
+        raise Unsupported(f"input 1 must hold one element, but it is {node.type(1)}")
+    dims = node.dims(1)
+    return node.declared_size(axis) if dims is None or dims[0] is None else dims[0]
+
+
+def _one_hot_at_run_time(node: Node, axis: int) -> Value:
+    """Where the index, or the index and the depth, is the place along the axis: values[1], else values[0]."""
+    indices, values = cast(node.operand(0), DType.I64), node.operand(2)
+    depth = reshape(cast(node.operand(1), DType.I64), ())
+    shape = indices.type.shape
+    place = places(node, axis, depth)
+    row = reshape(place, (*place.type.shape, *(1,) * (len(shape) - axis)))
+    column = reshape(indices, (*shape[:axis], 1, *shape[axis:]))
+    ends = math.Equal(math.Add(column, depth).result, row).result
+    is_on = math.LogicalOr(math.Equal(column, row).result, ends).result
+    off, on = (reshape(sliced(values, 0, i, 1), ()) for i in range(2))
+    return math.Select(is_on, on, off).result
 
 
 @TABLE.imports("NonZero")
@@ -146,29 +188,21 @@ def _true_positions(node: Node, index: int) -> Value:
     if condition is not None:
         return constant(np.flatnonzero(condition))
     count = node.scope.fresh_symbol()
-    positions = tensor.NonZero(node.operand(index), count).result
-    return tensor.Reshape(positions, None, (count,)).result
-
-
-@TABLE.imports("ReverseSequence")
-def _reverse_sequence(node: Node) -> Imported:
-    x, lengths = node.operand(0), node.constant(1)
-    if x.type.rank == 0:
-        raise Unsupported("a scalar has no sequences")
-    axis = node.axis("time_axis", 0, x.type.rank)
-    if lengths is not None and (lengths <= 1).all():
-        return x
-    if lengths is None or not (lengths == x.type.shape[axis]).all():
-        raise Unsupported("only sequences that are all reversed over their whole length are supported")
-    return tensor.Reverse(x, (axis,))
+    found = tensor.NonZero(node.operand(index), count).result
+    return tensor.Reshape(found, None, (count,)).result
 
 
 @TABLE.imports("Trilu")
 def _trilu(node: Node) -> Imported:
-    diagonal = 0 if node.optional(1) is None else node.only_int(1)
-    return tensor.Trilu(node.operand(0), diagonal, bool(node.int("upper", 1)))
-
-
-@TABLE.imports("NonMaxSuppression")
-def _non_max_suppression(node: Node) -> Imported:
-    raise Unsupported("choosing boxes is not supported yet; cut the model before it and choose them outside")
+    x, upper = node.operand(0), bool(node.int("upper", 1))
+    if node.optional(1) is None:
+        return tensor.Trilu(x, 0, upper)
+    dims = node.dims(1)
+    if dims is not None and len(dims) == 1 and isinstance(dims[0], int):
+        return tensor.Trilu(x, dims[0], upper)
+    # How far to the right of the diagonal an element stands, held against the edge.
+    rows, columns = (positions(d) for d in x.type.shape[-2:])
+    distance = math.Sub(columns, reshape(rows, (x.type.shape[-2], 1))).result
+    edge = reshape(cast(node.operand(1), DType.I64), ())
+    is_kept = (math.GreaterEqual if upper else math.LessEqual)(distance, edge).result
+    return math.Select(is_kept, x, scalar(0, x))

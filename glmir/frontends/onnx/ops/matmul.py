@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....dims import known_equal
+from ....dims import known_different, known_equal
 from ....ir import Op, Value
 from ....ops import math, nn, tensor
 from ...einsum import EquationError, einsum
+from ...elimination import LARGEST, determinant
 from ..node import Imported, ImporterTable, Node, Unsupported, constant, scalar
 
 TABLE = ImporterTable()
@@ -94,3 +95,12 @@ def import_einsum(node: Node) -> Value:
         return einsum(node.string("equation"), node.present)
     except EquationError as error:
         raise Unsupported(str(error)) from error
+
+
+@TABLE.imports("Det")
+def det(node: Node) -> Value:
+    x = node.operand(0)
+    rows = x.type.shape[-1] if x.type.rank > 1 else None
+    if not isinstance(rows, int) or known_different(x.type.shape[-2], rows) or not 1 <= rows <= LARGEST:
+        raise Unsupported(f"its operand {x.type} is no square matrix of 1 to {LARGEST} rows")
+    return determinant(x, rows)

@@ -15,10 +15,10 @@ _ACTIVATIONS: dict[str, tuple[RecurrentActivation, tuple[float, ...]]] = {
     "sigmoid": (_A.SIGMOID, ()),
     "tanh": (_A.TANH, ()),
     "relu": (_A.RELU, ()),
-    "affine": (_A.AFFINE, (1.0, 0.0)),
+    "affine": (_A.AFFINE, (0.0, 0.0)),
     "leakyrelu": (_A.LEAKY_RELU, (0.01,)),
-    "thresholdedrelu": (_A.THRESHOLDED_RELU, (1.0,)),
-    "scaledtanh": (_A.SCALED_TANH, (1.0, 1.0)),
+    "thresholdedrelu": (_A.THRESHOLDED_RELU, (0.0,)),
+    "scaledtanh": (_A.SCALED_TANH, (0.0, 0.0)),
     "hardsigmoid": (_A.HARD_SIGMOID, (0.2, 0.5)),
     "elu": (_A.ELU, (1.0,)),
     "softsign": (_A.SOFTSIGN, ()),
@@ -26,7 +26,8 @@ _ACTIVATIONS: dict[str, tuple[RecurrentActivation, tuple[float, ...]]] = {
 }
 """The standard's name, in lower case -> the activation and the defaults of its alpha and beta, where it has them.
 
-For affine and scaled tanh the standard gives no defaults; these are onnxruntime's."""
+For affine and scaled tanh the standard gives no defaults, and those of the thresholded relu are said to be the
+operator's; onnxruntime, which we follow, takes 0 for all of them."""
 
 
 @dataclass

@@ -7,22 +7,32 @@ import numpy as np
 from ....dims import Dim
 from ....ir import Value
 from ....ops import math, tensor
-from ....types import DType
+from ....ops.inference import without_axes
+from ....types import DType, Shape
 from ...reductions import log_sum_exp, reduced, running_product, shifted_in_ones
 from ..node import Imported, Importer, ImporterTable, Node, Unsupported, cast, check_axis, constant
+from ..run_time_axes import chosen, possible_axes
 
 TABLE = ImporterTable()
 
 Axes = tuple[int, ...]
 
 
-def _axes(node: Node) -> Axes:
-    """The reduced axes: an attribute, since opset 18 (ReduceSum: 13) an operand; none means all, or none at all."""
-    rank = node.type(0).rank
+def _axes(node: Node) -> Axes | None:
+    """The reduced axes: an attribute, since opset 18 (ReduceSum: 13) an operand; none means all, or none at all.
+
+    None when the operand depends on the data.
+    """
     if node.has("axes"):
-        given = node.ints("axes")
-    else:
-        given = () if node.optional(1) is None else node.known_ints(1)
+        return _meant(node, node.ints("axes"))
+    entries = () if node.optional(1) is None else node.dims(1)
+    if entries is None or not all(isinstance(d, int) for d in entries):
+        return None
+    return _meant(node, tuple(d for d in entries if isinstance(d, int)))
+
+
+def _meant(node: Node, given: Axes) -> Axes:
+    rank = node.type(0).rank
     if not given:
         return () if node.int("noop_with_empty_axes", 0) else tuple(range(rank))
     axes = {check_axis(a, rank) for a in given}
@@ -92,7 +102,29 @@ _FLOAT_REDUCERS: dict[str, Reducer] = {
 
 
 def _reduction(reduce: Reducer) -> Importer:
-    return lambda node: reduce(node.operand(0), _axes(node), bool(node.int("keepdims", 1)))
+    def importer(node: Node) -> Imported:
+        x, axes, keep_dims = node.operand(0), _axes(node), bool(node.int("keepdims", 1))
+        return _reduced_at_run_time(node, reduce) if axes is None else reduce(x, axes, keep_dims)
+
+    return importer
+
+
+def _reduced_at_run_time(node: Node, reduce: Reducer) -> Value:
+    """The reduction over axes that only running the model shows."""
+    x, keep_dims = node.operand(0), bool(node.int("keepdims", 1))
+    shape = x.type.shape
+
+    def result_shape(held: Axes) -> Shape:
+        return without_axes(shape, _meant(node, held), keep_dims)
+
+    def longer_than_one(held: Axes) -> Axes:
+        # Reducing an axis of size 1 leaves the elements as they are.
+        return tuple(axis for axis in _meant(node, held) if shape[axis] != 1)
+
+    possible = possible_axes(node, 1, x.type.rank)
+    return chosen(
+        node, 1, possible, result_shape, lambda held: reduce(x, _meant(node, held), keep_dims), longer_than_one
+    )
 
 
 def _in_floats(reduce: Reducer) -> Reducer:
@@ -122,22 +154,32 @@ def _arg_extreme(node: Node) -> Imported:
 
 @TABLE.imports("CumSum")
 def _cum_sum(node: Node) -> Imported:
+    x, exclusive, reverse = node.operand(0), bool(node.int("exclusive", 0)), bool(node.int("reverse", 0))
+    return _along_operand(node, lambda axis: math.CumSum(x, axis, exclusive, reverse).result)
+
+
+def _along_operand(node: Node, scan: Callable[[int], Value]) -> Value:
+    """``scan`` along the axis that operand 1 gives, a scalar or a tensor of one element."""
     x = node.operand(0)
-    return math.CumSum(x, _axis_operand(node, 1), bool(node.int("exclusive", 0)), bool(node.int("reverse", 0)))
-
-
-def _axis_operand(node: Node, index: int) -> int:
-    """An axis given by an operand, a scalar or a tensor of one element."""
-    return check_axis(node.only_int(index), node.type(0).rank)
+    if node.type(1).elements != 1:
+        raise Unsupported(f"input 1 must hold one element, but it is {node.type(1)}")
+    dims = node.dims(1)
+    if dims is not None and isinstance(dims[0], int):
+        return scan(check_axis(dims[0], x.type.rank))
+    single_axes = ((axis,) for axis in range(x.type.rank))
+    return chosen(node, 1, single_axes, lambda axes: x.type.shape, lambda axes: scan(*axes))
 
 
 @TABLE.imports("CumProd")
 def _cum_prod(node: Node) -> Imported:
-    x, axis = node.operand(0), _axis_operand(node, 1)
+    return _along_operand(node, lambda axis: _running_product(node, axis))
+
+
+def _running_product(node: Node, axis: int) -> Value:
+    x, axes = node.operand(0), (axis,)
     length = x.type.shape[axis]
     if not isinstance(length, int):
         raise Unsupported(f"the length {length} of its axis is symbolic, and the IR has no running product")
-    axes = (axis,)
     y = tensor.Reverse(x, axes).result if node.int("reverse", 0) else x
     y = shifted_in_ones(y, axis, 1) if node.int("exclusive", 0) else y
     y = running_product(y, axis, length)
@@ -150,7 +192,7 @@ def _top_k(node: Node) -> Imported:
     k: tuple[Dim, ...] = (node.int("k"),) if node.opset < 10 else ()
     count = None
     if node.opset >= 10:
-        k, count = node.dims_or_fresh(1, 1)
+        k, count = node.dims_or_fresh(1, 1, (node.axis("axis", -1, x.type.rank),))
     if len(k) != 1:
         raise Unsupported(f"input 1 must hold one element, but it is {node.type(1)}")
     # Without `sorted` any order will do, so the sorted one does.

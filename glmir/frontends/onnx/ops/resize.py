@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
@@ -12,8 +11,11 @@ from ....dims import Dim
 from ....ir import Value
 from ....ops import nn
 from ....ops.enums import CoordinateTransform, NearestRounding, ResizeMode
+from ....resampling import Resampling
 from ....types import Shape
-from ..node import ImporterTable, Node, Unsupported, check_axis
+from ...values import joined, reshape, size_of, sliced
+from ..node import ImporterTable, Node, Unsupported, cast, check_axis
+from ..resize_operands import axes_at_run_time, is_given, scaled
 
 TABLE = ImporterTable()
 EnumT = TypeVar("EnumT", bound=Enum)
@@ -33,8 +35,7 @@ def upsample(node: Node) -> Value:
     """The factors are attributes before opset 9, an operand in 9; coordinates are those of Resize in opset 10."""
     if node.opset < 7:
         return _resized_simply(node, (1.0, 1.0, node.float("height_scale"), node.float("width_scale")))
-    scales = node.floats("scales") if node.opset < 9 else _scales(node, 1)
-    return _resized_simply(node, scales)
+    return _resized_simply(node, node.floats("scales") if node.opset < 9 else _scales(node, 1))
 
 
 @TABLE.imports("Resize")
@@ -45,10 +46,12 @@ def resize(node: Node) -> Value:
     axes = tuple(check_axis(axis, x.type.rank) for axis in node.ints("axes", range(x.type.rank)))
     mode = _member(node, "mode", ResizeMode, "nearest")
     transform = _member(node, "coordinate_transformation_mode", CoordinateTransform, "half_pixel")
-    roi = _region(node, axes) if transform is CoordinateTransform.TF_CROP_AND_RESIZE else ()
-    target = _target(node, axes, roi)
-    return nn.Resize(
-        x,
+    is_cropped = transform is CoordinateTransform.TF_CROP_AND_RESIZE
+    is_known = _is_target_known(node) and (not is_cropped or node.numbers(1) is not None)
+    roi = _region(node, axes, is_known) if is_cropped else ()
+    target = _target(node, axes) if is_known else _Target(x.type.shape)
+    resized = nn.Resize(
+        x if is_known else Value(x.type),
         target.shape,
         target.scales,
         mode,
@@ -60,13 +63,23 @@ def resize(node: Node) -> Value:
         node.float("extrapolation_value", 0.0),
         roi,
         target.dims,
-    ).result
+    )
+    if is_known:
+        return resized.result
+    # The standard's own data align corners with the size times the scale, where its text has the new length.
+    return Resampling(resized, aligns_exactly=not is_given(node, 3)).of(
+        x, axes_at_run_time(node, axes, (1, 2, 3) if is_cropped else (None, 2, 3))
+    )
 
 
-def _resized_simply(node: Node, scales: Sequence[float]) -> Value:
+def _resized_simply(node: Node, scales: Sequence[float] | None) -> Value:
     """Coordinates are divided by the factor; the nearest element is the one before, when shrinking the one behind."""
     x, mode = node.operand(0), _member(node, "mode", ResizeMode, "nearest")
-    _require_one_an_axis(scales, tuple(range(x.type.rank)))
+    every_axis = tuple(range(x.type.rank))
+    if scales is None:
+        template = nn.Resize(Value(x.type), x.type.shape, (), mode, CoordinateTransform.ASYMMETRIC)
+        return Resampling(template, is_simple=True).of(x, axes_at_run_time(node, every_axis, (None, 1, None)))
+    _require_one_an_axis(scales, every_axis)
     steps = [(NearestRounding.FLOOR, list(scales))]
     if mode is ResizeMode.NEAREST:
         growing, shrinking = [max(s, 1.0) for s in scales], [min(s, 1.0) for s in scales]
@@ -74,9 +87,19 @@ def _resized_simply(node: Node, scales: Sequence[float]) -> Value:
     for rounding, factors in steps:
         if all(s == 1 for s in factors):
             continue
-        shape = tuple(_scaled(d, s) for d, s in zip(x.type.shape, factors, strict=True))
+        shape = tuple(scaled(d, s) for d, s in zip(x.type.shape, factors, strict=True))
         x = nn.Resize(x, shape, tuple(factors), mode, CoordinateTransform.ASYMMETRIC, rounding).result
     return x
+
+
+def _is_target_known(node: Node) -> bool:
+    """Whether scales, or sizes and a policy for them, are such as ``nn.resize`` takes."""
+    if not is_given(node, 3):
+        return _scales(node, 2) is not None
+    if node.string("keep_aspect_ratio_policy", "stretch") == "stretch":
+        return True
+    dims = (*(node.dims(3) or (None,)), *node.type(0).shape)
+    return all(isinstance(d, int) for d in dims)
 
 
 def _member(node: Node, name: str, enum: type[EnumT], default: str) -> EnumT:
@@ -88,11 +111,10 @@ def _member(node: Node, name: str, enum: type[EnumT], default: str) -> EnumT:
         raise Unsupported(f"{name} {text} is not known") from None
 
 
-def _scales(node: Node, index: int) -> tuple[float, ...]:
+def _scales(node: Node, index: int) -> tuple[float, ...] | None:
+    """The scales where they are known."""
     scales = node.numbers(index)
-    if scales is None:
-        raise Unsupported(f"input {index}, the scales, must be constant, but depends on data or symbolic dimensions")
-    if not all(s > 0 for s in scales):
+    if scales is not None and not all(s > 0 for s in scales):
         raise Unsupported(f"the scales {list(scales)} are not all positive")
     return scales
 
@@ -102,53 +124,29 @@ def _require_one_an_axis(numbers: Sequence[object], axes: tuple[int, ...]) -> No
         raise Unsupported(f"there are {len(numbers)} scales, sizes or bounds for {len(axes)} axes")
 
 
-def _region(node: Node, axes: tuple[int, ...]) -> tuple[float, ...]:
-    """The region [starts..., ends...] for all axes; it covers those that it does not name."""
-    given = node.numbers(1)
-    if given is None:
-        raise Unsupported("input 1, the region, must be constant")
-    _require_one_an_axis(given, (*axes, *axes))
+def _region(node: Node, axes: tuple[int, ...], is_known: bool) -> tuple[float, ...]:
+    """The region [starts..., ends...] for all axes; it covers those that it does not name, or all if not known."""
     rank = node.type(0).rank
     starts, ends = [0.0] * rank, [1.0] * rank
-    for place, axis in enumerate(axes):
-        starts[axis], ends[axis] = given[place], given[place + len(axes)]
+    given = node.numbers(1) if is_known else None
+    if given is not None:
+        _require_one_an_axis(given, (*axes, *axes))
+        for place, axis in enumerate(axes):
+            starts[axis], ends[axis] = given[place], given[place + len(axes)]
     return (*starts, *ends)
 
 
-def _target(node: Node, axes: tuple[int, ...], roi: tuple[float, ...]) -> _Target:
+def _target(node: Node, axes: tuple[int, ...]) -> _Target:
     shape = node.type(0).shape
-    if _is_given(node, 3):
+    if is_given(node, 3):
         return _sized(node, axes)
     scales = [1.0] * len(shape)
-    given = _scales(node, 2)
+    given = _scales(node, 2) or ()
     _require_one_an_axis(given, axes)
     for axis, scale in zip(axes, given, strict=True):
         scales[axis] = scale
-    extents = [roi[i + len(shape)] - roi[i] for i in range(len(shape))] if roi else [1.0] * len(shape)
-    sizes = tuple(_scaled(d, s, extent) for d, s, extent in zip(shape, scales, extents, strict=True))
+    sizes = tuple(scaled(d, s) for d, s in zip(shape, scales, strict=True))
     return _Target(sizes, tuple(scales))
-
-
-def _is_given(node: Node, index: int) -> bool:
-    """Whether the operand is there; exporters write an empty tensor too for one that they leave out."""
-    value = node.optional(index)
-    return value is not None and value.type.shape != (0,)
-
-
-def _scaled(dim: Dim, scale: float, extent: float = 1.0) -> Dim:
-    """floor(dim * extent * scale)"""
-    if isinstance(dim, int):
-        # In single precision, as the runtimes do: 10 * 0.7 is 7.
-        return int(np.floor(np.float32(dim) * np.float32(extent) * np.float32(scale)))
-    ratio = _ratio(scale) * _ratio(extent)
-    return dim * ratio.numerator // ratio.denominator
-
-
-def _ratio(number: float) -> Fraction:
-    """The simplest fraction that is ``number`` in single precision: of 0.33333334 it is 1/3."""
-    exact = Fraction(number)
-    candidates = (exact.limit_denominator(10**digits) for digits in range(1, 8))
-    return next((c for c in candidates if np.float32(float(c)) == np.float32(number)), exact)
 
 
 def _sized(node: Node, axes: tuple[int, ...]) -> _Target:
@@ -160,20 +158,27 @@ def _sized(node: Node, axes: tuple[int, ...]) -> _Target:
     result = list(shape)
     for axis, size in zip(axes, sizes, strict=True):
         result[axis] = size
-    if dims is not None and (axes != tuple(range(len(shape))) or policy != "stretch"):
-        raise Unsupported("input 3, the sizes, must be constant or follow from the shapes, but depends on the data")
     if policy == "stretch":
-        return _Target(tuple(result), (), dims)
+        is_static = all(isinstance(size, int) for size in sizes)
+        return _Target(tuple(result), (), None if dims is None or is_static else _all_sizes(node, axes))
     if policy not in ("not_larger", "not_smaller"):
         raise Unsupported(f"keep_aspect_ratio_policy {policy} is not known")
     choose = min if policy == "not_larger" else max
     pairs = [(size, shape[axis]) for axis, size in zip(axes, sizes, strict=True)]
-    if not all(isinstance(d, int) for pair in pairs for d in pair):
-        raise Unsupported(f"keep_aspect_ratio_policy {policy} needs known sizes, not {node.type(0)}")
     scale = choose(float(str(size)) / float(str(d)) for size, d in pairs)
     scales = tuple(scale if axis in axes else 1.0 for axis in range(len(shape)))
     kept = tuple(_rounded(d, s) for d, s in zip(shape, scales, strict=True))
     return _Target(kept, scales)
+
+
+def _all_sizes(node: Node, axes: tuple[int, ...]) -> Value:
+    """The sizes of all axes as they are given at run time: integers [rank]."""
+    given = node.operand(3)
+    shape = node.type(0).shape
+    if axes == tuple(range(len(shape))):
+        return given
+    kept = [reshape(cast(size_of(d), given.type.dtype), (1,)) for d in shape]
+    return joined([sliced(given, 0, axes.index(a), 1) if a in axes else kept[a] for a in range(len(shape))], 0)
 
 
 def _rounded(dim: Dim, scale: float) -> Dim:

@@ -1,15 +1,18 @@
 """Structural operators of ONNX: shapes, order, joining, cutting, repeating and padding."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from ....dims import Dim, ceil_div, dim_max, known_different, product
 from ....ir import Value
 from ....ops import math, tensor
-from ....ops.enums import ChannelOrder, PadMode
-from ....types import Shape
+from ....ops.enums import ChannelOrder
+from ....types import DType, Shape
+from ...values import cast, size_of, sliced
 from ..node import Imported, ImporterTable, Node, Unsupported, check_axis, constant, scalar
+from ..run_time_axes import Axes, chosen, possible_axes
+from ..run_time_bounds import amounts, number, places
 
 TABLE = ImporterTable()
 
@@ -82,13 +85,31 @@ def _flatten(node: Node) -> Imported:
 @TABLE.imports("Squeeze")
 def _squeeze(node: Node) -> Imported:
     x = node.operand(0)
-    shape = x.type.shape
     given = _axes(node)
-    axes = _axes_of_one(node) if given is None else [check_axis(a, len(shape)) for a in given]
+    if given is not None:
+        return _squeezed(x, given)
+    if node.optional(1) is None:
+        return _squeezed(x, _axes_of_one(node))
+    ones = {i for i, d in enumerate(x.type.shape) if not known_different(d, 1)}
+    possible = (axes for axes in possible_axes(node, 1, x.type.rank) if ones.issuperset(axes))
+    return _reshaped(node, possible, lambda axes: _squeezed(x, axes))
+
+
+def _squeezed(x: Value, axes: Sequence[int]) -> Value:
+    shape = x.type.shape
+    axes = [check_axis(a, len(shape)) for a in axes]
     for axis in axes:
         if known_different(shape[axis], 1):
             raise Unsupported(f"axis {axis} of {x.type} is not 1")
-    return tensor.Reshape(x, None, tuple(d for i, d in enumerate(shape) if i not in axes))
+    return tensor.Reshape(x, None, tuple(d for i, d in enumerate(shape) if i not in axes)).result
+
+
+def _reshaped(node: Node, possible: Iterable[Axes], reshape: Callable[[Axes], Value]) -> Value:
+    """``reshape(axes)`` for axes that only running the model shows: those that give the same shape give the same."""
+    if (declared := node.declared_shape()) is not None:
+        return tensor.Reshape(node.operand(0), None, declared).result
+    shapes = {axes: reshape(axes).type.shape for axes in possible}
+    return chosen(node, 1, shapes, shapes.__getitem__, reshape, shapes.__getitem__)
 
 
 def _axes_of_one(node: Node) -> list[int]:
@@ -109,21 +130,32 @@ def _axes_of_one(node: Node) -> list[int]:
 def _unsqueeze(node: Node) -> Imported:
     x = node.operand(0)
     given = _axes(node)
-    if given is None:
-        raise Unsupported("it names no axes")
+    if given is not None:
+        return _unsqueezed(x, given)
+    count = node.type(1).elements if node.optional(1) is not None else None
+    if not isinstance(count, int):
+        raise Unsupported("it names no axes" if count is None else "how many axes it names must be known")
+    possible = possible_axes(node, 1, x.type.rank + count)
+    return _reshaped(node, possible, lambda axes: _unsqueezed(x, axes))
+
+
+def _unsqueezed(x: Value, given: Sequence[int]) -> Value:
     rank = x.type.rank + len(given)
     axes = {check_axis(a, rank) for a in given}
     if len(axes) < len(given):
         raise Unsupported(f"it names an axis twice: {list(given)}")
     dims = iter(x.type.shape)
-    return tensor.Reshape(x, None, tuple(1 if i in axes else next(dims) for i in range(rank)))
+    return tensor.Reshape(x, None, tuple(1 if i in axes else next(dims) for i in range(rank))).result
 
 
-def _axes(node: Node) -> tuple[int, ...] | None:
-    """The axes of Squeeze and Unsqueeze: an attribute, since opset 13 an operand."""
+def _axes(node: Node) -> Axes | None:
+    """The axes of Squeeze and Unsqueeze: an attribute, since opset 13 an operand; None if they depend on the data."""
     if node.has("axes"):
         return node.ints("axes")
-    return None if node.optional(1) is None else node.known_ints(1)
+    dims = None if node.optional(1) is None else node.dims(1)
+    if dims is None or not all(isinstance(d, int) for d in dims):
+        return None
+    return tuple(d for d in dims if isinstance(d, int))
 
 
 @TABLE.imports("Transpose")
@@ -147,7 +179,10 @@ def _split(node: Node) -> Imported:
     if node.has("split"):
         sizes: Shape = node.ints("split")
     elif node.optional(1) is not None:
-        sizes = node.known_dims(1)
+        entries = _part_sizes(node, axis)
+        if None in entries:
+            return _parts(node, axis, entries)
+        sizes = tuple(d for d in entries if d is not None)
     else:
         sizes = _even_sizes(x.type.shape[axis], node.int("num_outputs", len(node.output_names)))
         if node.opset < 18 and known_different(sizes[-1], sizes[0]):
@@ -155,6 +190,30 @@ def _split(node: Node) -> Imported:
     if len(sizes) < len(node.output_names):
         raise Unsupported(f"it has {len(node.output_names)} outputs but splits into {len(sizes)} parts")
     return tensor.Split(x, axis, sizes).results
+
+
+def _part_sizes(node: Node, axis: int) -> Entries:
+    """The sizes of the parts: those that are not known are as the model declares them, and one is what others leave."""
+    entries = node.entries(1)
+    sizes = [node.declared_size(axis, i) if d is None else d for i, d in enumerate(entries)]
+    known = [d for d in sizes if d is not None]
+    if len(known) == len(sizes) - 1:
+        rest = node.type(0).shape[axis] - sum(known)
+        return tuple(rest if d is None else d for d in sizes)
+    return tuple(sizes)
+
+
+def _parts(node: Node, axis: int, sizes: Entries) -> list[Value]:
+    """The parts of x whose sizes only running the model shows."""
+    x, ends = node.operand(0), math.CumSum(cast(node.operand(1), DType.I64), 0).result
+    starts = math.Sub(ends, cast(node.operand(1), DType.I64)).result
+    parts = []
+    for i, size in enumerate(sizes):
+        dim = node.scope.fresh_symbol() if size is None else size
+        shape = tuple(dim if j == axis else d for j, d in enumerate(x.type.shape))
+        start, end = (sliced(v, 0, i, 1) for v in (starts, ends))
+        parts.append(tensor.DynamicSlice(x, start, end, (axis,), (1,), shape).result)
+    return parts
 
 
 def _even_sizes(dim: Dim, count: int) -> Shape:
@@ -205,57 +264,31 @@ def _preceded_by_ones(dims: Value, rank: int) -> Value:
 
 @TABLE.imports("Tile")
 def _tile(node: Node) -> Imported:
+    x = node.operand(0)
     if node.opset < 6:
         # A scalar of copies, and the axis that they lie along.
-        shape = node.type(0).shape
-        axis = check_axis(node.only_int(2), len(shape))
-        return tensor.Tile(node.operand(0), tuple(node.only_dim(1) if i == axis else 1 for i in range(len(shape))))
-    return tensor.Tile(node.operand(0), node.known_dims(1))
+        axis = check_axis(node.only_int(2), x.type.rank)
+        return tensor.Tile(x, tuple(node.only_dim(1) if i == axis else 1 for i in range(x.type.rank)))
+    entries = node.entries(1)
+    if len(entries) != x.type.rank:
+        raise Unsupported(f"it has {len(entries)} numbers of repeats for {x.type}")
+    pairs = zip(entries, x.type.shape, strict=True)
+    repeats = tuple(_declared_repeats(node, i, d) if r is None else r for i, (r, d) in enumerate(pairs))
+    y = tensor.Tile(x, tuple(1 if r is None else r for r in repeats)).result
+    for axis, amount in enumerate(amounts(node, 1)):
+        if repeats[axis] is None:
+            size = size_of(y.type.shape[axis])
+            place = places(node, axis, math.Mul(number(amount), size).result)
+            y = tensor.Gather(y, math.FloorMod(place, size).result, axis).result
+    return y
 
 
-@TABLE.imports("Pad")
-def _pad(node: Node) -> Imported:
-    x = node.operand(0)
-    rank = x.type.rank
-    pads: Shape = node.ints("pads" if node.opset > 1 else "paddings") if node.opset < 11 else node.known_dims(1)
-    has_axes = node.optional(3) is not None
-    axes = [check_axis(a, rank) for a in node.known_ints(3)] if has_axes else list(range(rank))
-    if len(pads) != 2 * len(axes):
-        raise Unsupported(f"{2 * len(axes)} amounts of padding are needed, not {len(pads)}")
-    by_axis = dict(zip(axes, zip(pads, pads[len(axes) :], strict=False), strict=True))
-    amounts = [by_axis.get(i, (0, 0)) for i in range(rank)]
-    try:
-        mode = PadMode(node.string("mode", "constant"))
-    except ValueError:
-        raise Unsupported(f"the mode {node.string('mode')} is not one of the standard's") from None
-    low, high = (tuple(dim_max(pair[side], 0) for pair in amounts) for side in (0, 1))
-    x = _cropped(x, amounts)
-    if not any(d != 0 for d in (*low, *high)):
-        return x
-    return tensor.Pad(x, _pad_value(node) if mode is PadMode.CONSTANT else None, low, high, mode)
-
-
-def _cropped(x: Value, amounts: Sequence[tuple[Dim, Dim]]) -> Value:
-    """x without what negative amounts of padding take away."""
-    low, high = (tuple(dim_max(-pair[side], 0) for pair in amounts) for side in (0, 1))
-    if not any(d != 0 for d in (*low, *high)):
-        return x
-    sizes = tuple(d - a - b for d, a, b in zip(x.type.shape, low, high, strict=True))
-    return tensor.Slice(x, low, sizes, (1,) * x.type.rank).result
-
-
-def _pad_value(node: Node) -> Value | None:
-    """The scalar to pad with, None for zero."""
-    if node.opset < 11:
-        value = node.float("value", 0.0)
-        return scalar(value, node.operand(0)) if value else None
-    operand = node.optional(2)
-    if operand is None:
-        return None
-    array = node.constant(2)
-    if array is not None and not array.any():
-        return None
-    return operand if operand.type.rank == 0 else tensor.Reshape(operand, None, ()).result
+def _declared_repeats(node: Node, axis: int, dim: Dim) -> Dim | None:
+    """How often the declared size of the result has that of the operand in it, None if that is not known."""
+    if dim == 0:
+        return 1
+    size = node.declared_size(axis)
+    return size // dim if size is not None and isinstance(dim, int) and size % dim == 0 else None
 
 
 @TABLE.imports("DepthToSpace")

@@ -336,11 +336,11 @@ def test_operands_that_a_call_leaves_out(inputs: list[str], ops: list[str]) -> N
 
 
 def test_reasons_in_functions_name_the_caller() -> None:
-    bad = function("Bad", "a", "b", node("Frobnicate", "a", "c"), node("Scan", "c c", "b"))
+    bad = function("Bad", "a", "b", node("Frobnicate", "a", "c"), node("Gizmo", "c c", "b"))
     proto = model(call("Bad", ["x"], ["t"]), node("Relu", "t", "y"), functions=[bad], domain="my")
     assert reasons_of(proto) == [
         "node call (my.Bad), whose definition has Frobnicate: ONNX has no operator Frobnicate in opset 17",
-        "node call (my.Bad), whose definition has Scan: control flow (Scan) is not supported yet",
+        "node call (my.Bad), whose definition has Gizmo: ONNX has no operator Gizmo in opset 17",
     ]
     proto = model(call("Leaky", ["x", "w"], ["y"], slope=0.5), functions=[LEAKY], domain="my")
     assert reasons_of(proto) == ["node call (my.Leaky): it has 2 operands, but its definition takes 1"]

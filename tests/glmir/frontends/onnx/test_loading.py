@@ -297,6 +297,7 @@ def test_truncated_and_random_files(tmp_path: Path) -> None:
 
 
 def test_graphs_without_nodes() -> None:
-    assert "no nodes" in refusal_of(model_of([], outputs=("x",)))
+    assert "no nodes and no outputs" in refusal_of(model_of([], outputs=()))
+    assert [t.name for t in load_graph(model_of([], outputs=("x",))).graph.outputs] == ["x"]
     assert "holds no graph" in refusal_of(helper.make_model(helper.make_graph([], "", [], [])).SerializeToString()[:2])
     assert "a path, bytes or an onnx.ModelProto" in refusal_of(3)

@@ -88,13 +88,6 @@ def test_log_sum_exp_of_infinities() -> None:
     check("ReduceLogSumExp", x, axes=[1])
 
 
-def test_axes_that_depend_on_the_data_are_refused() -> None:
-    node = OneNode("ReduceSum", [floats(2, 3), np.array([1])], opset=13)
-    assert reasons_of(node) == [
-        "node node (ReduceSum): input 1 must be constant or follow from the shapes, but it depends on the data"
-    ]
-
-
 def test_axes_outside_the_rank_are_refused() -> None:
     assert "axis 2 is outside rank 2" in reasons_of(OneNode("ReduceMax", [floats(2, 3)], {"axes": [2]}, opset=11))[0]
 

@@ -54,7 +54,6 @@ def test_all_reasons_come_together() -> None:
 def test_names() -> None:
     relu = node("Relu", "x", "y")
     assert reasons_of(model_of([relu], inputs=("x", "x"))) == ["Two inputs are named 'x'."]
-    assert reasons_of(model_of([relu], outputs=("y", "y"))) == ["Output 'y' is listed twice."]
     assert reasons_of(model_of([relu], outputs=())) == ["The graph has no outputs."]
     assert reasons_of(model_of([relu], [floats("w"), floats("w")])) == ["Two initializers are named 'w'."]
     assert "is named" in reasons_of(model_of([relu], [floats("y")]))[0]
@@ -70,10 +69,8 @@ def test_initializers_may_be_inputs() -> None:
     ("opsets", "sentence"),
     [
         ((), "imports no opset"),
-        ((("com.microsoft", 1),), "imports no opset of it"),
         ((("", 6),), "uses opset 6; the oldest that can be read is 7"),
         ((("", 999),), "uses opset 999; the newest"),
-        ((("", 17), ("ai.onnx", 18)), "twice, as versions 17 and 18"),
     ],
 )
 def test_opsets(opsets: Sequence[tuple[str, int]], sentence: str) -> None:
@@ -81,6 +78,19 @@ def test_opsets(opsets: Sequence[tuple[str, int]], sentence: str) -> None:
     if not opsets:
         del model.opset_import[:]
     assert sentence in reasons_of(model)[0]
+
+
+def test_what_the_model_leaves_open_is_told() -> None:
+    relu = node("Relu", "x", "y")
+    model = load_graph(model_of([relu], opsets=(("", 17), ("ai.onnx", 18))))
+    assert model.opsets == {"": 18}
+    assert model.warnings == ("the model imports the opset '' as versions 17 and 18; the last is taken",)
+    model = load_graph(model_of([relu], opsets=(("com.microsoft", 1),)))
+    assert model.opsets == {"": onnx.defs.onnx_opset_version(), "com.microsoft": 1}
+    assert "imports no opset of it" in model.warnings[0]
+    model = load_graph(model_of([relu], outputs=("y", "y")))
+    assert [t.name for t in model.graph.outputs] == ["y", "y.1"]
+    assert model.warnings == ("the output 'y' is listed twice; the second is called 'y.1'",)
 
 
 def broken(**fields: object) -> onnx.TensorProto:
@@ -115,13 +125,55 @@ def test_broken_constant_node_is_named() -> None:
     assert "The attribute 'value' of node 'c' (Constant) has the dimensions [5]" in reasons_of(model)[0]
 
 
-def test_sparse_tensors_are_refused() -> None:
-    sparse = helper.make_sparse_tensor(floats("w", 1), numpy_helper.from_array(np.array([2])), [4])
+def sparse(indices: Sequence[object], dims: Sequence[int], values: Sequence[float] = (5,)) -> onnx.SparseTensorProto:
+    elements = numpy_helper.from_array(np.array(values, np.float32), "w")
+    return helper.make_sparse_tensor(elements, numpy_helper.from_array(np.array(indices, np.int64)), dims)
+
+
+def sparse_initializer(tensor: onnx.SparseTensorProto) -> onnx.ModelProto:
     model = model_of([node("Add", "x w", "y")])
-    model.graph.sparse_initializer.append(sparse)
-    assert reasons_of(model) == ["Initializer 'w' is sparse, which is not supported."]
-    model = model_of([node("Constant", "", "y", "c", sparse_value=sparse)])
-    assert "kind SPARSE_TENSOR, which is not supported" in reasons_of(model)[0]
+    model.graph.sparse_initializer.append(tensor)
+    return model
+
+
+def sparse_constant(tensor: onnx.SparseTensorProto) -> onnx.ModelProto:
+    return model_of([node("Constant", "", "w", "c", sparse_value=tensor), node("Add", "x w", "y")])
+
+
+@pytest.mark.parametrize(
+    ("tensor", "expected"),
+    [
+        (sparse([2], [4]), [0, 0, 5, 0]),
+        (sparse([3, 1], [4], [5, 6]), [0, 6, 0, 5]),
+        (sparse([3, 1], [2, 2], [5, 6]), [[0, 6], [0, 5]]),
+        (sparse([[1, 1], [0, 1]], [2, 2], [5, 6]), [[0, 6], [0, 5]]),
+        (sparse([], [2, 2], []), [[0, 0], [0, 0]]),
+    ],
+)
+def test_sparse_tensors_are_spelled_out(tensor: onnx.SparseTensorProto, expected: Sequence[object]) -> None:
+    loaded = load_graph(sparse_initializer(tensor).SerializeToString())
+    np.testing.assert_array_equal(constant_of(loaded), np.array(expected, np.float32))
+    constant, _ = load_graph(sparse_constant(tensor)).graph.nodes
+    np.testing.assert_array_equal(loaded.tensor_array(constant.attrs["value"]), np.array(expected, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "sentence"),
+    [
+        (sparse([4], [4]), "an index lies outside"),
+        (sparse([[0, -1]], [2, 2]), "an index lies outside"),
+        (sparse([1, 2], [4]), "with 1 values, but its indices have the dimensions [2]"),
+        (sparse([1], [2**20, 2**20]), "are not supported"),
+    ],
+)
+def test_broken_sparse_tensors(tensor: onnx.SparseTensorProto, sentence: str) -> None:
+    for model, who in (
+        (sparse_initializer(tensor), "Initializer 'w' "),
+        (sparse_constant(tensor), "The attribute 'sparse_value' of node 'c' (Constant) "),
+    ):
+        (reason,) = reasons_of(model)
+        assert sentence in reason
+        assert reason.startswith(who)
 
 
 def test_unknown_type_of_an_input() -> None:
@@ -160,8 +212,8 @@ def test_subgraph_problems_say_where() -> None:
         "Node 'inner' (Neg) in then_branch of node 'if' (If) reads 'ghost', "
         "which no node, input or initializer defines."
     ]
-    model = model_of([if_node([node("Neg", "x", "t")], "x")], inputs=("x", "flag"))
-    assert "Nothing writes the output 'x' of the graph in then_branch of node 'if' (If)" in reasons_of(model)[0]
+    model = model_of([if_node([node("Neg", "x", "t")], "ghost")], inputs=("x", "flag"))
+    assert "Nothing writes the output 'ghost' of the graph in then_branch of node 'if' (If)" in reasons_of(model)[0]
 
 
 def test_subgraph_initializer_may_shadow_an_outer_name() -> None:

@@ -1,0 +1,81 @@
+"""Products of numbers that are quantized at run time, as the products of integers for which onnxruntime has kernels."""
+
+from math import prod
+
+import numpy as np
+
+from ...ir import Op, Value
+from ...ops import math, nn, quant, tensor
+from ...ops.enums import Activation, Layout
+from ...passes.compressed_weights import known_transpose
+from ...passes.patterns import constant, constant_array, is_compressed
+from ...passes.lowering.building import folded_reshape
+from ...rewriter import RuleSet
+from ...types import DType
+
+RULES = RuleSet(is_optional=True)
+
+_BYTES = (DType.I8, DType.U8)
+
+
+@RULES.on(nn.Linear)
+def linear_of_integers(op: nn.Linear) -> Op | None:
+    """linear(dequantize(x, a), dequantize(w, b), c) -> cast(integer_mat_mul(x, w)) * (a * b) + c for a computed scale a"""
+    data, weight = _computed_pair(op.x), _weight(op.weight, 0)
+    if data is None or weight is None or op.activation is not Activation.NONE or op.x.type.rank < 2:
+        return None
+    matrix = known_transpose(weight.x, (1, 0))
+    if matrix is None:
+        return None
+    sums = quant.IntegerMatMul(data.x, matrix, data.zero_point, weight.zero_point)
+    product = _scaled(sums, data, weight, ())
+    return product if op.bias is None else math.Add(product.result, op.bias)
+
+
+@RULES.on(nn.Conv)
+def convolution_of_integers(op: nn.Conv) -> Op | None:
+    """conv(dequantize(x, a), dequantize(w, b), c) -> cast(integer_conv(x, w)) * (a * b) + c for a computed scale a"""
+    data, weight = _computed_pair(op.x), _weight(op.weight, 0)
+    if data is None or weight is None or op.activation is not Activation.NONE or op.layout is not Layout.NCHW:
+        return None
+    zero = weight.zero_point
+    if zero is not None and zero.type.rank:
+        # The runtime takes one for all channels.
+        array = constant_array(zero)
+        if array is None or not array.size or np.any(array != array[0]):
+            return None
+        zero = constant(array[0])
+    sums = quant.IntegerConv(
+        data.x, weight.x, data.zero_point, zero, op.strides, op.padding, op.dilations, op.groups
+    )
+    trailing = (1,) * (op.x.type.rank - 2)
+    product = _scaled(sums, data, weight, trailing)
+    return product if op.bias is None else math.Add(product.result, _lying(op.bias, trailing))
+
+
+def _computed_pair(x: Value) -> quant.Dequantize | None:
+    """Where numbers come from that bytes with one scale stand for, which is known at run time only."""
+    match x.owner:
+        case quant.Dequantize(axis=None) as op if op.x.type.dtype in _BYTES and constant_array(op.x) is None:
+            is_computed = constant_array(op.scale) is None and op.scale.type.dtype is DType.F32
+            return op if is_computed else None
+    return None
+
+
+def _weight(weight: Value, axis: int) -> quant.Dequantize | None:
+    """What stores a weight as bytes with one scale, or one for each output channel."""
+    match weight.owner:
+        case quant.Dequantize(block=None) as op if is_compressed(weight) and op.x.type.dtype in _BYTES:
+            is_plain = op.axis in (None, axis) and constant_array(op.x) is not None
+            return op if is_plain and prod(op.x.type.static_shape) else None
+    return None
+
+
+def _scaled(sums: quant.IntegerProduct, data: quant.Dequantize, weight: quant.Dequantize, trailing: tuple[int, ...]) -> math.Mul:
+    scale = math.Mul(data.scale, _lying(weight.scale, trailing)).result
+    return math.Mul(tensor.Cast(sums.results[0], DType.F32).result, scale)
+
+
+def _lying(parameters: Value, trailing: tuple[int, ...]) -> Value:
+    """A vector as it broadcasts along the channels."""
+    return folded_reshape(parameters, (*parameters.type.shape, *trailing)) if parameters.type.rank else parameters

@@ -1,0 +1,153 @@
+"""What onnxruntime's attention operators have in common: heads, masks, caches and the products themselves."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from ....dims import Dim, known_equal
+from ....ir import Value
+from ....ops import math, nn, tensor
+from ....types import DType
+from ...values import constant, expand, joined, positions, reshape, size_of
+from ..node import Node, Unsupported, scalar
+
+MASKED = -10000.0
+"""What onnxruntime adds to a score that a mask hides, unless the node says otherwise."""
+
+MAX_MASK = 1 << 20
+"""The elements of the largest causal mask that becomes a constant; a larger one is computed by the model."""
+
+
+def heads_apart(x: Value, heads: int) -> Value:
+    """[B, S, H * D] as [B, H, S, D]."""
+    batch, rows, columns = x.type.shape
+    return tensor.Transpose(reshape(x, (batch, rows, heads, columns // heads)), (0, 2, 1, 3)).result
+
+
+def heads_side_by_side(x: Value) -> Value:
+    """[B, H, S, D] as [B, S, H * D]."""
+    batch, heads, rows, columns = x.type.shape
+    return reshape(tensor.Transpose(x, (0, 2, 1, 3)).result, (batch, rows, heads * columns))
+
+
+def scale_of(node: Node, size: Dim) -> float:
+    """The attribute ``scale``; where that is missing or 0, 1 / sqrt(size of a head)."""
+    scale = node.float("scale", 0.0)
+    if scale:
+        return scale
+    if not isinstance(size, int):
+        raise Unsupported(f"its scale is not given, and the size of a head, {size}, is not known")
+    return 1 / sqrt(size)
+
+
+def lowest(dtype: DType) -> float:
+    """What hides a score whatever it is; finite, so that a row that is hidden whole does not become NaN."""
+    return -65504.0 if dtype is DType.F16 else -3e38
+
+
+def hidden_where(is_hidden: Value, dtype: DType, masked: float) -> Value:
+    """``masked`` where true, 0 elsewhere."""
+    hides, shows = (constant(np.array(number).astype(dtype.numpy)) for number in (masked, 0))
+    return math.Select(is_hidden, hides, shows).result
+
+
+def later_keys(rows: Dim, columns: Dim, past: Dim, dtype: DType) -> Value:
+    """[rows, columns], hiding the keys behind each query, of which the first one is at ``past``."""
+    sizes = (rows, columns, past)
+    if all(isinstance(d, int) for d in sizes) and rows * columns <= MAX_MASK:
+        count, width, first = (d for d in sizes if isinstance(d, int))
+        mask = np.triu(np.full((count, width), lowest(dtype)), first + 1)
+        return constant(mask.astype(dtype.numpy))
+    places = reshape(positions(rows), (rows, 1))
+    if past != 0:
+        places = math.Add(places, size_of(past)).result
+    return hidden_where(math.Greater(positions(columns), places).result, dtype, lowest(dtype))
+
+
+def padding_mask(mask: Value, batch: Dim, columns: Dim, dtype: DType, masked: float) -> Value:
+    """What a mask of integers adds to scores [B, H, S, T]: ``masked`` for a key, or a query's key, that it hides.
+
+    [B, T], [B, S, T] and [B, 1, S, T] hold 0 for what is hidden; [B] holds the number of keys of each sequence,
+    [2 B] the ends of all and then their begins, [3 B + 2] their numbers first.
+    """
+    shape = mask.type.shape
+    if len(shape) == 1:
+        return _by_lengths(mask, batch, columns, dtype, masked)
+    if len(shape) == 2:
+        mask = reshape(mask, (shape[0], 1, 1, shape[1]))
+    elif len(shape) == 3:
+        mask = reshape(mask, (shape[0], 1, *shape[1:]))
+    elif len(shape) != 4:
+        raise Unsupported(f"the form of its mask {mask.type} is not known")
+    return hidden_where(math.LessEqual(mask, scalar(0, mask)).result, dtype, masked)
+
+
+def _by_lengths(mask: Value, batch: Dim, columns: Dim, dtype: DType, masked: float) -> Value:
+    count = mask.type.shape[0]
+    forms = [n for n, size in ((1, batch), (2, 2 * batch), (3, 3 * batch + 2)) if known_equal(count, size)]
+    if not forms:
+        raise Unsupported(f"which form its mask {mask.type} has for a batch of {batch} is not known")
+    ends = tensor.Slice(mask, (0,), (batch,), (1,)).result if forms[0] > 1 else mask
+    places = reshape(positions(columns, mask.type.dtype), (1, 1, 1, columns))
+    is_hidden = math.GreaterEqual(places, reshape(ends, (batch, 1, 1, 1))).result
+    if forms[0] == 2:
+        begins = reshape(tensor.Slice(mask, (batch,), (batch,), (1,)).result, (batch, 1, 1, 1))
+        is_hidden = math.LogicalOr(is_hidden, math.Less(places, begins).result).result
+    return hidden_where(is_hidden, dtype, masked)
+
+
+def summed(masks: list[Value | None]) -> Value | None:
+    """The sum of what masks add; None if there are none."""
+    total: Value | None = None
+    for mask in masks:
+        if mask is not None:
+            total = mask if total is None else math.Add(total, mask).result
+    return total
+
+
+def repeated(x: Value, heads: int) -> Value:
+    """[B, K, T, D] with each head repeated in a row, to ``heads`` in all."""
+    batch, own, rows, columns = x.type.shape
+    if own == heads or not isinstance(own, int):
+        return x
+    if heads % own:
+        raise Unsupported(f"{own} heads of keys do not divide {heads} heads of queries")
+    spread = expand(reshape(x, (batch, own, 1, rows, columns)), (batch, own, heads // own, rows, columns))
+    return reshape(spread, (batch, heads, rows, columns))
+
+
+@dataclass
+class Products:
+    """Attention in its parts: for what the fused op has no place for. q, k and v are [B, H, S or T, D]."""
+
+    scores: Value
+    """The scaled products with the masks."""
+    weights: Value
+    result: Value
+
+
+def in_parts(
+    q: Value, k: Value, v: Value, mask: Value | None, scale: float, softcap: float = 0, sink: Value | None = None
+) -> Products:
+    """softmax(softcap * tanh(q k^T * scale / softcap) + mask) v; ``sink``, by head, takes part in the softmax only."""
+    heads = q.type.shape[1]
+    if not isinstance(heads, int):
+        raise Unsupported(f"the number of heads of {q.type} is not known")
+    products = math.MatMul(q, repeated(k, heads), transpose_y=True).result
+    scores = math.Mul(products, scalar(scale, products)).result
+    if softcap:
+        bent = math.Tanh(math.Mul(scores, scalar(1 / softcap, scores)).result).result
+        scores = math.Mul(bent, scalar(softcap, scores)).result
+    scores = scores if mask is None else math.Add(scores, mask).result
+    weights = _softmax(scores, sink)
+    return Products(scores, weights, math.MatMul(weights, repeated(v, heads)).result)
+
+
+def _softmax(scores: Value, sink: Value | None) -> Value:
+    if sink is None:
+        return nn.Softmax(scores, 3).result
+    *lead, columns = scores.type.shape
+    beside = expand(reshape(sink, (1, sink.type.elements, 1, 1)), (*lead, 1))
+    weights = nn.Softmax(joined([scores, beside], 3), 3).result
+    return tensor.Slice(weights, (0,) * 4, (*lead, columns), (1,) * 4).result
