@@ -13,7 +13,7 @@ import numpy as np
 
 from .dims import Dim, product
 from .frontends.layers import scalar
-from .frontends.values import cast, constant, reshape
+from .frontends.values import cast, constant, index_within, reshape
 from .ir import Value
 from .ops import math, nn, tensor
 from .ops.enums import CoordinateTransform, NearestRounding, ResizeMode
@@ -203,8 +203,7 @@ def _last(axis: Axis, like: Value) -> Value:
 
 def _limited(places: Value, axis: Axis) -> Value:
     """The places, brought to the nearest ones that the axis has."""
-    limited = math.Maximum(math.Minimum(places, _last(axis, places)).result, _zero(places)).result
-    return cast(limited, DType.I64)
+    return index_within(places, _last(axis, places))
 
 
 def _is_inside(places: Value, axis: Axis) -> Value:

@@ -37,8 +37,11 @@ _NUMBERS: tuple[Dim, ...] = (1, 2, 3, 4)
 _SYMBOLS = tuple(symbol(name) for name in SIZES)
 _ATTEMPTS = 30
 """How many ops are tried until one fits."""
-_UNSUITED = (tensor.Constant, tensor.DynamicSlice, tensor.NonZero, tensor.Range, nn.NonMaxSuppression)
-"""Ops that are leaves, or whose result shapes are known at run time only."""
+_UNSUITED = (
+    tensor.Constant, tensor.DynamicSlice, tensor.NonZero, tensor.Range, nn.NonMaxSuppression, quant.DynamicQuantize,
+    quant.IntegerConv, quant.IntegerMatMul,
+)  # fmt: skip
+"""Ops that are leaves, or whose result shapes are known at run time only, or that take bytes, or give scales."""
 SUITED: tuple[type[Op], ...] = tuple(d.cls for d in DEFINITIONS.values() if d.cls not in _UNSUITED)
 
 _MOVING = (*(d.cls for d in DEFINITIONS.values() if d.name.startswith("tensor.")), math.Select, nn.MaxPool)

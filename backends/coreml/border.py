@@ -38,11 +38,12 @@ def border_dtype(dtype: DType, version: int) -> DType:
 def adapt_coreml_border(module: Module, *, version: int = DEFAULT_VERSION) -> bool:
     """Gives inputs and outputs the dtypes that Core ML has for them, and inputs without axes one axis.
 
-    Raises CompileError for inputs with more axes than Core ML has, or without elements.
+    Inputs without elements are left out where nothing uses them any more. Raises CompileError for others, and for
+    inputs with more axes than Core ML has.
     """
     function = module.main
+    changed = _leave_out_empty_inputs(module)
     _check(function.inputs)
-    changed = False
     for index, old in enumerate(function.inputs):
         type_ = TensorType(border_dtype(old.type.dtype, version), old.type.shape or (1,))
         if type_ != old.type:
@@ -64,6 +65,18 @@ def adapt_coreml_border(module: Module, *, version: int = DEFAULT_VERSION) -> bo
 def _border_state(state: State, version: int) -> State:
     array = state.initial.array.astype(border_dtype(state.initial.type.dtype, version).numpy)
     return replace(state, initial=Weight(array, state.initial.name))
+
+
+def _leave_out_empty_inputs(module: Module) -> bool:
+    """Drops the inputs that tell nothing: what is computed from them has become constant."""
+    function = module.main
+    kept = {state.input for state in module.states}
+    used = [v for v in function.inputs if 0 not in v.type.shape or v.is_used or v.name in kept]
+    # A program takes something.
+    if not used or len(used) == len(function.inputs):
+        return False
+    function.inputs[:] = used
+    return True
 
 
 def _check(inputs: Iterable[Value]) -> None:

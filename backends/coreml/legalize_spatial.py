@@ -11,6 +11,7 @@ from ...ops.nn.windows import spatial_sizes
 from ...passes.lowering.activations import split_off_activation
 from ...passes.lowering.building import folded_reshape, pad_axes, slice_axes
 from ...passes.lowering.layouts import channels_first
+from ...passes.lowering.materialize_shapes import dim_at
 from ...passes.lowering.resampling import convention
 from ...passes.lowering.resize import resize_of_nothing, resized_axes
 from ...passes.lowering.spatial import floor_padding
@@ -104,6 +105,9 @@ def resize_of_image(op: nn.Resize) -> Value | None:
     axes = resized_axes(op)
     rank = op.x.type.rank
     if convention(op) is None or not axes or (rank == 4 and axes[0] >= 2):
+        return None
+    # Sizes that nothing but the op's operand shows would be lost.
+    if op.dims is not None and any(dim_at(op, op.shape[a]) is None for a in axes):
         return None
     part = axes if axes == (rank - 2, rank - 1) else axes[:1]
     inner = _resized_image(op, part)

@@ -54,6 +54,16 @@ def expand_of_fewer_axes(op: tensor.Expand) -> Op | None:
     return replace(op, x=folded_reshape(op.x, (*(1,) * missing, *op.x.type.shape)))
 
 
+@RULES.on(tensor.Expand)
+def expand_of_unknown_dims(op: tensor.Expand) -> Op | None:
+    """expand(x) -> x * ones, or x and true, where only running shows which axes of x have one element"""
+    if not op.result.type.is_static or op.x.type.is_static:
+        return None
+    neutral = constant(np.ones(op.result.type.static_shape, op.x.type.dtype.numpy))
+    product = math.LogicalAnd if op.x.type.dtype is DType.BOOL else math.Mul
+    return product(op.x, neutral)
+
+
 @RULES.on(tensor.DynamicSlice)
 def backward_slice_of_reversed(op: tensor.DynamicSlice) -> Op | None:
     """dynamic_slice(x, first, end, stride < 0) -> dynamic_slice(reverse(x), last - first, last - end, -stride)"""

@@ -19,7 +19,8 @@ _DTYPES = {"fp16": DType.F16, "fp32": DType.F32, "i32": DType.I32, "i8": DType.I
 def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """Runs the package's function on named arrays; an image is its pixels, f32[1, channels, height, width].
 
-    Names are the source's where the package tells them, and an input without axes may stand for one with one.
+    Names are the source's where the package tells them, and an input without axes may stand for one with one. Inputs
+    without elements, which packages lack, may be given.
     Raises InputError for inputs that do not fit, GlmirError for a package that is malformed or not executable.
     """
     # Like a runtime's package: loaded by who runs something.
@@ -29,7 +30,11 @@ def run(path: Path, inputs: Mapping[str, Array]) -> dict[str, Array]:
     names = _source_names(package)
     # An output may be called like an input in the source, and not in the package.
     identifiers = {names.get(identifier, identifier): identifier for identifier in package.interface.inputs}
-    given = {identifiers.get(name, name): array.reshape(array.shape or (1,)) for name, array in inputs.items()}
+    given = {
+        identifiers.get(name, name): array.reshape(array.shape or (1,))
+        for name, array in inputs.items()
+        if array.size or identifiers.get(name, name) in package.interface.inputs
+    }
     outputs = executor.run(path, given)
     return {names.get(identifier, identifier): array for identifier, array in outputs.items()}
 

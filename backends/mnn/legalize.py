@@ -2,7 +2,7 @@
 
 from ...ir import Module
 from ...pass_manager import Pipeline, module_pass
-from ...passes.lowering import shared, updates
+from ...passes.lowering import integer_products, shared, updates
 from ...passes.lowering.expand_quantization import expand_quantization
 from ...passes.lowering.loops import loops_of_layers
 from ...passes.lowering.rank import rank_rules
@@ -28,6 +28,7 @@ from .legalize_sparse import legalize_mnn_compression
 RULES = RuleSet(
     rank_rules(MAX_RANK),
     legalize_elementwise.RULES,
+    integer_products.RULES,
     legalize_neural.RULES,
     legalize_normalization.RULES,
     legalize_spatial.RULES,

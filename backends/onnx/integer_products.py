@@ -1,26 +1,42 @@
 """Products of numbers that are quantized at run time, as the products of integers for which onnxruntime has kernels."""
 
-from math import prod
-
 import numpy as np
 
 from ...ir import Op, Value
+from ...opdef import replace
 from ...ops import math, nn, quant, tensor
 from ...ops.enums import Activation, Layout
 from ...passes.compressed_weights import known_transpose
-from ...passes.patterns import constant, constant_array, is_compressed
 from ...passes.lowering.building import folded_reshape
+from ...passes.patterns import constant, constant_array, is_compressed
 from ...rewriter import RuleSet
 from ...types import DType
 
 RULES = RuleSet(is_optional=True)
 
+EXACT = RuleSet()
+"""For products that the runtime has not."""
+
 _BYTES = (DType.I8, DType.U8)
+
+
+@EXACT.on(quant.IntegerMatMul)
+def zero_points_of_rows(op: quant.IntegerMatMul) -> Op | None:
+    """integer_mat_mul(x, y, a, b) -> integer_mat_mul(x, y, 0, b) - a * reduce_sum(y - b) for zero points a of rows"""
+    zero = op.x_zero
+    if zero is None or not zero.type.rank:
+        return None
+    columns = tensor.Cast(op.y, DType.I32).result
+    if op.y_zero is not None:
+        columns = math.Sub(columns, tensor.Cast(op.y_zero, DType.I32).result).result
+    sums = math.ReduceSum(columns, (op.y.type.rank - 2,), True).result
+    centre = math.Mul(tensor.Cast(zero, DType.I32).result, sums).result
+    return math.Sub(replace(op, x_zero=None).result, centre)
 
 
 @RULES.on(nn.Linear)
 def linear_of_integers(op: nn.Linear) -> Op | None:
-    """linear(dequantize(x, a), dequantize(w, b), c) -> cast(integer_mat_mul(x, w)) * (a * b) + c for a computed scale a"""
+    """linear(dequantize(x, a), dequantize(w, b), c) -> cast(integer_mat_mul(x, w)) * (a * b) + c, of a computed"""
     data, weight = _computed_pair(op.x), _weight(op.weight, 0)
     if data is None or weight is None or op.activation is not Activation.NONE or op.x.type.rank < 2:
         return None
@@ -34,7 +50,7 @@ def linear_of_integers(op: nn.Linear) -> Op | None:
 
 @RULES.on(nn.Conv)
 def convolution_of_integers(op: nn.Conv) -> Op | None:
-    """conv(dequantize(x, a), dequantize(w, b), c) -> cast(integer_conv(x, w)) * (a * b) + c for a computed scale a"""
+    """conv(dequantize(x, a), dequantize(w, b), c) -> cast(integer_conv(x, w)) * (a * b) + c, of a computed"""
     data, weight = _computed_pair(op.x), _weight(op.weight, 0)
     if data is None or weight is None or op.activation is not Activation.NONE or op.layout is not Layout.NCHW:
         return None
@@ -45,9 +61,7 @@ def convolution_of_integers(op: nn.Conv) -> Op | None:
         if array is None or not array.size or np.any(array != array[0]):
             return None
         zero = constant(array[0])
-    sums = quant.IntegerConv(
-        data.x, weight.x, data.zero_point, zero, op.strides, op.padding, op.dilations, op.groups
-    )
+    sums = quant.IntegerConv(data.x, weight.x, data.zero_point, zero, op.strides, op.padding, op.dilations, op.groups)
     trailing = (1,) * (op.x.type.rank - 2)
     product = _scaled(sums, data, weight, trailing)
     return product if op.bias is None else math.Add(product.result, _lying(op.bias, trailing))
@@ -67,11 +81,13 @@ def _weight(weight: Value, axis: int) -> quant.Dequantize | None:
     match weight.owner:
         case quant.Dequantize(block=None) as op if is_compressed(weight) and op.x.type.dtype in _BYTES:
             is_plain = op.axis in (None, axis) and constant_array(op.x) is not None
-            return op if is_plain and prod(op.x.type.static_shape) else None
+            return op if is_plain and 0 not in op.x.type.shape else None
     return None
 
 
-def _scaled(sums: quant.IntegerProduct, data: quant.Dequantize, weight: quant.Dequantize, trailing: tuple[int, ...]) -> math.Mul:
+def _scaled(
+    sums: quant.IntegerProduct, data: quant.Dequantize, weight: quant.Dequantize, trailing: tuple[int, ...]
+) -> math.Mul:
     scale = math.Mul(data.scale, _lying(weight.scale, trailing)).result
     return math.Mul(tensor.Cast(sums.results[0], DType.F32).result, scale)
 

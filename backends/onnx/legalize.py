@@ -21,8 +21,9 @@ from ...passes.lowering import (
     structure,
     updates,
 )
+from ...passes.lowering.box_loops import loops_of_box_choices
 from ...rewriter import RuleSet, apply_rules
-from . import legalize_dtypes, legalize_elementwise, legalize_neural, legalize_structure
+from . import integer_products, legalize_dtypes, legalize_elementwise, legalize_neural, legalize_structure
 from .emitters import TABLE
 from .opsets import NEWEST_OPSET
 
@@ -47,6 +48,7 @@ def rules_for(opset: int) -> RuleSet:
         materialize_shapes.RULES,
         indexing.RULES,
         dissolve_compression.RULES,
+        integer_products.EXACT,
         expand_integer_products.RULES,
         expand_quantization.RULES,
         resize_at_run_time.RULES,
@@ -61,6 +63,7 @@ def rules_for(opset: int) -> RuleSet:
 def legalize_onnx(module: Module, *, opset: int = NEWEST_OPSET) -> bool:
     """Rewrites the ops that ONNX of an opset lacks, or onnxruntime, into those that they have."""
     changed = False
-    while apply_rules(module, rules_for(opset)):
+    # Loops come behind what rules make of the op's operands, and their bodies have ops to rewrite.
+    while apply_rules(module, rules_for(opset)) or loops_of_box_choices(module, TABLE.at(opset).is_legal):
         changed = True
     return changed

@@ -44,8 +44,8 @@ _LARGEST_RATIOS = {I8: 2.0**19, I16: 2.0**14}
 """How much coarser than its sum a summand may be: ADD, SUB and SQUARED_DIFFERENCE stop the process beyond."""
 
 _COARSEST_SUM = 2.0**107
-"""2**20 times the scale of a sum is a finite f32: they stop the process elsewhere. Scales are that coarse where masks add
-the lowest number that there is."""
+"""2**20 times the scale of a sum must be a finite f32: they stop the process beyond. Scales are that coarse where masks
+add the lowest number that there is."""
 
 
 def with_one_scale_each(*storages: DType) -> StoredCondition:

@@ -4,7 +4,7 @@ from ...ir import Module, Op
 from ...ops import math, quant
 from ...pass_manager import module_pass
 from ...passes.fusion import fuse_activations
-from ...passes.lowering import dissolve_compression, shared, shifts
+from ...passes.lowering import dissolve_compression, integer_products, shared, shifts
 from ...passes.lowering.fold_quantization import fold_quantization, integer_form
 from ...passes.lowering.loops import loops_of_layers
 from ...passes.lowering.rank import rank_rules
@@ -33,6 +33,7 @@ RULES = RuleSet(
     legalize_integers.RULES,
     legalize_spatial.RULES,
     legalize_resize.RULES,
+    integer_products.RULES,
     legalize_neural.RULES,
     shared.RULES,
     rank_rules(MAX_XNNPACK_RANK),

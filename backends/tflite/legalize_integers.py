@@ -173,12 +173,30 @@ def unsigned_remainder(op: math.FloorMod) -> Op | None:
     """x mod y -> m or m - y for m = 2 * ((x >> 1) mod y) + (x and 1); x or x - y where y >= 2**63; for u64"""
     if op.x.type.dtype is not DType.U64:
         return None
-    is_high = math.Less(_signed(op.y), scalar(0, _signed(op.y))).result
-    divisor = math.Select(is_high, scalar(1, _signed(op.y)), _signed(op.y)).result
-    half = math.ShiftRight(op.x, scalar(1, op.x)).result
-    rest = _unsigned(math.FloorMod(_signed(half), divisor).result)
+    is_high, half, divisor = _halved(op.x, op.y)
+    rest = _unsigned(math.FloorMod(half, divisor).result)
     doubled = math.Add(math.Add(rest, rest).result, math.BitwiseAnd(op.x, scalar(1, op.x)).result).result
     return math.Select(is_high, _less_once(op.x, op.y), _less_once(doubled, op.y))
+
+
+@RULES.on(math.Div)
+def unsigned_quotient(op: math.Div) -> Op | None:
+    """x / y -> q + (x - q * y >= y) for q = 2 * ((x >> 1) / y), or 0 where y >= 2**63, for u64"""
+    if op.x.type.dtype is not DType.U64 or op.activation is not Activation.NONE:
+        return None
+    is_high, half, divisor = _halved(op.x, op.y)
+    quotient = _unsigned(math.Div(half, divisor).result)
+    doubled = math.Select(is_high, scalar(0, quotient), math.Add(quotient, quotient).result).result
+    rest = math.Sub(op.x, math.Mul(doubled, op.y).result).result
+    return math.Add(doubled, tensor.Cast(math.GreaterEqual(rest, op.y).result, DType.U64).result)
+
+
+def _halved(x: Value, y: Value) -> tuple[Value, Value, Value]:
+    """Whether y is 2**63 or more, and as i64 half of x and y, which is 1 in its place."""
+    signed = _signed(y)
+    is_high = math.Less(signed, scalar(0, signed)).result
+    half = math.ShiftRight(x, scalar(1, x)).result
+    return is_high, _signed(half), math.Select(is_high, scalar(1, signed), signed).result
 
 
 def _less_once(x: Value, y: Value) -> Value:

@@ -35,6 +35,13 @@ def erase_unused(function: Function) -> None:
             op.erase()
 
 
+def empty(function: Function) -> None:
+    """Takes everything out of a function that is not to be: what it used of others is used no more."""
+    function.set_outputs((), ())
+    for op in reversed(function.ops):
+        op.erase()
+
+
 def _foreign(function: Function) -> list[Value]:
     """What the function uses without computing it, in order."""
     own = set(function.values())

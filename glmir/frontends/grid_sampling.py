@@ -15,7 +15,7 @@ from ..ir import Value
 from ..ops import math, tensor
 from ..types import DType
 from .layers import scalar
-from .values import cast, constant, positions, reshape, size_of, sliced
+from .values import cast, constant, index_within, positions, reshape, size_of, sliced
 
 
 class Interpolation(IntEnum):
@@ -59,14 +59,13 @@ class GridSampler:
         places = reshape(places, (*places.type.shape, 1)) if weights is None else places
         if self.interpolation == Interpolation.CUBIC:
             places = self._brought_inside(places, extent)
-        zero, last = scalar(0, places), _shifted(extent, -1)
-        clamped = math.Maximum(math.Minimum(places, last).result, zero).result
-        is_inside = cast(math.Equal(clamped, places).result, at.type.dtype)
+        index = index_within(places, _shifted(extent, -1))
+        is_inside = cast(math.Equal(cast(index, at.type.dtype), places).result, at.type.dtype)
         if weights is None:
             weights = is_inside
         elif self.padding == Padding.ZEROS:
             weights = math.Mul(weights, is_inside).result
-        return cast(clamped, DType.I64), weights
+        return index, weights
 
     def _neighbours(self, position: Value) -> tuple[Value, Value]:
         """The elements around the positions and their weights: both [N, P, taps]."""
@@ -134,17 +133,17 @@ def _cubic_weights(t: Value) -> list[Value]:
 def sampled(sampler: GridSampler, x: Value, grid: Value) -> Value:
     """``x`` [N, C, *sizes] at the positions ``grid`` [N, *out, rank], the last axis first: [N, C, *out] as x's dtype.
 
-    Positions are computed in single precision at least, and so are sums of anything but single and double floats.
+    Positions are computed in single precision at least, and so are sums of anything but single and double floats;
+    those for integers are rounded towards zero.
     """
     dtype, exact = x.type.dtype, (DType.F32, DType.F64)
     grid = grid if grid.type.dtype in exact else cast(grid, DType.F32)
     moves_only = sampler.interpolation is Interpolation.NEAREST and sampler.padding is not Padding.ZEROS
     if dtype in exact or moves_only:
         return _sampled(sampler, x, grid)
-    y = _sampled(sampler, cast(x, DType.F64 if dtype.is_integer and dtype.bits > 16 else DType.F32), grid)
-    if dtype.is_integer and sampler.interpolation is not Interpolation.NEAREST:
-        y = math.Round(y).result
-    return cast(y, dtype)
+    return cast(
+        _sampled(sampler, cast(x, DType.F64 if dtype.is_integer and dtype.bits > 16 else DType.F32), grid), dtype
+    )
 
 
 def _sampled(sampler: GridSampler, x: Value, grid: Value) -> Value:

@@ -18,7 +18,7 @@ from ..ir import Array, Value
 from ..ops import math, tensor
 from ..types import DType
 from .layers import scalar
-from .values import cast, constant, expand, positions, reshape, size_of, sliced, transposed
+from .values import cast, constant, expand, index_within, positions, reshape, size_of, sliced, transposed
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def _neighbours(at: Value, size: Dim) -> list[tuple[Value, Value]]:
         (before, math.Sub(one, fraction).result),
         (math.Add(before, one).result, fraction),
     ):
-        limited = math.Minimum(math.Maximum(place, zero).result, last).result
-        weight = math.Select(math.Equal(limited, place).result, share, zero).result
-        sides.append((cast(limited, DType.I64), weight))
+        index = index_within(place, last)
+        weight = math.Select(math.Equal(cast(index, at.type.dtype), place).result, share, zero).result
+        sides.append((index, weight))
     return sides
 
 

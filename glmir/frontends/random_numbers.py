@@ -31,9 +31,19 @@ _FINE = 2048
 
 def uniform_numbers(shape: Shape, seed: int, dtype: DType) -> Value:
     """Floats in [0, 1), evenly distributed."""
-    below_one = np.nextafter(np.ones((), dtype.numpy), np.zeros((), dtype.numpy))
-    drawn = _drawn(shape, lambda sizes: _state(seed).random_sample(sizes).astype(dtype.numpy).clip(max=below_one))
+    drawn = _drawn(shape, lambda sizes: _below_one(_state(seed).random_sample(sizes), dtype))
     return cast(_hashed(shape, seed, 0), dtype) if drawn is None else drawn
+
+
+def further_uniform_numbers(shape: Shape, seed: int, dtype: DType) -> Value:
+    """Others than ``uniform_numbers`` draws with that seed: those behind them."""
+    drawn = _drawn(shape, lambda sizes: _below_one(_state(seed).random_sample((2, *sizes))[1], dtype))
+    return cast(_hashed(shape, seed, 1), dtype) if drawn is None else drawn
+
+
+def _below_one(numbers: Array, dtype: DType) -> Array:
+    """The numbers in the dtype, not rounded up to 1."""
+    return numbers.astype(dtype.numpy).clip(max=np.nextafter(np.ones((), dtype.numpy), np.zeros((), dtype.numpy)))
 
 
 def normal_numbers(shape: Shape, seed: int, dtype: DType) -> Value:

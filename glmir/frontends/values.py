@@ -6,7 +6,7 @@ import numpy as np
 
 from ..dims import Dim
 from ..ir import Array, Value
-from ..ops import tensor
+from ..ops import math, tensor
 from ..types import DType
 from ..weights import Weight
 
@@ -67,3 +67,10 @@ def positions(size: Dim, dtype: DType = DType.I64) -> Value:
         return constant(np.arange(size, dtype=dtype.numpy))
     zero, one = (constant(np.array(i, dtype.numpy)) for i in (0, 1))
     return tensor.Range(zero, size_of(size, dtype), one, size).result
+
+
+def index_within(places: Value, last: Value) -> Value:
+    """Whole floats as i64, brought to 0 … ``last``; NaN, which no index may be, is 0."""
+    zero = constant(np.zeros((), places.type.dtype.numpy))
+    below = math.Minimum(places, last).result
+    return cast(math.Select(math.Greater(below, zero).result, below, zero).result, DType.I64)

@@ -3,7 +3,18 @@
 from ...ir import Module
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
-from .rules import arithmetic, broadcasts, indexing, logic, movement, passing, quantization, reduction, structure
+from .rules import (
+    arithmetic,
+    broadcasts,
+    indexing,
+    logic,
+    movement,
+    passing,
+    quantization,
+    reduction,
+    splits,
+    structure,
+)
 
 RULES = RuleSet(
     arithmetic.RULES,

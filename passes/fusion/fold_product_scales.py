@@ -34,9 +34,13 @@ def scales_into_product(op: math.Mul) -> Op | None:
         return None
     for product, scale in either_order(op):
         match product:
-            case Value(owner=tensor.Cast(x=Value(owner=quant.IntegerMatMul() as inner, has_one_use=True)), has_one_use=True):
+            case Value(
+                owner=tensor.Cast(x=Value(owner=quant.IntegerMatMul() as inner, has_one_use=True)), has_one_use=True
+            ):
                 axis = inner.result.type.rank - 1
-            case Value(owner=tensor.Cast(x=Value(owner=quant.IntegerConv() as inner, has_one_use=True)), has_one_use=True):
+            case Value(
+                owner=tensor.Cast(x=Value(owner=quant.IntegerConv() as inner, has_one_use=True)), has_one_use=True
+            ):
                 axis = 1
             case _:
                 continue

@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from ...dims import known_equal
+from ...dims import known_equal, product
 from ...ir import Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
@@ -12,7 +12,7 @@ from ...ops.enums import Activation
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ..compressed_weights import known_reshape, known_transpose
-from ..patterns import constant, constant_array, either_order, is_known
+from ..patterns import constant, constant_array, either_order, is_elementwise, is_known, reshape
 
 RULES = RuleSet()
 
@@ -83,3 +83,25 @@ def flatten_around_linear(op: tensor.Reshape) -> Op | None:
             if same_features and (*x.type.shape[:-1], linear.result.type.shape[-1]) == op.result.type.shape:
                 return replace(linear, x=x)
     return None
+
+
+@RULES.on(nn.Linear)
+def linear_before_flatten(op: nn.Linear) -> Value | None:
+    """linear(f(reshape(x))) -> reshape(linear(f(x))) for a reshape that only flattens sequences, f elementwise or none"""
+    functions: list[Op] = []
+    value = op.x
+    while value.has_one_use and isinstance(owner := value.owner, math.Unary) and is_elementwise(owner):
+        functions.append(owner)
+        value = owner.x
+    if not isinstance(value.owner, tensor.Reshape) or value.owner.dims is not None or value.type.rank != 2:
+        return None
+    x = value.owner.x
+    # Heads of attention may be merged by the same reshape; single rows stay matrices.
+    if x.type.rank not in (3, 4) or x.type.shape[1] == 1:
+        return None
+    if not known_equal(product(x.type.shape[2:]), value.type.shape[1]):
+        return None
+    x = reshape(x, (*x.type.shape[:2], value.type.shape[1]))
+    for function in reversed(functions):
+        x = replace(function, x=x).result
+    return reshape(replace(op, x=x).result, op.result.type.shape)

@@ -1,4 +1,4 @@
-"""expand-integer-products: products of integers in floats that hold them exactly, and quantizing by a range as arithmetic.
+"""expand-integer-products: products of integers in floats that hold them exactly, quantizing by a range as arithmetic.
 
 A product of f32 is exact while its sums are below 2**24. Where more may come together, factors are taken apart into 16
 times a high part and a low part.
@@ -8,14 +8,15 @@ from math import prod
 
 import numpy as np
 
-from ...ir import Array, Module, Op, Value
+from ...ir import Array, Module, Value
 from ...ops import math, nn, quant, tensor
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
 from ..compressed_weights import known_transpose
-from ..patterns import constant, constant_array
+from ..patterns import constant, constant_array, is_constant
 from .building import folded, folded_reshape, scalar
+from .expand_quantization import quantize_as_arithmetic, times_scale
 
 RULES = RuleSet()
 
@@ -34,7 +35,7 @@ def expand_integer_products(module: Module) -> bool:
 
 @RULES.on(quant.DynamicQuantize)
 def range_as_arithmetic(op: quant.DynamicQuantize) -> tuple[Value, ...]:
-    """dynamic_quantize(x) -> quantize(x, scale, zero), scale = (max(x, 0) - min(x, 0)) / 255, zero = -min(x, 0) / scale"""
+    """dynamic_quantize(x) -> quantize(x, (high - low) / 255, -low / scale), high = max(x, 0), low = min(x, 0)"""
     axes = tuple(range(op.x.type.rank))
     nothing = scalar(0, op.x)
     low, high = op.x, op.x
@@ -46,6 +47,17 @@ def range_as_arithmetic(op: quant.DynamicQuantize) -> tuple[Value, ...]:
     place = math.Clamp(math.Div(math.Neg(low).result, scale).result, 0.0, 255.0).result
     zero = tensor.Cast(math.Round(place).result, DType.U8).result
     return quant.Quantize(op.x, scale, zero, storage=DType.U8).result, scale, zero
+
+
+@RULES.on(quant.Dequantize)
+def rounding_by_range(op: quant.Dequantize) -> Value | None:
+    """dequantize(quantize(x)) -> (clamp(round(x / scale) + zero) - zero) * scale for one scale that a range gives"""
+    match op.x.owner:
+        case quant.Quantize(scale=op.scale, zero_point=op.zero_point, axis=None) as stored if op.axis is None:
+            integers = None if is_constant(op.scale) else quantize_as_arithmetic(stored)
+            if isinstance(integers, tensor.Cast) and op.result.type.dtype is DType.F32 is integers.x.type.dtype:
+                return times_scale(op, integers.x)
+    return None
 
 
 @RULES.on(quant.IntegerMatMul)

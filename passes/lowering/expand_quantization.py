@@ -8,7 +8,7 @@ from ...ops.quant.pairs import computing_dtype
 from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
-from ..patterns import constant, is_compressed, is_known
+from ..patterns import constant, is_compressed
 from .building import folded, folded_reshape
 
 RULES = RuleSet()
@@ -28,28 +28,15 @@ def quantize_as_arithmetic(op: quant.Quantize) -> Op | None:
 
 
 @RULES.on(quant.Dequantize)
-def pair_without_integers(op: quant.Dequantize) -> Value | None:
-    """dequantize(quantize(x)) -> (clamp(round(x / scale) + zero_point) - zero_point) * scale, for one computed scale"""
-    match op.x.owner:
-        case quant.Quantize(scale=op.scale, zero_point=op.zero_point, axis=None) as stored if op.axis is None:
-            if is_known(op.scale) or stored.x.type.dtype is not op.result.type.dtype:
-                return None
-            integers = quantize_as_arithmetic(stored)
-            assert isinstance(integers, tensor.Cast)
-            return _times_scale(op, integers.x)
-    return None
-
-
-@RULES.on(quant.Dequantize)
 def dequantize_as_arithmetic(op: quant.Dequantize) -> Value | None:
     """dequantize(x) -> (x - zero_point) * scale"""
     dtype = computing_dtype(op.scale.type.dtype)
     if not _is_expressible(op) or is_compressed(op.result):
         return None
-    return _times_scale(op, _as(op.x, dtype))
+    return times_scale(op, _as(op.x, dtype))
 
 
-def _times_scale(op: quant.Dequantize, numbers: Value) -> Value:
+def times_scale(op: quant.Dequantize, numbers: Value) -> Value:
     """The integers, as floats, less their zero points, times their scales."""
     dtype, y = numbers.type.dtype, numbers
     if op.zero_point is not None:

@@ -17,7 +17,7 @@ from ...ops import nn, quant, tensor
 from ...quantized import dequantize, quantize
 from ...types import DType, QuantizedType, TensorType
 from ...weights import Weight
-from ..patterns import constant_array, elements_of, is_known
+from ..patterns import constant, constant_array, elements_of, is_known
 from ..quantization.moves import moved_operands
 
 IsLegal = Callable[[Op], bool]
@@ -167,14 +167,13 @@ class _Folding:
         whole = _on_stored(op, self._stored)
         if whole is not None:
             yield whole
-        weights = {
-            real: s
-            for real, s in self._stored.items()
-            if isinstance(s.owner, tensor.Constant) and s.type.stored.bits <= _WIDEST_WEIGHT
-        }
+        known = {real: s for real, s in self._stored.items() if isinstance(s.owner, tensor.Constant)}
+        weights = {real: s for real, s in known.items() if s.type.stored.bits <= _WIDEST_WEIGHT}
         constants = _operands(op, weights)
         if constants is not None:
-            yield _typed_op(op, constants, (None,) * len(op.results))
+            biases = {f: constant(elements_of(f), f) for f in op.operands if f in known and f not in weights}
+            fields = {name: _mapped(operand, biases) for name, operand in constants.items()}
+            yield _typed_op(op, fields, (None,) * len(op.results))
 
     def _replace_results(self, op: Op, folded: Op) -> None:
         for old, new in zip(op.results, folded.results, strict=True):

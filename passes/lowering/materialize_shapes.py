@@ -194,6 +194,18 @@ def top_k_at_run_time(op: math.TopK) -> Op | None:
 
 
 @RULES.on(tensor.Slice)
+def backward_slice_as_reverse(op: tensor.Slice) -> Op | None:
+    """slice(x, starts, sizes, -strides) -> reverse(slice(x, starts - (sizes - 1) * strides, sizes, strides))"""
+    axes = tuple(axis for axis, stride in enumerate(op.strides) if stride < 0)
+    if not axes or not _needs_operand(op):
+        return None
+    parts = list(zip(op.starts, op.sizes, op.strides, strict=True))
+    starts = tuple(start + (size - 1) * step if step < 0 else start for start, size, step in parts)
+    forward = tensor.Slice(op.x, starts, op.sizes, tuple(abs(step) for step in op.strides))
+    return tensor.Reverse(forward.result, axes)
+
+
+@RULES.on(tensor.Slice)
 def slice_at_run_time(op: tensor.Slice) -> Op | None:
     """slice(x, starts = [n]) -> dynamic_slice(x, starts, ends)"""
     bounds = zip(op.starts, op.sizes, op.strides, strict=True)

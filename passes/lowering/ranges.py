@@ -68,7 +68,15 @@ def _divisor(op: Op, value: Value, holds: _Proof) -> bool:
 
 def _cast(op: Op, value: Value, holds: _Proof) -> bool:
     source = op.operands[0]
-    return not source.type.dtype.is_numeric or (source.type.dtype.is_integer and holds(source))
+    if source.type.dtype.is_float:
+        # Of floats only what a comparison has let through is no NaN.
+        return isinstance(source.owner, math.Select) and _select_nonnegative(source.owner, source, _is_zero)
+    return not source.type.dtype.is_numeric or holds(source)
+
+
+def _is_zero(value: Value) -> bool:
+    array = constant_array(value)
+    return array is not None and not array.any()
 
 
 def _size_cast(op: Op, value: Value, holds: _Proof) -> bool:

@@ -79,8 +79,8 @@ def _float_axis(op: nn.Resize, axis: int) -> Axis | None:
     if count is None:
         return None
     length = dim_value(op.x, axis)
-    as_floats = [folded(tensor.Cast(v, DType.F32)) for v in (count, length)]
-    scale = scalar(op.scales[axis], as_floats[0]) if op.scales else folded(math.Div(*as_floats))
+    new, old = (folded(tensor.Cast(v, DType.F32)) for v in (count, length))
+    scale = scalar(op.scales[axis], new) if op.scales else folded(math.Div(new, old))
     region = None
     if is_crop(op):
         start, end = (scalar(bound, scale) for bound in (op.roi[axis], op.roi[axis + len(op.shape)]))

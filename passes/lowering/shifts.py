@@ -5,6 +5,7 @@ import numpy as np
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, tensor
+from ...ops.math.logic import Bitwise
 from ...rewriter import RuleSet
 from ..patterns import constant, constant_array
 from .building import folded, scalar
@@ -34,14 +35,13 @@ def _is_below(value: Value, limit: int) -> bool:
     return False
 
 
-@RULES.on(math.ShiftLeft)
-@RULES.on(math.ShiftRight)
-def shift_within_width(op: Shift) -> Op | None:
+@RULES.on(Bitwise)
+def shift_within_width(op: Bitwise) -> Op | None:
     """shift(x, y) -> select(y and not (w - 1) == 0, shift(x, y and (w - 1)), rest) for integers of w bits
 
     What lies beyond the width is 0, and of the right shift of a negative number -1.
     """
-    if shifts_within_width(op):
+    if not isinstance(op, Shift) or shifts_within_width(op):
         return None
     dtype = op.x.type.dtype
     inside = np.array(dtype.bits - 1, dtype.numpy)

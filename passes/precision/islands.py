@@ -256,8 +256,15 @@ def _unless_above_zero(reason: str) -> Condition:
     return lambda op, limits: None if limits.of(op.operands[0])[0] >= SMALLEST_NORMAL else reason
 
 
+def _layer(op: Op, limits: FunctionLimits) -> Reason:
+    becomes_integers = any(isinstance(user, tensor.Cast) and user.dtype.is_integer for user in op.results[0].users)
+    return "its sums become integers" if becomes_integers else None
+
+
 def _matrix_product(op: Op, limits: FunctionLimits) -> Reason:
     assert isinstance(op, math.MatMul)
+    if reason := _layer(op, limits):
+        return reason
     if not _is_of_activations(op, limits) or limits.magnitude(op.result) <= LARGEST:
         return None
     is_fed = any(_is_of_activations(before, limits) for v in (op.x, op.y) if (before := _moved_from(v)) is not None)
@@ -357,6 +364,7 @@ _CONDITIONS: Mapping[type[Op], Condition] = {
     math.Mul: _product,
     math.Pow: _power,
     math.MatMul: _matrix_product,
+    **dict.fromkeys((nn.Linear, nn.Conv), _layer),
     math.Exp: _exp,
     math.Log: _unless_above_zero("small numbers, which f16 loses, have large logarithms"),
     **dict.fromkeys(_INVERSES, _unless_above_zero("small numbers, which f16 loses, have large inverses")),

@@ -22,7 +22,12 @@ class LeftOut:
         return (name for name in case_names if any(fnmatchcase(name, pattern) for pattern in self.cases))
 
 
-LEFT_OUT: tuple[LeftOut, ...] = ()
+LEFT_OUT: tuple[LeftOut, ...] = (
+    LeftOut(
+        "the case expects results out of range to wrap around, where the standard and onnxruntime saturate them",
+        ("test_qlinearmatmul_?D_int8_float*",),
+    ),
+)
 
 
 def left_out(target: str, case_names: Sequence[str]) -> dict[str, str]:

@@ -9,12 +9,14 @@ elementwise function does not ask for the order of its elements.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import onnx_graphsurgeon as gs
 
 from ...errors import CompileError
 from ...ir import Array
+from .block_evidence import likely_block
 
 DOMAIN = "com.microsoft.nchwc"
 BLOCK_SIZES = (8, 16)
@@ -23,28 +25,11 @@ BLOCK, CHANNELS, INNER = "block_size", "true_channels", "has_inner_blocks"
 weight's input channels lie in blocks, too."""
 
 _ELEMENTWISE = frozenset(
-    [
-        "Relu",
-        "LeakyRelu",
-        "Sigmoid",
-        "Tanh",
-        "Clip",
-        "HardSigmoid",
-        "HardSwish",
-        "Elu",
-        "Softplus",
-        "Softsign",
-        "Gelu",
-        "QuickGelu",
-        "FastGelu",
-        "Add",
-        "Sum",
-        "Mul",
-        "Sub",
-        "Div",
-        "Max",
-        "Min",
-    ]
+    (
+        *("Add", "Sum", "Mul", "Sub", "Div", "Max", "Min"),
+        *("Relu", "LeakyRelu", "Sigmoid", "Tanh", "Clip", "HardSigmoid", "HardSwish", "Elu", "Softplus", "Softsign"),
+        *("Gelu", "QuickGelu", "FastGelu"),
+    )
 )
 _KEEPING = frozenset(("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "Upsample"))
 
@@ -219,10 +204,14 @@ class _Blocks:
 
     def _block_size(self, convs: list[gs.Node]) -> int:
         possible = [block for block in BLOCK_SIZES if all(self._may_be(node, block) for node in convs)]
-        if len(possible) != 1:
-            known = "no block fits its weights" if not possible else f"whether {possible} at a time does not show"
-            raise self._refusal(known)
-        return possible[0]
+        if not possible:
+            raise self._refusal("no block fits its weights")
+        if len(possible) == 1:
+            return possible[0]
+        block = likely_block([partial(self._weight, node) for node in convs], possible)
+        if block is None:
+            raise self._refusal(f"whether {' or '.join(map(str, possible))} at a time does not show")
+        return block
 
     def _may_be(self, node: gs.Node, block: int) -> bool:
         out, inner = node.inputs[1].shape[:2]

@@ -167,7 +167,8 @@ class Loop:
         loop = _while(self.condition, self.body, (*carried, *empty, *captured))
         scans = loop.results[len(carried) : len(results)]
         if room.is_cut:
-            size = self._declared_count(rows)
+            declared = _declared_count(rows)
+            size = self._scope.fresh_symbol() if declared is None else declared
             scans = tuple(_cut(scan, loop.results[0], size) for scan in scans)
         return [*loop.results[2 : len(carried)], *scans]
 
@@ -179,18 +180,19 @@ class Loop:
         if rounds.known is not None and is_certain(goes_on) and is_certain(first):
             return _Room(rounds.known)
         if rounds.most is not None and is_certain(goes_on):
-            most = math.Maximum(rounds.most, constant(np.array(0))).result
-            count = most if is_certain(first) else math.Select(first, most, constant(np.array(0))).result
-            return _Room(self._declared_count(rows), count)
+            count = rounds.most if is_certain(first) else math.Select(first, rounds.most, constant(np.array(0))).result
+            return self._room_for(rows, count)
         if isinstance(rounds.known, int) and rounds.known <= MOST_ROWS:
             return _Room(rounds.known, is_cut=True)
-        return _Room(self._declared_count(rows), is_counted=True)
+        return self._room_for(rows)
 
-    def _declared_count(self, rows: Sequence[Made]) -> Dim:
-        """The number of rows as the model declares it, else a new symbol."""
-        declared = (row.declared[0] for row in rows if row.declared)
-        number = next((d for d in declared if isinstance(d, int) and d >= 0), None)
-        return self._scope.fresh_symbol() if number is None else number
+    def _room_for(self, rows: Sequence[Made], count: Value | None = None) -> _Room:
+        """Room for as many rows as data says; without a ``count``, that is still to be found.
+
+        There is room for one even if there is none: runtimes refuse to write rows where none fits, also before any.
+        """
+        declared = _declared_count(rows)
+        return _Room(self._scope.fresh_symbol() if declared is None else declared, count, count is None, not declared)
 
     def _make_condition(self, rounds: Rounds) -> None:
         """step < trip count and goes on"""
@@ -258,17 +260,25 @@ def _while(condition: Function, body: Function, values: tuple[Value, ...]) -> co
     return control.While(values, FunctionRef(condition.name), FunctionRef(body.name))
 
 
+def stays(before: TensorType, made: Made) -> bool:
+    """Whether a value of a loop has the same type after a round, also where only the model's declaration says so."""
+    after, declared = made.value.type, made.declared or ()
+    if before == after:
+        return True
+    is_same = before.dtype is after.dtype and before.rank == after.rank == len(declared)
+    triples = zip(before.shape, after.shape, declared, strict=False)
+    return is_same and all(known_equal(a, b) or (not isinstance(b, int) and a == c) for a, b, c in triples)
+
+
 def _as_before(before: TensorType, made: Made) -> Value:
-    """What a round makes of a value, with the sizes that it had before where the model declares that they stay."""
+    """What a round makes of a value, in the type that it had before."""
     after = made.value
-    if before == after.type:
-        return after
-    declared = made.declared or ()
-    is_same = before.dtype is after.type.dtype and before.rank == after.type.rank == len(declared)
-    pairs = zip(before.shape, after.type.shape, declared, strict=False)
-    if not is_same or not all(known_equal(a, b) or (not isinstance(b, int) and a == c) for a, b, c in pairs):
-        raise Unsupported(f"a value of the loop is {before} at first and {after.type} after a round")
-    return tensor.Reshape(after, None, before.shape).result
+    if not stays(before, made):
+        raise Unsupported(
+            f"a value of the loop is {before} at first and {after.type} after a round, and how many rounds there are "
+            "is not known"
+        )
+    return after if before == after.type else tensor.Reshape(after, None, before.shape).result
 
 
 def _of_known_size(row: Made, known: set[str]) -> Made:
@@ -285,13 +295,20 @@ def _of_known_size(row: Made, known: set[str]) -> Made:
     return replace(row, value=tensor.Reshape(row.value, None, tuple(dims)).result)
 
 
+def _declared_count(rows: Sequence[Made]) -> int | None:
+    """The number of rows, if the model declares it."""
+    declared = (row.declared[0] for row in rows if row.declared)
+    return next((d for d in declared if isinstance(d, int) and d >= 0), None)
+
+
 def _empty(row: TensorType, size: Dim, count: Value | None) -> Value:
     """Zeros for the rows of a scan output."""
     zero = constant(np.zeros((), row.dtype.numpy))
     shape = (size, *row.shape)
     if count is None:
         return tensor.Expand(zero, None, shape).result
-    dims = [tensor.Reshape(count, None, (1,)).result, *([tensor.Dims(row.shape).result] if row.shape else [])]
+    some = math.Maximum(count, constant(np.array(1))).result
+    dims = [tensor.Reshape(some, None, (1,)).result, *([tensor.Dims(row.shape).result] if row.shape else [])]
     return tensor.Expand(zero, tensor.Concat(tuple(dims), 0).result if row.shape else dims[0], shape).result
 
 

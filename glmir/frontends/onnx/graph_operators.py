@@ -5,6 +5,7 @@ their number is known; other branches and bodies become functions of the module.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from ...ops import tensor
 from ...rewriter import insert_new_ops
 from ...types import TensorType
 from ...weights import Weight
-from .control import Functions, Loop, Made, branching, first_round, follows_from_shapes, is_certain, rounds_of
+from ..closures import empty
+from .control import Functions, Loop, Made, branching, first_round, follows_from_shapes, is_certain, rounds_of, stays
 from .declared import DeclaredShapes, shapes_in_loop
 from .node import Imported, Node, Scope, Unsupported, constant
 from .ops import IMPORTERS
@@ -151,6 +153,8 @@ class GraphOperators(ABC):
         squeezing = _squeezing(node, (then, otherwise), pairs)
         if squeezing is not None:
             self.notes.append(f"node {node.name} (If): {_SQUEEZES}")
+            for function, _ in made:
+                empty(function)
             return self._inlined(self._inside(body), squeezing, node.declared_shapes)
         for place, (function, _) in enumerate(made):
             given = [v for pair in pairs for v in values_of(pair[place])]
@@ -184,6 +188,7 @@ class GraphOperators(ABC):
     ) -> Sequence[Value]:
         """The If of a branch and of one that no runtime could compute, whose results are not a number here."""
         function, items = made[working]
+        empty(made[1 - working][0])
         values = _values(items)
         function.set_outputs(values, [f"output{i}" for i in range(len(values))])
         known = {s for v in self._visible() for s in v.type.symbols}
@@ -212,12 +217,15 @@ class GraphOperators(ABC):
         rounds, first = rounds_of(node.node), first_round(node.node)
         self._inserted(node.node, [first] if rounds.most is None else [first, rounds.most])
         has_sequences = not all(isinstance(item, Value) for item in initial)
-        if has_sequences and isinstance(rounds.known, int) and rounds.known <= MOST_UNROLLED and is_certain(first):
+        can_unroll = isinstance(rounds.known, int) and rounds.known <= MOST_UNROLLED and is_certain(first)
+        if has_sequences and can_unroll and isinstance(rounds.known, int):
             unrolled = self._unrolled(body, graph, initial, rounds.known)
             if unrolled is not None:
                 return unrolled
-        loop = Loop(self._scope, [item for item in initial if isinstance(item, Value)], self._functions)
-        given = in_loop(loop, initial, _handed_on(graph))
+        axes = _growing(graph, initial)
+        carried = [item for item, axis in zip(initial, axes, strict=True) if isinstance(item, Value) and axis is None]
+        loop = Loop(self._scope, carried, self._functions)
+        given = in_loop(loop, initial, _handed_on(graph), axes)
         with self._importing_into(loop.body):
             inner = self._round(body, graph, loop.step, given)
             declared = shapes_in_loop(graph.outputs, _types(initial), node.node.declared_shapes)
@@ -226,13 +234,21 @@ class GraphOperators(ABC):
             return [None] * len(raw.outputs)
         after, scans = made[1 : 1 + len(initial)], made[1 + len(initial) :]
         require_values([made[0], *scans])
+        if any(isinstance(b, Value) != isinstance(a, Value) for b, a in zip(given, after, strict=True)):
+            raise Unsupported("a value of the loop is a tensor at first or after a round, but not both")
         values = [Made(a, shape) for a, shape in zip(after, declared[1:], strict=False) if isinstance(a, Value)]
+        changes = not all(stays(v.type, value) for v, value in zip(carried, values, strict=True))
+        if changes and can_unroll and isinstance(rounds.known, int):
+            empty(loop.body)
+            unrolled = self._unrolled(body, graph, initial, rounds.known)
+            if unrolled is not None:
+                return unrolled
         sequences = [row_of_loop(b, a) for b, a in zip(given, after, strict=True) if not isinstance(b, Value)]
         rows = [Made(row) for row in sequences if row is not None]
         rows += [Made(v, s) for v, s in zip(_values(scans), node.node.declared_shapes[len(initial) :], strict=False)]
         ended = loop.finish(rounds, first, _values(made[:1])[0], values, rows, self._visible())
         self._inserted(node.node, ended)
-        results = after_loop(initial, after, ended)
+        results = after_loop(initial, given, after, ended)
         self._inserted(node.node, [v for item in results for v in values_of(item)])
         return results
 
@@ -374,6 +390,36 @@ def _values(items: Sequence[Item | None]) -> list[Value]:
 
 def _types(items: Sequence[Item]) -> list[TensorType | None]:
     return [item.type if isinstance(item, Value) else None for item in items]
+
+
+def _growing(graph: gs.Graph, initial: Sequence[Item]) -> list[int | None]:
+    """For each value of a loop the axis along which its body makes it longer, if it does nothing else with it."""
+    makers = {t.name: node for node in graph.nodes for t in node.outputs}
+    reads = Counter(_names_read(graph))
+    axes: list[int | None] = []
+    for before, after, item in zip(graph.inputs[2:], graph.outputs[1:], initial, strict=False):
+        maker = makers.get(after.name)
+        while maker is not None and maker.op == "Identity" and reads[maker.inputs[0].name] == 1:
+            maker = makers.get(maker.inputs[0].name)
+        appends = maker is not None and maker.op == "Concat" and not maker.domain and len(maker.inputs) > 1
+        axis = None
+        if maker is not None and appends and maker.inputs[0].name == before.name and isinstance(item, Value):
+            given = maker.attrs.get("axis")
+            is_read_once = reads[before.name] == 1 and reads[maker.outputs[0].name] == 1
+            if is_read_once and isinstance(given, int) and -item.type.rank <= given < item.type.rank:
+                axis = given % item.type.rank
+        axes.append(axis)
+    return axes
+
+
+def _names_read(graph: gs.Graph) -> Iterator[str]:
+    """The names that a graph reads and gives, each as often as it does."""
+    yield from (t.name for t in graph.outputs)
+    for node in graph.nodes:
+        yield from (t.name for t in node.inputs)
+        for value in node.attrs.values():
+            if isinstance(value, gs.Graph):
+                yield from _names_read(value)
 
 
 def _handed_on(graph: gs.Graph) -> list[bool]:

@@ -183,11 +183,12 @@ def _other_format(head: bytes) -> str | None:
     known = (
         (head.startswith(b"PK\x03\x04"), "a PyTorch archive (.pt, .pt2) or another zip file"),
         (head[4:8] == b"TFL3", "a TFLite model"),
+        (head[4:8] == b"ORTM", "an ORT model of onnxruntime; give the ONNX model that it was made of"),
         (head[8:10] == b'{"' and head[4:8] == b"\0\0\0\0", "a safetensors file, which holds weights but no graph"),
         (head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"), "a Python pickle (an old .pt or .pkl)"),
         (head.startswith(b"\x89HDF"), "an HDF5 file (a Keras .h5)"),
         (head.startswith(b"GGUF"), "a GGUF file"),
-        (head.startswith(b"\x1f\x8b"), "a gzip archive"),
+        (head.startswith(b"\x1f\x8b"), "a gzip archive; unpack it"),
         (head.startswith(b"\x93NUMPY"), "a numpy array"),
         (head.startswith(b"version https://git-lfs"), "a Git LFS pointer: the model itself was not fetched"),
         (text.startswith((b"<!doctype html", b"<html")), "an HTML page: the download failed"),

@@ -66,6 +66,20 @@ def all_names(model: onnx.ModelProto) -> set[str]:
     return names
 
 
+def take_as_tensor(info: onnx.ValueInfoProto) -> None:
+    """Declares an optional tensor as a tensor: what is compiled always has it."""
+    tensor_type = onnx.TypeProto.Tensor()
+    tensor_type.CopyFrom(info.type.optional_type.elem_type.tensor_type)
+    info.type.tensor_type.CopyFrom(tensor_type)
+
+
+def drop_attribute(node: onnx.NodeProto, name: str) -> None:
+    """Takes out an attribute that says nothing which is not known anyway."""
+    kept = [attribute for attribute in node.attribute if attribute.name != name]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+
+
 def rename(graph: onnx.GraphProto, old: str, new: str) -> None:
     """Renames a value that `graph` defines, in the graph and in the subgraphs that capture it."""
     for entry in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):

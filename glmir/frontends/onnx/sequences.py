@@ -45,7 +45,16 @@ class Nothing:
     """An optional without an element."""
 
 
-Container = Listed | Stacked | Collected | Nothing
+@dataclass(frozen=True)
+class Growing:
+    """Inside a loop, a tensor that each round only makes longer along an axis, and what this one appends to it."""
+
+    loop: Loop
+    axis: int
+    added: Value | None = None
+
+
+Container = Listed | Stacked | Collected | Growing | Nothing
 Item = Value | Container
 """What a name in a model stands for."""
 
@@ -57,8 +66,8 @@ def values_of(item: Item | None) -> tuple[Value, ...]:
             return (item,)
         case Listed(items=items) | Collected(appended=items):
             return items
-        case Stacked(rows=rows):
-            return (rows,)
+        case Stacked(rows=value) | Growing(added=Value() as value):
+            return (value,)
     return ()
 
 
@@ -71,6 +80,8 @@ def like(item: Item, values: Sequence[Value]) -> Item:
             return Stacked(values[0])
         case Collected(loop=loop):
             return Collected(loop, tuple(values))
+        case Growing(loop=loop, axis=axis):
+            return Growing(loop, axis, values[0] if values else None)
         case Nothing():
             return item
     return values[0]
@@ -94,6 +105,8 @@ def described(item: Item) -> str:
             return f"a sequence of {len(items)}"
         case Stacked() | Collected():
             return "a sequence"
+        case Growing():
+            return "a tensor that grows"
         case Nothing():
             return "an optional without an element"
     return f"{item.type}"
@@ -114,7 +127,7 @@ class SequenceNode:
 
     def sequence(self, index: int) -> Listed | Stacked | Collected:
         item = self.item(index)
-        if isinstance(item, Value | Nothing):
+        if isinstance(item, Value | Growing | Nothing):
             raise Unsupported(f"input {index} is {described(item)}, not a sequence")
         return item
 
@@ -376,12 +389,29 @@ def _identity(node: SequenceNode) -> Item:
     return node.item(0)
 
 
-def in_loop(loop: Loop, initial: Sequence[Item], are_handed_on: Sequence[bool]) -> list[Item]:
-    """What the body of a loop takes for its values: sequences that it hands on as they are it may read."""
+@TABLE.imports("Concat")
+def _grown(node: SequenceNode) -> Item:
+    growing, *others = node.items
+    values = [item for item in others if isinstance(item, Value)]
+    if not isinstance(growing, Growing) or not values or len(values) < len(others):
+        raise Unsupported("a tensor is needed, but an operand is none")
+    added = tensor.Concat(tuple(values), growing.axis).result if len(values) > 1 else values[0]
+    return Growing(growing.loop, growing.axis, added)
+
+
+def in_loop(
+    loop: Loop, initial: Sequence[Item], are_handed_on: Sequence[bool], axes: Sequence[int | None]
+) -> list[Item]:
+    """What the body of a loop takes for its values: sequences that it hands on as they are it may read.
+
+    ``axes``: those along which tensors only grow. They are no values of the loop.
+    """
     values = iter(loop.values)
     given: list[Item] = []
-    for item, is_handed_on in zip(initial, are_handed_on, strict=True):
-        if isinstance(item, Value):
+    for item, is_handed_on, axis in zip(initial, are_handed_on, axes, strict=True):
+        if isinstance(item, Value) and axis is not None:
+            given.append(Growing(loop, axis))
+        elif isinstance(item, Value):
             given.append(next(values))
         elif is_handed_on or isinstance(item, Nothing):
             given.append(item)
@@ -395,22 +425,29 @@ def row_of_loop(given: Item, after: Item) -> Value | None:
     if isinstance(given, Collected) and isinstance(after, Collected) and given.loop is after.loop:
         more = after.appended
         return None if not more else more[0] if len(more) == 1 else stacked(more)
+    if isinstance(given, Growing) and isinstance(after, Growing) and after.added is not None:
+        return after.added
     if given != after:
         raise Unsupported(f"a value of the loop is {described(given)} at first and {described(after)} after a round")
     return None
 
 
-def after_loop(initial: Sequence[Item], after: Sequence[Item], ended: Sequence[Value]) -> list[Item]:
+def after_loop(
+    initial: Sequence[Item], given: Sequence[Item], after: Sequence[Item], ended: Sequence[Value]
+) -> list[Item]:
     """The results of a loop, of which ``ended`` are the values, the rows of sequences, and the scan outputs."""
-    count = sum(isinstance(item, Value) for item in initial)
+    count = sum(isinstance(item, Value) for item in given)
     values, rest = iter(ended[:count]), list(ended[count:])
     results: list[Item] = []
-    for before, item in zip(initial, after, strict=True):
-        if isinstance(before, Value):
+    for before, taken, item in zip(initial, given, after, strict=True):
+        if isinstance(taken, Value):
             results.append(next(values))
+        elif isinstance(before, Value) and isinstance(item, Growing):
+            more = _merged_along(rest.pop(0), item.axis)
+            results.append(tensor.Concat((before, more), item.axis).result)
         elif isinstance(item, Collected) and item.appended:
             rows = rest.pop(0)
-            if isinstance(before, Nothing | Collected):
+            if not isinstance(before, Listed | Stacked):
                 raise Unsupported(f"a value of the loop is {described(before)} at first and a sequence after a round")
             results.append(appended(before, rows if len(item.appended) == 1 else _merged_along(rows, 0)))
         else:

@@ -73,8 +73,6 @@ def _flat(values: Array) -> Array:
 
 
 def _are_inside(indices: Array, dims: list[int]) -> bool:
-    if not indices.size:
-        return True
     bounds = np.array([math.prod(dims)] if indices.ndim == 1 else dims)
-    places = indices if indices.ndim > 1 else indices[:, None]
+    places = indices.astype(np.int64).reshape(-1, bounds.size)
     return bool((places >= 0).all() and (places < bounds).all())

@@ -15,7 +15,16 @@ from typing import TypeAlias
 
 import onnx
 
-from .repairs import all_names, copy_output, nodes_within, rename, reorder, spell_out_overloads
+from .repairs import (
+    all_names,
+    copy_output,
+    drop_attribute,
+    nodes_within,
+    rename,
+    reorder,
+    spell_out_overloads,
+    take_as_tensor,
+)
 from .sparse import sparse_problem, spell_out_attribute, spell_out_initializers
 from .tensor_data import TensorReader, is_known_data_type
 
@@ -233,6 +242,9 @@ class _Examination:
                     )
                     self.repairs.append(partial(spell_out_attribute, node, attribute.name, self.reader))
                     continue
+                if attribute.type == _ATTRIBUTE.TYPE_PROTO and node.op_type == "Optional":
+                    self.repairs.append(partial(drop_attribute, node, attribute.name))
+                    continue
                 captured = self._attribute(attribute, label, body.where, body.is_function, outer)
                 readers = {**captured, **readers} if captured else readers
             for name, reader in readers.items():
@@ -330,6 +342,8 @@ class _Examination:
     def _value_info(self, info: onnx.ValueInfoProto, where: str) -> None:
         _require_text((info.name,))
         kind = info.type.WhichOneof("value")
+        if kind == "optional_type" and info.type.optional_type.elem_type.HasField("tensor_type"):
+            self.repairs.append(partial(take_as_tensor, info))
         if kind != "tensor_type" and kind != "sparse_tensor_type":
             return
         tensor_type = getattr(info.type, kind)

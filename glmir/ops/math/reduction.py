@@ -152,6 +152,10 @@ class ArgReduction(AlongAxis, GivesPositions):
         return TensorType(self.index_dtype, without_axes(self.x.type.shape, (self.axis,), self.keep_dims))
 
     def _evaluate(self, x: Array, find: Callable[..., Array]) -> Array:
+        if not x.size and 0 in without_axes(x.shape, (self.axis,), self.keep_dims):
+            # Along an axis of nothing numpy refuses to look, even where nothing is to be found.
+            found = x.sum(axis=self.axis, keepdims=self.keep_dims)
+            return np.asarray(found).astype(self.index_dtype.numpy)
         ordered = np.flip(x, self.axis) if self.select_last else x
         found = np.asarray(find(ordered, axis=self.axis, keepdims=self.keep_dims))
         positions = x.shape[self.axis] - 1 - found if self.select_last else found

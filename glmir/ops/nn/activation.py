@@ -253,7 +253,7 @@ class Softmax(SoftmaxFamily):
     """
 
     def apply(self, x: Array) -> Array:
-        powers = np.exp(x - x.max(axis=self.axis, keepdims=True))
+        powers = np.exp(x - x.max(axis=self.axis, keepdims=True, initial=-np.inf))
         return np.asarray(powers / powers.sum(axis=self.axis, keepdims=True))
 
 
@@ -267,5 +267,5 @@ class LogSoftmax(SoftmaxFamily):
     """
 
     def apply(self, x: Array) -> Array:
-        shifted = x - x.max(axis=self.axis, keepdims=True)
+        shifted = x - x.max(axis=self.axis, keepdims=True, initial=-np.inf)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True)))

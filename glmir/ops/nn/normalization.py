@@ -175,7 +175,7 @@ class ChannelNormalization(Normalization):
     def _normalize(self, x: Array, scale: Array, bias: Array, groups: int, epsilon: float) -> Array:
         """Standardizes every one of ``groups`` runs of channels, all positions together."""
         image = channels_first(widen(x), self.layout)
-        grouped = image.reshape(image.shape[0], groups, -1)
+        grouped = image.reshape(image.shape[0], groups, np.prod(image.shape[1:], dtype=int) // groups)
         y = _standardize(grouped, (2,), epsilon).reshape(image.shape)
         y = y * along_axis(widen(scale), 1, x.ndim) + along_axis(widen(bias), 1, x.ndim)
         return from_channels_first(y, self.layout).astype(x.dtype, copy=False)

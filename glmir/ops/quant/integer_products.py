@@ -170,10 +170,9 @@ class IntegerConv(IntegerProduct):
     def factors_make_a_convolution(self) -> bool:
         """x, the weight, strides, padding, dilations and groups are those of a convolution"""
         try:
-            self.in_floats
+            return self.in_floats.groups == self.groups
         except ConstraintError:
             return False
-        return True
 
     @property
     def in_floats(self) -> Conv:

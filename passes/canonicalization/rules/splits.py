@@ -4,6 +4,7 @@ from ....dims import product
 from ....ir import Value
 from ....ops import tensor
 from ....rewriter import RuleSet
+from ....types import Shape
 from ...axis_atoms import common_atoms
 from ...patterns import reshape
 
@@ -12,7 +13,10 @@ RULES = RuleSet()
 
 @RULES.on(tensor.Split)
 def split_of_reshape(op: tensor.Split) -> list[Value] | None:
-    """split(reshape(x, [.., n, k, ..])) -> reshape(split(x)), x's axis of n * k elements split in parts of k each"""
+    """split(reshape(x, [.., n, k, ..])) -> reshape(split(x)), x's axis of n * k elements split in parts of k each
+
+    Where the reshape leaves the axis as it is, only between other reshapes.
+    """
     match op.x:
         case Value(owner=tensor.Reshape(x=x, dims=None), has_one_use=True):
             atoms = common_atoms(x.type.shape, op.x.type.shape)
@@ -21,16 +25,22 @@ def split_of_reshape(op: tensor.Split) -> list[Value] | None:
     if atoms is None or not (own := atoms.after[op.axis]):
         return None
     for axis, whole in enumerate(atoms.before):
-        if len(whole) > len(own) and whole[: len(own)] == own:
+        is_within = len(whole) > len(own) and whole[: len(own)] == own
+        if is_within or (whole == own and _only_reshaped(op)):
             run = product(atoms.sizes[atom] for atom in whole[len(own) :])
             parts = tensor.Split(x, axis, tuple(size * run for size in op.sizes)).results
             return [reshape(part, result.type.shape) for part, result in zip(parts, op.results, strict=True)]
     return None
 
 
+def _only_reshaped(split: tensor.Split) -> bool:
+    """Whether each part has uses, all of them reshapes."""
+    return all(part.is_used and all(isinstance(u, tensor.Reshape) for u in part.users) for part in split.results)
+
+
 @RULES.on(tensor.Reshape)
 def reshape_around_transpose(op: tensor.Reshape) -> Value | None:
-    """reshape(transpose(reshape(x))) -> reshape(transpose(reshape(x) without axes of size 1))"""
+    """reshape(transpose(reshape(x))) -> transpose(reshape(x)) when the last reshape only drops axes of size 1"""
     match op:
         case tensor.Reshape(
             x=Value(
@@ -38,16 +48,29 @@ def reshape_around_transpose(op: tensor.Reshape) -> Value | None:
                     x=Value(owner=tensor.Reshape(x=x, dims=None), has_one_use=True) as middle, permutation=permutation
                 ),
                 has_one_use=True,
-            ),
+            ) as moved,
             dims=None,
+            shape=shape,
         ):
-            shape = middle.type.shape
+            kept = _kept(moved.type.shape, shape)
         case _:
             return None
-    kept = [axis for axis, dim in enumerate(shape) if dim != 1]
-    if not kept or len(kept) == len(shape):
+    if kept is None:
         return None
-    order = tuple(kept.index(axis) for axis in permutation if axis in kept)
-    narrow = reshape(x, tuple(shape[axis] for axis in kept))
-    moved = narrow if order == tuple(range(len(order))) else tensor.Transpose(narrow, order).result
-    return reshape(moved, op.result.type.shape)
+    sources = [permutation[axis] for axis in kept]
+    axes = sorted(sources)
+    narrow = reshape(x, tuple(middle.type.shape[axis] for axis in axes))
+    return tensor.Transpose(narrow, tuple(axes.index(axis) for axis in sources)).result
+
+
+def _kept(shape: Shape, narrow: Shape) -> list[int] | None:
+    """The axes that ``narrow`` has of ``shape``, when it lacks some of size 1 and no others; of equal ones the last."""
+    kept: list[int] = []
+    left = list(narrow)
+    for axis in reversed(range(len(shape))):
+        if left and shape[axis] == left[-1]:
+            left.pop()
+            kept.insert(0, axis)
+        elif shape[axis] != 1:
+            return None
+    return None if left or len(kept) == len(shape) else kept

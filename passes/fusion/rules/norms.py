@@ -112,6 +112,19 @@ def _along_last(x: Value, axis: int, epsilon: float, is_centred: bool) -> Value:
     return (nn.LayerNorm(x, None, None, axis, epsilon) if is_centred else nn.RmsNorm(x, None, axis, epsilon)).result
 
 
+@RULES.on(nn.RmsNorm)
+def root_mean_square_of_distances(op: nn.RmsNorm) -> Value | None:
+    """rms_norm(x - mean(x)) * g -> layer_norm(x) * g, also with a transpose before the norm"""
+    axes = tuple(range(op.axis, op.x.type.rank))
+    match op.x:
+        case Value(owner=tensor.Transpose(x=centred, permutation=order)):
+            x = _centred(centred, tuple(sorted(order[axis] for axis in axes)))
+            x = None if x is None else tensor.Transpose(x, order).result
+        case _:
+            x = _centred(op.x, axes)
+    return None if x is None else nn.LayerNorm(x, op.scale, None, op.axis, op.epsilon).result
+
+
 @RULES.on(math.Div)
 def divided_by_deviation(op: math.Div) -> Value | None:
     """(x - mean(x)) / sqrt(mean((x - mean(x)) ** 2) + e) -> layer_norm(x); x / sqrt(mean(x ** 2) + e) -> rms_norm(x)"""

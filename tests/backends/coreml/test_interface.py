@@ -11,6 +11,7 @@ from glmir.backends.coreml import schema
 from glmir.backends.coreml.border import adapt_coreml_border, encode_images, take_images
 from glmir.backends.coreml.legalize import legalize_coreml
 from glmir.backends.coreml.protobuf import has, which
+from glmir.backends.coreml.runtime import run
 from glmir.backends.coreml.schema import ArrayDataType, ColorSpace
 from glmir.backends.coreml.serializer import serialize
 from glmir.backends.target import ImageInput, SizeRange, Sizes, TargetOptions
@@ -63,6 +64,17 @@ def test_static_shapes_are_fixed(tmp_path: Path) -> None:
 def test_inputs_that_core_ml_has_not_are_refused(shape: tuple[str, ...], reason: str, tmp_path: Path) -> None:
     with pytest.raises(CompileError, match=f"^input x, .*{reason}"):
         write(exp_of(*shape), tmp_path)
+
+
+def test_inputs_without_elements_are_left_out_where_nothing_uses_them(tmp_path: Path) -> None:
+    source = """func @main(%x: f32[2], %axes: i64[0]) -> (%y: f32[2]) {
+      %y = math.exp(%x) : f32[2]
+      return %y
+    }"""
+    model = write(source, tmp_path)
+    assert [feature.name for feature in model.description.input] == ["x"]
+    outputs = run(tmp_path / "model.mlpackage", {"x": np.zeros(2, np.float32), "axes": np.zeros(0, np.int32)})
+    assert outputs["y"].tolist() == [1, 1]
 
 
 def test_symbolic_dims_are_ranges(tmp_path: Path) -> None:

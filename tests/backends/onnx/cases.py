@@ -220,6 +220,19 @@ INDEXING: Mapping[str, Case] = {
         tensor.OneHot(argument(5, dtype=I64), constant(np.array([True, False])), 4, 0),
         "OneHot Cast And Not And Or",
     ),
+    "chosen boxes": Case(
+        nn.NonMaxSuppression(
+            argument(2, N, 4), argument(2, 3, N), None, constant(np.float32(0.5)), None, symbol("u0")
+        ),
+        "NonMaxSuppression",
+    ),
+    "chosen boxes, at most some": Case(
+        nn.NonMaxSuppression(
+            argument(1, 6, 4), argument(1, 3, 6), constant(np.array(2)), constant(np.float32(0.5)),
+            constant(np.float32(0.1)), symbol("u0"), is_centered=True,
+        ),
+        "NonMaxSuppression",
+    ),
     "non zero": Case(tensor.NonZero(math.Greater(argument(3, 4), weight(4)).result, symbol("u0")), "Greater NonZero"),
 }  # fmt: skip
 
@@ -365,6 +378,15 @@ def scales() -> Value:
     return constant(np.array([0.1, 0.02, 3.0], np.float32))
 
 
+def rows() -> Value:
+    return constant(np.array([[1], [-2]], np.int8))
+
+
+def integer_conv(weight_zero: Value | None) -> quant.IntegerConv:
+    x, w = argument(N, 4, 5, 6, dtype=I8), argument(2, 2, 3, 3, dtype=I8)
+    return quant.IntegerConv(x, w, constant(np.array(3, np.int8)), weight_zero, (1, 2), (1, 0, 1, 0), ONES, 2)
+
+
 QUANTIZATION: Mapping[str, Case] = {
     "one scale": Case(
         quant.Quantize(argument(N, 3), constant(np.array(0.1, np.float32)), None), "QuantizeLinear", "exact"
@@ -392,6 +414,21 @@ QUANTIZATION: Mapping[str, Case] = {
     "back by blocks": Case(
         quant.Dequantize(argument(2, 3, dtype=I8), constant(np.array([[0.5, 2], [1, 3]], np.float32)), None, 1, 2),
         "DequantizeLinear",
+    ),
+    "by a range": Case(quant.DynamicQuantize(argument(N, 3)), "DynamicQuantizeLinear"),
+    "product of bytes": Case(
+        quant.IntegerMatMul(argument(N, 3, dtype=I8), argument(3, 2, dtype=I8), None, indices(1, -2, dtype=I8)),
+        "MatMulInteger",
+        "exact",
+    ),
+    "product of bytes about zero points of rows": Case(
+        quant.IntegerMatMul(argument(2, 3, dtype=I8), argument(3, 2, dtype=I8), rows(), indices(1, -2, dtype=I8)),
+        "MatMulInteger Cast Sub ReduceSum Mul Sub",
+        "exact",
+    ),
+    "convolution of bytes": Case(integer_conv(None), "ConvInteger", "exact"),
+    "convolution of bytes about zero points of channels": Case(
+        integer_conv(indices(1, -2, dtype=I8)), "DequantizeLinear DequantizeLinear Sub Conv Cast", "exact"
     ),
 }
 

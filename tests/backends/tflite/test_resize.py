@@ -15,6 +15,7 @@ from .harness import check_op
 
 LINEAR, NEAREST, CUBIC = ResizeMode.LINEAR, ResizeMode.NEAREST, ResizeMode.CUBIC
 HALF_PIXEL, ASYMMETRIC = CoordinateTransform.HALF_PIXEL, CoordinateTransform.ASYMMETRIC
+SYMMETRIC = CoordinateTransform.HALF_PIXEL_SYMMETRIC
 CROP = CoordinateTransform.TF_CROP_AND_RESIZE
 SIZES: tuple[Sizes, ...] = ({"n": 1, "h": 3, "w": 4}, {"n": 2, "h": 5, "w": 7})
 ROI = (0.0, 0.1, 0.2, 0.0, 1.0, 0.8, 1.1, 1.0)
@@ -128,6 +129,21 @@ def test_nearest_to_sizes_at_run_time(rounding: NearestRounding, transform: Coor
     if transform in (ASYMMETRIC, HALF_PIXEL):
         op = resize(image(), (N, H * 3 // 2, W, 3), (1.0, 1.5, 1.0, 1.0), NEAREST, transform, rounding=rounding)
         check_op(op, *UNRELATED, tolerance="exact")
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        resize(image(), (N, 3, W // 2 + 1, 3), (), LINEAR, antialias=True),
+        resize(image(), (N, 3, W // 2 + 1, 3), (), CUBIC, antialias=True, exclude_outside=True),
+        resize(image(), (N, H * 3 // 2, W, 3), (1.0, 1.6, 1.0, 1.0), LINEAR, SYMMETRIC),
+        resize(image(), (N, H * 3 // 2, W, 3), (1.0, 1.6, 1.0, 1.0), NEAREST, CoordinateTransform.PYTORCH_HALF_PIXEL),
+        resize(image(), (N, 6, W + 2, 3), (), LINEAR, CROP, roi=ROI, extrapolation=7.0),
+        resize(image(), (N, 6, W + 2, 3), (), NEAREST, CROP, roi=ROI, extrapolation=-2.0),
+    ],
+)
+def test_filters_and_regions_at_run_time(op: nn.Resize) -> None:
+    check_op(op, *UNRELATED, tolerance="f32-sums")
 
 
 @pytest.mark.parametrize(

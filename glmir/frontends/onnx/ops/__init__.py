@@ -6,6 +6,7 @@ from ..node import Importer, ImporterTable
 from . import (
     activation,
     attention,
+    bits,
     convolution,
     creation,
     elementwise,
@@ -83,6 +84,7 @@ IMPORTERS: dict[tuple[str, str], Importer] = merged(
         microsoft_blocked.TABLE,
         quantization.TABLE,
         random_numbers.TABLE,
+        bits.TABLE,
         spectra.TABLE,
         quantized_products.TABLE,
         microsoft_quantization.TABLE,

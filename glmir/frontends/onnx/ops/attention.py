@@ -12,8 +12,9 @@ from ....ir import Value
 from ....ops import math, nn, tensor
 from ....types import DType
 from ....weights import Weight
-from ...values import MAX_CONSTANT, cast, constant, expand, joined, positions, reshape, size_of, transposed
+from ...values import MAX_CONSTANT, cast, constant, expand, joined, positions, reshape, size_of
 from ..node import Imported, ImporterTable, Node, Unsupported, scalar
+from .attention_parts import heads_apart, heads_side_by_side
 
 TABLE = ImporterTable()
 
@@ -28,15 +29,25 @@ def _attention(node: Node) -> Imported:
     """The standard's text as corrected in 1.21: capped before it is masked, and nothing for who sees nothing."""
     form = _Form.of(node)
     mask = _Mask.of(node, form)
-    mode = node.int("qk_matmul_output_mode", SCORES)
-    if mode not in range(4):
-        raise Unsupported(f"its qk_matmul_output_mode {mode} is not one of 0 to 3")
+    mode = _mode(node)
     if _is_plain(node, form):
         y, shown = _fused(form, mask), None
     else:
         y, shown = _spelled_out(node, form, mask, mode)
     outputs = [y, form.present_k, form.present_v]
     return outputs if shown is None else [*outputs, shown]
+
+
+def _mode(node: Node) -> int:
+    """What the fourth output is.
+
+    Before the standard was corrected 1 stood for masked scores and 2 for capped ones. Capped scores of a node that caps
+    nothing are the scores, which 0 stands for: who asks for them by 1 means what 1 meant.
+    """
+    mode = node.int("qk_matmul_output_mode", SCORES)
+    if mode not in range(4):
+        raise Unsupported(f"its qk_matmul_output_mode {mode} is not one of 0 to 3")
+    return MASKED if mode == CAPPED and not node.float("softcap", 0.0) else mode
 
 
 @dataclass(frozen=True)
@@ -80,8 +91,8 @@ class _Form:
         """All of rank 4, with as many heads each."""
         own = _known(self.present_k.type.shape[1], "the number of heads")
         values = cast(self.present_v, self.q.type.dtype)
-        repeated = (_repeated(x, self.heads // own) for x in (self.present_k, values))
-        return _heads_apart(self.q, self.heads), *repeated
+        keys, values = (_repeated(x, self.heads // own) for x in (self.present_k, values))
+        return _heads_apart(self.q, self.heads), keys, values
 
     @property
     def sizes(self) -> tuple[Dim, Dim, Dim]:
@@ -107,17 +118,8 @@ def _known(dim: Dim, what: str) -> int:
 
 
 def _heads_apart(x: Value, heads: int) -> Value:
-    """[B, rows, heads * columns] as [B, heads, rows, columns]"""
-    if x.type.rank == 4:
-        return x
-    batch, rows, columns = x.type.shape
-    return transposed(reshape(x, (batch, rows, heads, columns // heads)), (0, 2, 1, 3))
-
-
-def _heads_together(x: Value) -> Value:
-    """[B, heads, rows, columns] as [B, rows, heads * columns]"""
-    batch, heads, rows, columns = x.type.shape
-    return reshape(transposed(x, (0, 2, 1, 3)), (batch, rows, heads * columns))
+    """[B, rows, heads * columns] as [B, heads, rows, columns], which others are already"""
+    return x if x.type.rank == 4 else heads_apart(x, heads)
 
 
 def _repeated(x: Value, times: int) -> Value:
@@ -141,10 +143,10 @@ def _fused(form: _Form, mask: "_Mask") -> Value:
     y = nn.Attention(form.q, form.k, form.v, bias, form.heads, form.scale).result
     sees_any = mask.sees_any
     if sees_any is None:
-        return _heads_together(y) if form.is_flat and y.type.rank == 4 else y
+        return heads_side_by_side(y) if form.is_flat and y.type.rank == 4 else y
     apart = _heads_apart(y, form.heads)
     y = math.Select(sees_any, apart, scalar(0, apart)).result
-    return _heads_together(y) if form.is_flat else y
+    return heads_side_by_side(y) if form.is_flat else y
 
 
 def _lowest(dtype: DType) -> float:
@@ -170,7 +172,7 @@ def _spelled_out(node: Node, form: _Form, mask: "_Mask", mode: int) -> tuple[Val
         weights = math.Select(mask.sees_any, weights, scalar(0, weights)).result
     y = math.MatMul(weights, v).result
     stages += [capped, masked, weights]
-    return _heads_together(y) if form.is_flat else y, stages[mode]
+    return heads_side_by_side(y) if form.is_flat else y, stages[mode]
 
 
 @dataclass(frozen=True)
@@ -318,7 +320,7 @@ def _rotary_embedding(node: Node) -> Imported:
     is_interleaved = bool(node.int("interleaved", 0))
     tables = [_table(node.operand(i), position_ids, columns, is_interleaved) for i in (1, 2)]
     y = nn.RotaryEmbedding(apart, cast(tables[0], x.type.dtype), cast(tables[1], x.type.dtype), columns, is_interleaved)
-    return _heads_together(y.result) if x.type.rank == 3 else y
+    return heads_side_by_side(y.result) if x.type.rank == 3 else y
 
 
 def _table(cache: Value, position_ids: Value | None, columns: int, is_interleaved: bool) -> Value:

@@ -154,14 +154,15 @@ def _hidden_keys(node: Node, step: _Step, columns: Dim) -> Value | None:
     window = node.int("local_window_size", -1)
     if not node.int("causal", 1):
         return _hidden_padding(node, step, columns)
+    batch, places = step.q.type.shape[0], step.places()
     # Where padding makes a sequence of the prompt shorter, the queries behind its end see what the last one does.
-    batch = step.q.type.shape[0]
     last = reshape(cast(node.operand(5), DType.I64), (batch, 1))
-    queries = reshape(math.Minimum(last, step.places()).result, (batch, 1, step.rows, 1))
+    seen = reshape(math.Minimum(last, places).result, (batch, 1, step.rows, 1))
     keys = positions(columns)
-    is_hidden = math.Greater(keys, queries).result
+    is_hidden = math.Greater(keys, seen).result
     if window > 0:
-        first = math.Sub(queries, scalar(window - 1, queries)).result
+        first = math.Minimum(last, math.Sub(places, scalar(window - 1, places)).result).result
+        first = reshape(first, (batch, 1, step.rows, 1))
         is_hidden = math.LogicalOr(is_hidden, math.Less(keys, first).result).result
     return hidden_where(is_hidden, step.q.type.dtype, lowest(step.q.type.dtype))
 

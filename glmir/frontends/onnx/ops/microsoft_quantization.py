@@ -10,19 +10,14 @@ from ....ir import Value
 from ....ops import math, nn, quant, tensor
 from ....types import DType
 from ...layers import padded
-from ..node import Imported, Importer, ImporterTable, Node, Unsupported, cast
-from .activation import softmax
-from .matmul import gemm, matrix_product, multiplied
-from .pooling import average_pool, global_average_pool, max_pool
+from ..node import Imported, ImporterTable, Node, Unsupported, cast
+from .matmul import matrix_product, multiplied
 from .quantization import dequantize_linear, quantize_linear
-from .quantized_products import integer_product, qlinear_conv
-from .recurrent import lstm
+from .quantized_products import integer_product
+from .standard_forms import as_standard, first
 from .stored_numbers import dequantized, is_single, product_of_scales, quantized, real
 
 TABLE = ImporterTable("com.microsoft")
-
-_STANDARD_OPSET = 17
-"""Of the standard's operators whose attributes these have."""
 
 TABLE.imports("QuantizeLinear")(quantize_linear)
 TABLE.imports("DequantizeLinear")(dequantize_linear)
@@ -56,8 +51,8 @@ def qlinear_leaky_relu(node: Node) -> Value:
 @TABLE.imports("QLinearSoftmax")
 def qlinear_softmax(node: Node) -> Value:
     """Of the opset that its attribute names: before 13 all axes behind the one given are normalised together."""
-    plain = replace(_standard(node, dequantized(node, 0)), opset=node.int("opset"))
-    return quantized(node, _only_result(softmax(plain)), 3, node.type(0).dtype)
+    y = first(as_standard(node, "Softmax", [dequantized(node, 0)], opset=node.int("opset")))
+    return quantized(node, y, 3, node.type(0).dtype)
 
 
 @TABLE.imports("QLinearReduceMean")
@@ -87,27 +82,28 @@ def qlinear_where(node: Node) -> Value:
 
 @TABLE.imports("QLinearAveragePool")
 def qlinear_average_pool(node: Node) -> Value:
-    return _pooled(node, _average_pool)
-
-
-def _average_pool(node: Node) -> nn.AveragePool:
     """With counted padding what a window of ceil_mode reaches beyond that counts as well, unlike in the standard's."""
-    pool = average_pool(node)
-    if not (pool.ceil_mode and pool.count_include_pad):
-        return pool
-    no_padding = (0,) * len(pool.padding)
-    return nn.AveragePool(padded(pool.x, pool.windows), pool.kernel, pool.strides, no_padding, pool.dilations)
+
+    def averaged(x: Value) -> Value:
+        y = first(as_standard(node, "AveragePool", [x]))
+        pool = y.owner
+        if not (isinstance(pool, nn.AveragePool) and pool.ceil_mode and pool.count_include_pad):
+            return y
+        no_padding = (0,) * len(pool.padding)
+        rows = padded(pool.x, pool.windows)
+        return nn.AveragePool(rows, pool.kernel, pool.strides, no_padding, pool.dilations).result
+
+    return _pooled(node, averaged)
 
 
 @TABLE.imports("QLinearGlobalAveragePool")
 def qlinear_global_average_pool(node: Node) -> Value:
-    return _pooled(node, global_average_pool)
+    return _pooled(node, lambda x: first(as_standard(node, "GlobalAveragePool", [x])))
 
 
-def _pooled(node: Node, pool: Importer) -> Value:
-    def between_pairs(first: Value) -> Value:
-        x = real(first, node.operand(1), node.optional(2))
-        return quantized(node, _only_result(pool(_standard(node, x))), 3, first.type.dtype)
+def _pooled(node: Node, pool: Callable[[Value], Value]) -> Value:
+    def between_pairs(x: Value) -> Value:
+        return quantized(node, pool(real(x, node.operand(1), node.optional(2))), 3, x.type.dtype)
 
     return _channels_first(node, bool(node.int("channels_last", 0)), between_pairs)
 
@@ -115,14 +111,14 @@ def _pooled(node: Node, pool: Importer) -> Value:
 @TABLE.imports("QLinearConv")
 def qlinear_conv_of_either_layout(node: Node) -> Value:
     def convolved(x: Value) -> Value:
-        return _only_result(qlinear_conv(_standard(node, x, *node.operands[1:])))
+        return first(as_standard(node, "QLinearConv", [x, *node.operands[1:]]))
 
     return _channels_first(node, bool(node.int("channels_last", 0)), convolved)
 
 
 @TABLE.imports("NhwcMaxPool")
 def nhwc_max_pool(node: Node) -> Value:
-    return _channels_first(node, True, lambda x: _only_result(max_pool(_standard(node, x))))
+    return _channels_first(node, True, lambda x: first(as_standard(node, "MaxPool", [x])))
 
 
 def _channels_first(node: Node, is_last: bool, compute: Callable[[Value], Value]) -> Value:
@@ -144,7 +140,7 @@ def qgemm(node: Node) -> Imported:
     if summand is not None:
         scale = product_of_scales(node.operand(1), node.operand(4), node.float("alpha", 1.0))
         summand = real(summand, scale, None, summand.type.rank - 1)
-    product = _only_result(gemm(_standard(node, a, b, summand)))
+    product = first(as_standard(node, "Gemm", [a, b, summand]))
     return product if node.optional(7) is None else quantized(node, product, 7, node.type(0).dtype)
 
 
@@ -181,7 +177,7 @@ def dynamic_quantize_lstm(node: Node) -> Imported:
     every step is not rounded here: the result is nearer to that of the float layer."""
     weight, recurrence = (_transposed_weight(node, place, scale) for place, scale in ((1, 8), (2, 10)))
     operands = [*node.operands[:8], *[None] * (8 - len(node.operands[:8]))]
-    return lstm(_standard(node, operands[0], weight, recurrence, *operands[3:]))
+    return as_standard(node, "LSTM", [operands[0], weight, recurrence, *operands[3:]])
 
 
 def _transposed_weight(node: Node, place: int, scale_place: int) -> Value:
@@ -195,12 +191,26 @@ def _transposed_weight(node: Node, place: int, scale_place: int) -> Value:
     return real(moved, lying[0], lying[1])
 
 
-def _standard(node: Node, *operands: Value | None) -> Node:
-    """The standard's operator with the node's attributes."""
-    return replace(node.of(*operands), domain="", opset=_STANDARD_OPSET)
+@TABLE.imports("QAttention")
+def q_attention(node: Node) -> Imported:
+    """Attention behind a layer on integers: data and weight come with their scales and zero points."""
+    x = real(node.operand(0), node.operand(3), node.optional(6))
+    weight = real(node.operand(1), node.operand(4), node.optional(7), 1)
+    plain = replace(
+        node, op_type="Attention", operands=(x, weight, node.optional(2), node.optional(5), node.optional(8))
+    )
+    return node.scope.importers["com.microsoft", "Attention"](plain)
 
 
-def _only_result(imported: Imported) -> Value:
-    results = (imported,) if isinstance(imported, Value) else getattr(imported, "results", imported)
-    (value,) = results
-    return value
+@TABLE.imports("QEmbedLayerNormalization")
+def q_embed_layer_normalization(node: Node) -> Imported:
+    """EmbedLayerNormalization of tables of integers: five tensors, then the scales and the zero points of each."""
+    tables = [_table(node, place) for place in range(5)]
+    operands = (node.operand(0), node.optional(1), *tables, node.optional(7))
+    plain = replace(node, op_type="EmbedLayerNormalization", operands=operands)
+    return node.scope.importers["com.microsoft", "EmbedLayerNormalization"](plain)
+
+
+def _table(node: Node, place: int) -> Value | None:
+    stored = node.optional(2 + place)
+    return None if stored is None else real(stored, node.operand(8 + place), node.optional(13 + place))

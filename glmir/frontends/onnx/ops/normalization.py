@@ -1,11 +1,11 @@
 """Normalizations, in the form that inference runs."""
 
-from ....dims import known_different
+from ....dims import known_equal
 from ....ir import Op, Value
 from ....ops import math, nn, tensor
 from ....types import DType
 from ...layers import channel_statistics, statistics
-from ..node import Imported, ImporterTable, Node, Unsupported, scalar
+from ..node import Imported, ImporterTable, Node, Unsupported, check_axis, scalar
 
 TABLE = ImporterTable()
 
@@ -85,7 +85,9 @@ def _fits(value: Value | None, x: Value, axis: int) -> bool:
 def group_normalization(node: Node) -> Op:
     """Scale and bias have an element a group in opset 18, an element a channel since opset 21."""
     x, groups = node.operand(0), node.int("num_groups")
-    scale, bias = (_per_channel(node.operand(i), x, groups) for i in (1, 2))
+    scale, bias = node.operand(1), node.operand(2)
+    if node.opset < 21:
+        scale, bias = _per_channel(scale, x, groups), _per_channel(bias, x, groups)
     return nn.GroupNorm(x, scale, bias, groups, node.float("epsilon", 1e-5))
 
 
@@ -93,11 +95,22 @@ def _per_channel(value: Value, x: Value, groups: int) -> Value:
     if x.type.rank < 2 or groups < 1:
         raise Unsupported(f"{groups} groups of {x.type} are not possible")
     channels = x.type.shape[1]
-    if value.type.shape != (groups,) or not known_different(channels, groups):
+    if value.type.shape != (groups,) or known_equal(channels, groups):
         return value
     column = tensor.Reshape(value, None, (groups, 1)).result
     rows = tensor.Expand(column, None, (groups, channels // groups)).result
     return tensor.Reshape(rows, None, (channels,)).result
+
+
+@TABLE.imports("MeanVarianceNormalization")
+def mean_variance_normalization(node: Node) -> Op:
+    """The standard's body has a constant of f32, which only tensors of f32 can take."""
+    x = node.operand(0)
+    axes = tuple(sorted(check_axis(a, x.type.rank) for a in node.ints("axes", (0, 2, 3))))
+    centered = math.Sub(x, math.ReduceMean(x, axes, True).result).result
+    variance = math.ReduceMean(math.Square(centered).result, axes, True).result
+    spread = math.Add(math.Sqrt(variance).result, scalar(1e-9, x)).result
+    return math.Div(centered, spread)
 
 
 @TABLE.imports("LpNormalization")

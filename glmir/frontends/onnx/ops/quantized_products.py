@@ -6,7 +6,8 @@ from ....types import DType
 from ..node import Imported, ImporterTable, Node, Unsupported
 from .convolution import conv, convolution_windows
 from .matmul import matrix_product, multiplied
-from .stored_numbers import dequantized, is_single, only, product_of_scales, quantized, real
+from .standard_forms import first
+from .stored_numbers import dequantized, is_single, only, product_of_scales, quantized
 
 TABLE = ImporterTable()
 
@@ -19,7 +20,7 @@ def qlinear_conv(node: Node) -> Imported:
     if given is not None:
         scale = product_of_scales(node.operand(1), node.operand(4))
         bias = quant.Dequantize(given, scale, None, 0 if scale.type.rank else None).result
-    return quantized(node, conv(node.of(x, weight, bias)).result, 6, node.type(0).dtype)
+    return quantized(node, first(conv(node.of(x, weight, bias))), 6, node.type(0).dtype)
 
 
 @TABLE.imports("QLinearMatMul")
@@ -38,10 +39,10 @@ def _row_axis(rank: int) -> int:
 @TABLE.imports("ConvInteger")
 def conv_integer(node: Node) -> Imported:
     x, weight = node.operand(0), node.operand(1)
-    zeros = [_only_if_single(node.optional(i)) for i in (2, 3)]
+    x_zero, weight_zero = _only_if_single(node.optional(2)), _only_if_single(node.optional(3))
     windows = convolution_windows(node)
     return quant.IntegerConv(
-        x, weight, *zeros, windows.strides, windows.padding, windows.dilations, node.int("group", 1)
+        x, weight, x_zero, weight_zero, windows.strides, windows.padding, windows.dilations, node.int("group", 1)
     )
 
 
@@ -64,6 +65,3 @@ def integer_product(x: Value, y: Value, x_zero: Value | None, y_zero: Value | No
 
 def _only_if_single(zero: Value | None) -> Value | None:
     return only(zero) if zero is not None and is_single(zero) else zero
-
-
-__all__ = ["TABLE", "integer_product", "qlinear_conv", "real"]

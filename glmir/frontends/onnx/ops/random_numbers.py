@@ -5,7 +5,7 @@ import numpy as np
 from ....ir import Value
 from ....ops import math, nn, tensor
 from ....types import DType, Shape
-from ...random_numbers import normal_numbers, uniform_numbers
+from ...random_numbers import further_uniform_numbers, normal_numbers, uniform_numbers
 from ..node import Imported, ImporterTable, Node, Unsupported, cast, constant, scalar
 
 TABLE = ImporterTable()
@@ -59,10 +59,20 @@ def _moved(x: Value, scale: float, offset: float) -> Value:
 
 @TABLE.imports("Bernoulli")
 def _bernoulli(node: Node) -> Imported:
-    """1 with the probability that the operand is."""
+    """1 with the probability that the operand is, by the inversion that numpy's binomial distribution uses.
+
+    An operand that was itself drawn with the seed must not decide, as in the standard's own cases it does not.
+    """
     x = node.operand(0)
-    drawn = uniform_numbers(x.type.shape, _seed(node), x.type.dtype)
-    return cast(math.Less(drawn, x).result, node.dtype("dtype") if node.has("dtype") else x.type.dtype)
+    drawn = further_uniform_numbers(x.type.shape, _seed(node), x.type.dtype)
+    is_above = math.Greater(drawn, math.Sub(scalar(1, x), x).result).result
+    is_below = math.LessEqual(drawn, x).result
+    is_even = math.LessEqual(x, scalar(0.5, x)).result
+    y = math.LogicalOr(
+        math.LogicalAnd(is_even, is_above).result,
+        math.LogicalAnd(math.LogicalNot(is_even).result, is_below).result,
+    )
+    return cast(y.result, node.dtype("dtype") if node.has("dtype") else x.type.dtype)
 
 
 @TABLE.imports("Multinomial")

@@ -12,7 +12,7 @@ from ....ir import Value
 from ....ops import nn
 from ....ops.enums import CoordinateTransform, NearestRounding, ResizeMode
 from ....resampling import Resampling
-from ....types import Shape
+from ....types import DType, Shape
 from ...values import joined, reshape, size_of, sliced
 from ..node import ImporterTable, Node, Unsupported, cast, check_axis
 from ..resize_operands import axes_at_run_time, is_given, scaled
@@ -40,9 +40,11 @@ def upsample(node: Node) -> Value:
 
 @TABLE.imports("Resize")
 def resize(node: Node) -> Value:
+    x = node.operand(0)
+    if x.type.dtype is DType.BOOL:
+        return cast(resize(node.of(cast(x, DType.U8), *node.operands[1:])), DType.BOOL)
     if node.opset < 11:
         return _resized_simply(node, _scales(node, 1))
-    x = node.operand(0)
     axes = tuple(check_axis(axis, x.type.rank) for axis in node.ints("axes", range(x.type.rank)))
     mode = _member(node, "mode", ResizeMode, "nearest")
     transform = _member(node, "coordinate_transformation_mode", CoordinateTransform, "half_pixel")

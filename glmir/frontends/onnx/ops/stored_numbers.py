@@ -70,9 +70,7 @@ def single(scale: Value) -> Value:
     return cast(scale, DType.F32)
 
 
-def parameters(
-    x: Value, scale: Value, zero: Value | None, axis: int | None
-) -> tuple[Value, Value | None, int | None]:
+def parameters(x: Value, scale: Value, zero: Value | None, axis: int | None) -> tuple[Value, Value | None, int | None]:
     """Scale and zero point without axes, and no axis, or both as vectors, or both as they are."""
     if is_single(scale) and is_single(zero):
         return only(scale), None if zero is None else only(zero), None
@@ -96,9 +94,9 @@ def _spread(x: Value, size: object) -> Value:
 
 def product_of_scales(x_scale: Value, y_scale: Value, factor: float = 1.0) -> Value:
     """The scale of products: ``factor * x_scale * y_scale``, constant when both are; a vector if one is."""
-    scales = [only(s) if is_single(s) else s for s in (single(x_scale), single(y_scale))]
-    known = [s.owner.value.array for s in scales if isinstance(s.owner, tensor.Constant)]
+    a, b = (only(s) if is_single(s) else s for s in (single(x_scale), single(y_scale)))
+    known = [s.owner.value.array for s in (a, b) if isinstance(s.owner, tensor.Constant)]
     if len(known) == 2:
         return constant(np.asarray(known[0] * known[1] * np.float32(factor), np.float32))
-    product = math.Mul(*scales).result
+    product = math.Mul(a, b).result
     return product if factor == 1 else math.Mul(product, scalar(factor, product)).result

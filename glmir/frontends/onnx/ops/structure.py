@@ -303,9 +303,10 @@ def _space_to_depth(node: Node) -> Imported:
     if _channel_order(node) is ChannelOrder.DCR:
         return gathered
     # Since opset 28 the channels may come before the places in the block.
-    shape = gathered.result.type.shape
-    apart = tensor.Reshape(gathered.result, None, (shape[0], block**2, x.type.shape[1], *shape[2:])).result
-    return tensor.Reshape(tensor.Transpose(apart, (0, 2, 1, 3, 4)).result, None, shape)
+    batch, channels, height, width = x.type.shape
+    blocks = tensor.Reshape(x, None, (batch, channels, height // block, block, width // block, block)).result
+    apart = tensor.Transpose(blocks, (0, 1, 3, 5, 2, 4)).result
+    return tensor.Reshape(apart, None, gathered.result.type.shape)
 
 
 def _channel_order(node: Node) -> ChannelOrder:

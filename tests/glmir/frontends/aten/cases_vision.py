@@ -21,7 +21,6 @@ CASES = [
         for scale, ratio, aligned in ((1.0, 2, False), (0.5, 3, True))
     ),
     Case("torchvision::roi_align", T("n=2", 3, "h=6", 7), A(_REGIONS), 1.0, 2, 2, 2, True),
-    Case("torchvision::roi_align", T(2, 3, 6, 7), A(_REGIONS), 1.0, 2, 2, -1, True).refused("sampling_ratio"),
     Case("torchvision::roi_pool", T(2, 3, 6, 7), A(_REGIONS), 1.0, 2, 2).refused("not supported"),
     *(
         Case(

@@ -123,12 +123,5 @@ def test_dropout_keeps_all() -> None:
     check("Dropout", X, np.array(0.5, np.float32), np.array(False), opset=13, constants=[1, 2])
 
 
-def test_dropout_does_not_train() -> None:
-    node = OneNode("Dropout", [X, np.array(0.5, np.float32), np.array(True)], constants=[1, 2])
-    assert reasons_of(node) == [
-        "node node (Dropout): training_mode must be the constant false: only inference can be compiled"
-    ]
-
-
 def test_axis_outside_the_rank() -> None:
     assert reasons_of(OneNode("Softmax", [X], {"axis": 3})) == ["node node (Softmax): axis 3 is outside rank 3"]

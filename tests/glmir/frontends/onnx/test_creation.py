@@ -106,18 +106,6 @@ def test_eye_like(k: int, attributes: dict[str, int]) -> None:
     check("EyeLike", floats(3, 4), opset=9, k=k, dims={0: ["n", "m"]}, **attributes)
 
 
-@pytest.mark.parametrize(
-    ("op_type", "attributes"), [("RandomNormal", {"shape": [2]}), ("RandomUniform", {"shape": [2]})]
-)
-def test_random_tensors_are_refused(op_type: str, attributes: dict[str, Any]) -> None:
-    assert "random" in reasons_of(OneNode(op_type, [], attributes))[0]
-
-
-@pytest.mark.parametrize("op_type", ["RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"])
-def test_random_tensors_like_others_are_refused(op_type: str) -> None:
-    assert "random" in reasons_of(OneNode(op_type, [floats(2, 2)]))[0]
-
-
 def test_constants_of_one_value_vanish_into_the_shape_they_make() -> None:
     module = check("ConstantOfShape", np.array([3]), constants=[0])
     assert op_names(module) == []

@@ -123,7 +123,7 @@ def test_unsupported_inputs() -> None:
     tensors = helper.make_tensor_type_proto(TensorProto.FLOAT, [2])
     infos = [
         helper.make_value_info("s", helper.make_sequence_type_proto(tensors)),
-        helper.make_value_info("o", helper.make_optional_type_proto(tensors)),
+        helper.make_value_info("o", helper.make_optional_type_proto(helper.make_sequence_type_proto(tensors))),
         helper.make_tensor_value_info("t", TensorProto.STRING, [2]),
         helper.make_tensor_value_info("c", TensorProto.COMPLEX64, [2]),
         helper.make_tensor_value_info("r", TensorProto.FLOAT, None),

@@ -10,7 +10,6 @@ import pytest
 from glmir.dims import evaluate, symbol
 from glmir.ops.tensor.slicing import slice_extent
 from tests.glmir.frontends.onnx.harness import (
-    NEWEST,
     Array,
     OneNode,
     booleans,
@@ -217,13 +216,6 @@ def test_compress(attributes: dict[str, int], constants: list[int]) -> None:
     check("Compress", floats(3, 4), condition, opset=11, constants=constants, dims={0: ["n", 4]}, **attributes)
 
 
-def test_reverse_sequence() -> None:
-    check("ReverseSequence", floats(4, 3), ints(4, 4, 4), constants=[1])
-    check("ReverseSequence", floats(3, 4), ints(4, 4, 4), constants=[1], batch_axis=0, time_axis=1)
-    check("ReverseSequence", floats(4, 3), ints(1, 1, 1), constants=[1])
-    assert "whole length" in reasons_of(OneNode("ReverseSequence", [floats(4, 2), ints(1, 3)], constants=[1]))[0]
-
-
 @pytest.mark.parametrize("upper", [0, 1])
 @pytest.mark.parametrize("k", [None, -2, 0, 1, 10])
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
@@ -232,8 +224,3 @@ def test_trilu(upper: int, k: int | None, dtype: Any) -> None:
     check(
         "Trilu", integers(2, 3, 4, dtype=dtype), *operands, opset=14, constants=range(1, 1 + len(operands)), upper=upper
     )
-
-
-def test_non_max_suppression_is_refused() -> None:
-    node = OneNode("NonMaxSuppression", [floats(1, 5, 4), floats(1, 2, 5)], opset=NEWEST)
-    assert "not supported yet" in reasons_of(node)[0]

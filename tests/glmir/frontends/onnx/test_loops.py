@@ -9,17 +9,19 @@ from onnx import TensorProto, helper, numpy_helper
 
 import glmir
 from glmir.backends.target import TARGETS
+from glmir.interpreter import run
 from tests.backends.workers import at_border, run_artifact
 from tests.tolerances import assert_close
 
 from .building import node
-from .harness import check_model, floats, model_of, reasons_of, reference
+from .harness import check_model, floats, imported, model_of, reasons_of, reference
 
 X = floats(2, 3)
 CONSTANTS = [
     numpy_helper.from_array(np.array(value, dtype), name)
     for name, value, dtype in (
         ("yes", True, np.bool_), ("half", 0.5, np.float32), ("four", 4.0, np.float32), ("two", 2, np.int64),
+        ("two_f", 2.0, np.float32),
         ("three", 3, np.int64), ("none", 0, np.int64),
     )
 ]  # fmt: skip
@@ -108,21 +110,93 @@ def test_rows_of_no_rounds() -> None:
     }
 
 
+ROWS = {
+    "counted by data": loop(
+        [node("Identity", "holds", "more"), node("Add", "a half", "b"), node("Neg", "a", "c")],
+        "more b c", results="y z",
+    ),
+    "ended early": loop(
+        [node("ReduceMax", "a", "top", keepdims=0), node("Less", "top two_f", "more"), node("Add", "a half", "b"),
+         node("Neg", "a", "c")],
+        "more b c", trips="three", goes_on="go", results="y z",
+    ),
+    "ended by its condition alone": loop(
+        [node("ReduceMax", "a", "top", keepdims=0), node("Less", "top two_f", "more"), node("Add", "a half", "b"),
+         node("ReduceSum", "a", "c", keepdims=0)],
+        "more b c", trips="", goes_on="go", results="y z",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trips", [1, 4])
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_of_a_number_of_rounds_that_data_decides(name: str, trips: int) -> None:
+    check_model(proto(ROWS[name], ["y", "z"]), {"x": X, "n": np.array(trips), "go": np.array(True)})
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_no_round_gives_no_rows(name: str) -> None:
+    # onnxruntime gives them the shape [0].
+    outputs = run(imported(proto(ROWS[name], ["y", "z"])), {"x": X, "n": np.array(0), "go": np.array(False)})
+    assert outputs["z"].size == 0
+    assert outputs["y"].tolist() == X.tolist()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_rows_on_targets(target: str) -> None:
+    given = {"x": X, "n": np.array(3), "go": np.array(True)}
+    for step in ROWS.values():
+        model = proto(step, ["y", "z"])
+        expected = reference(model, given, "onnxruntime")
+        artifact = glmir.compile(model, target=target, precision="fp32")
+        for name, array in run_artifact(artifact, given).items():
+            assert_close(np.asarray(array), at_border(artifact.target, expected[name]), "f32", name)
+
+
+def test_a_value_keeps_the_size_that_the_model_declares() -> None:
+    nodes = [
+        node("Identity", "holds", "more"), node("Slice", "r step_1 next", "part"), node("Add", "a part", "b"),
+        node("Unsqueeze", "step zero", "step_1"), node("Add", "step_1 one", "next"),
+    ]  # fmt: skip
+    step = loop([nodes[0], nodes[3], nodes[4], nodes[1], nodes[2]], "more b", trips="two")
+    body = step.attribute[0].g
+    for info in (body.input[2], body.output[1]):
+        info.CopyFrom(helper.make_tensor_value_info(info.name, TensorProto.FLOAT, [1, 3]))
+    info = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])
+    initializers = [*CONSTANTS, *(numpy_helper.from_array(np.array([i]), n) for i, n in enumerate(("zero", "one")))]
+    rows = node("Concat", "x x x", "r", axis=0)
+    module = check_model(model_of([rows, step], [info], ["y"], initializers), {"x": floats(1, 3)})
+    assert str(module.main.outputs[0].type) == "f32[1, 3]"
+
+
+GROWING = {
+    "at the end": [helper.make_node("Concat", ["a", "r", "x"], ["b"], axis=0)],
+    "along the last axis": [helper.make_node("Concat", ["a", "r"], ["t"], axis=-1), node("Identity", "t", "b")],
+}
+
+
+@pytest.mark.parametrize("trips", ["n", "three"])
+@pytest.mark.parametrize("name", GROWING)
+def test_a_tensor_that_only_grows(name: str, trips: str) -> None:
+    model = proto(loop([node("Identity", "holds", "more"), *GROWING[name]], "more b", trips=trips))
+    check_model(model, {"x": X, "n": np.array(2), "go": np.array(True)})
+
+
+@pytest.mark.parametrize("name", ["doubled", "read"])
+def test_a_tensor_that_changes_in_a_known_number_of_rounds(name: str) -> None:
+    nodes = {
+        "doubled": [helper.make_node("Concat", ["a", "a"], ["b"], axis=0)],
+        "read": [node("ReduceMean", "a", "m", axes=[0]), helper.make_node("Concat", ["a", "m"], ["b"], axis=0)],
+    }
+    step = loop([node("Identity", "holds", "more"), *nodes[name]], "more b", trips="three")
+    module = check_model(proto(step), {"x": X, "n": np.array(2), "go": np.array(True)})
+    assert list(module.functions) == ["main"]
+
+
 def test_what_is_refused() -> None:
     nodes = [node("Identity", "holds", "more"), node("Add", "a half", "b")]
-    rows = loop([*nodes, node("Neg", "a", "c")], "more b c", results="y rows")
-    assert reasons_of(proto(rows, ["y", "rows"])) == [
-        "node loop (Loop): how many rows its scan outputs have depends on the data"
-    ]
     grows = loop([nodes[0], helper.make_node("Concat", ["a", "a"], ["b"], axis=0)], "more b")
     assert reasons_of(proto(grows)) == [
-        "node loop (Loop): a value of the loop is f32[k, 3] at first and f32[2*k, 3] after a round"
+        "node loop (Loop): a value of the loop is f32[k, 3] at first and f32[2*k, 3] after a round, and how many "
+        "rounds there are is not known"
     ]
-
-
-def test_loops_in_branches() -> None:
-    inner = helper.make_graph([STEPS["uses what is outside"]], "then", [], [onnx.ValueInfoProto(name="y")])
-    other = helper.make_graph([node("Neg", "r", "m")], "else", [], [onnx.ValueInfoProto(name="m")])
-    choose = helper.make_node("If", ["go"], ["z"], "if", then_branch=inner, else_branch=other)
-    for go in (True, False):
-        check_model(proto(choose, ["z"]), {"x": X, "n": np.array(2), "go": np.array(go)})

@@ -1,12 +1,25 @@
 """Pools."""
 
-from itertools import product
+from itertools import cycle, product
 from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
-from tests.glmir.frontends.onnx.harness import NEWEST, OneNode, check, floats, integers, reasons_of
+from glmir.interpreter import run
+from tests.glmir.frontends.onnx.harness import (
+    NEWEST,
+    OneNode,
+    check,
+    check_model,
+    floats,
+    imported,
+    input_info,
+    integers,
+    model_of,
+    reasons_of,
+)
 
 WINDOWS: list[dict[str, Any]] = [
     {"kernel_shape": [2, 3]},
@@ -28,6 +41,7 @@ DILATED: list[dict[str, Any]] = [
     {"kernel_shape": [2, 3], "dilations": [2, 2]},
     {"kernel_shape": [3, 2], "dilations": [2, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1},
 ]
+ALL_WINDOWS = [*WINDOWS, *CEILED, *DILATED]
 SYMBOLIC = {0: ("n", 3, "h", "w")}
 
 
@@ -69,9 +83,37 @@ def test_max_pool_of_bytes() -> None:
     check("MaxPool", integers(1, 2, 6, 6, dtype=np.int8), kernel_shape=[2, 2], pads=[1, 1, 1, 1])
 
 
-def test_indices_are_refused_when_used() -> None:
-    node = OneNode("MaxPool", [floats(1, 1, 4, 4)], {"kernel_shape": [2, 2]}, outputs=2)
-    assert reasons_of(node) == ["node node (MaxPool): its second output, the indices, is used and not supported"]
+@pytest.mark.parametrize(
+    ("attributes", "storage_order"), zip([*WINDOWS, *CEILED, *DILATED], cycle((0, 1)), strict=False)
+)
+def test_indices(attributes: dict[str, Any], storage_order: int) -> None:
+    x = integers(2, 3, 9, 8).astype(np.float32)
+    check("MaxPool", x, opset=12, outputs=2, dims=SYMBOLIC, storage_order=storage_order, **attributes)
+
+
+def test_indices_of_bytes_and_of_infinities() -> None:
+    x = integers(1, 2, 3, 4, low=0, high=2, dtype=np.uint8)
+    check("MaxPool", x, opset=12, outputs=2, kernel_shape=[2, 2], pads=[1, 1, 1, 1])
+    lowest = np.full((1, 1, 3, 3), -np.inf, np.float32)
+    module = imported(OneNode("MaxPool", [lowest], {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0]}, outputs=2).model)
+    assert run(module, {"x0": lowest})["y1"].tolist() == [[[[0, 0, 1], [0, 0, 1], [3, 3, 4]]]]
+
+
+def test_unpooling() -> None:
+    indices = np.random.default_rng(0).permutation(96)[:12].reshape(1, 2, 2, 3)
+    attributes: dict[str, Any] = {"kernel_shape": [4, 4], "strides": [4, 4]}
+    check("MaxUnpool", floats(1, 2, 2, 3), indices, opset=11, dims={0: ("n", 2, "h", "w")}, **attributes)
+
+
+def test_unpooling_what_was_pooled_from_an_odd_size() -> None:
+    x = floats(1, 2, 5, 7)
+    attributes: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["pooled", "at"], **attributes),
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("MaxUnpool", ["pooled", "at", "shape"], ["y"], **attributes),
+    ]
+    check_model(model_of(nodes, [input_info("x", x, ["n", 2, "h", "w"])], ["y"], opset=12), {"x": x})
 
 
 def test_bad_windows_are_refused() -> None:

@@ -79,6 +79,7 @@ def test_clip(op: str, clip: float) -> None:
         ("Affine", [0.7], [0.2]), ("LeakyRelu", [0.3], []), ("ThresholdedRelu", [0.4], []),
         ("ScaledTanh", [0.9], [0.6]), ("HardSigmoid", [0.3], [0.4]), ("Elu", [0.8], []),
         ("LeakyRelu", [], []), ("HardSigmoid", [], []), ("Elu", [], []),
+        ("Affine", [], []), ("ScaledTanh", [], []), ("ThresholdedRelu", [], []),
     ],
 )  # fmt: skip
 def test_activations(op: str, name: str, alphas: list[float], betas: list[float]) -> None:

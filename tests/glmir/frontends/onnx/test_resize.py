@@ -1,11 +1,13 @@
 """Resize of all opsets, and Upsample."""
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.glmir.frontends.onnx.harness import NEWEST, OneNode, check, floats, integers, reasons_of
+from glmir.interpreter import run
+from tests.glmir.frontends.onnx.harness import NEWEST, OneNode, check, floats, imported, integers, reasons_of
 
 X = floats(1, 2, 4, 5)
 SYMBOLIC = {0: ("n", 2, "h", "w")}
@@ -77,6 +79,48 @@ def test_resize_to_sizes_that_only_the_run_shows(mode: str) -> None:
     assert str(module.main.outputs[0].type) == "f32[u0, u1, u2, u3]"
 
 
+RUN_TIME: list[dict[str, Any]] = [
+    *MODES,
+    {"mode": "nearest", "coordinate_transformation_mode": "pytorch_half_pixel", "nearest_mode": "round_prefer_ceil"},
+    {"mode": "linear", "coordinate_transformation_mode": "half_pixel_symmetric"},
+    {"mode": "nearest", "coordinate_transformation_mode": "tf_half_pixel_for_nn"},
+    {"mode": "linear", "antialias": 1},
+    {"mode": "cubic", "antialias": 1, "exclude_outside": 1},
+]
+
+
+@pytest.mark.parametrize(("attributes", "factors"), zip(RUN_TIME, cycle([(0.5, 0.6), (1.5, 1.8)]), strict=False))
+def test_scales_that_only_the_run_shows(attributes: dict[str, Any], factors: tuple[float, float]) -> None:
+    if "tf_half_pixel_for_nn" in attributes.values():
+        check("Resize", X, np.zeros(0, np.float32), scales(*factors), opset=11, constants=[1], **attributes)
+        return
+    # Of factors that make whole sizes: of others the standard's own data and onnxruntime align corners differently.
+    check("Resize", X, None, scales(*factors), opset=19, dims=SYMBOLIC, tolerance="f32-sums", **attributes)
+
+
+@pytest.mark.parametrize("opset", [9, 10])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_old_scales_that_only_the_run_shows(opset: int, mode: str) -> None:
+    factors = (2.0, 1.5) if opset == 9 else (0.6, 2.0)
+    check("Resize" if opset == 10 else "Upsample", X, scales(*factors), opset=opset, mode=mode, tolerance="f32-sums")
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_regions_that_only_the_run_shows(mode: str) -> None:
+    attributes = {"coordinate_transformation_mode": "tf_crop_and_resize", "mode": mode, "extrapolation_value": 9.5}
+    roi = np.array([-0.1, 0.21, 1.2, 0.8], np.float32)
+    by_size = X, roi, None, sizes(7, 3)
+    check("Resize", *by_size, opset=18, axes=[3, 2], constants=[3], tolerance="f32-sums", **attributes)
+    by_scale = X, roi, np.array([1.5, 0.6], np.float32)
+    check("Resize", *by_scale, opset=18, axes=[3, 2], constants=[2], tolerance="f32-sums", **attributes)
+
+
+@pytest.mark.parametrize("policy", ["stretch", "not_larger", "not_smaller"])
+def test_sizes_of_axes_that_only_the_run_shows(policy: str) -> None:
+    attributes = {"keep_aspect_ratio_policy": policy, "mode": "linear", "axes": [3, 2]}
+    check("Resize", X, None, None, sizes(9, 6), opset=18, dims=SYMBOLIC, tolerance="f32-sums", **attributes)
+
+
 @pytest.mark.parametrize("transform", ["half_pixel", "half_pixel_symmetric", "align_corners"])
 @pytest.mark.parametrize("mode", ["linear", "cubic"])
 @pytest.mark.parametrize("factors", FACTORS)
@@ -120,6 +164,9 @@ def test_keeping_the_aspect_ratio(policy: str, mode: str, target: tuple[int, int
 def test_resize_of_bytes() -> None:
     x = integers(1, 1, 4, 4, low=0, high=200, dtype=np.uint8)
     check("Resize", x, None, scales(2, 2), opset=13, constants=[2], mode="nearest")
+    truth = OneNode("Resize", [x > 99, None, scales(2, 2)], {}, 13, constants=[2])
+    y = run(imported(truth.model), truth.run_time_inputs)["y0"]
+    assert y.dtype == np.bool_ and np.array_equal(y, (x > 99).repeat(2, 2).repeat(2, 3))
 
 
 def test_newest_opset() -> None:
@@ -132,9 +179,6 @@ def refusal(*inputs: Any, opset: int = 18, constants: Any = (), **attributes: An
 
 
 def test_refusals() -> None:
-    assert refusal(X, None, scales(2, 2)) == (
-        "input 2, the scales, must be constant, but depends on data or symbolic dimensions"
-    )
     assert refusal(X, None, scales(2), constants=[2]) == "there are 3 scales, sizes or bounds for 4 axes"
     assert refusal(X, None, scales(0, 1), constants=[2]) == "the scales [1.0, 1.0, 0.0, 1.0] are not all positive"
     assert refusal(X, None, scales(2, 2), constants=[2], mode="best") == "mode best is not known"

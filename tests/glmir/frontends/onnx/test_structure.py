@@ -69,7 +69,7 @@ def test_initializers_may_be_inputs() -> None:
     ("opsets", "sentence"),
     [
         ((), "imports no opset"),
-        ((("", 6),), "uses opset 6; the oldest that can be read is 7"),
+        ((("", 0),), "uses opset 0; the oldest that can be read is 1"),
         ((("", 999),), "uses opset 999; the newest"),
     ],
 )

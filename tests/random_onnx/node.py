@@ -1,7 +1,7 @@
 """Random ONNX models of one operator, made of the operators' schemas: any opset, dtype, rank, and attributes it takes.
 
-``strategies`` beside this file says what operands suit an operator. What a model must compute is onnxruntime's to say; a model that it
-refuses is drawn again. Axes, shapes and the like are initializers more often than not, and dims may be symbolic.
+What operands suit an operator, the strategies beside this file say. What a model must compute is onnxruntime's to say;
+one that it refuses is dropped. Axes, shapes and the like are initializers more often than not; dims may be symbolic.
 """
 
 import random
@@ -27,8 +27,8 @@ UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 DTYPES = (*FLOATS, *SIGNED, *UNSIGNED, "bool")
 
 
-class Unsuited(Exception):
-    """Nothing that was drawn fits the operator."""
+class UnsuitedError(Exception):
+    """What was drawn does not fit the operator."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class RandomNode:
         names = {"float": "float32", "double": "float64"}
         fitting = [d for d in DTYPES if d in {names.get(a, a) for a in allowed}]
         if not fitting:
-            raise Unsuited
+            raise UnsuitedError
         return str(self.choose(fitting))
 
     def _allowed(self, place: int) -> Sequence[str]:
@@ -93,8 +93,8 @@ class RandomNode:
         self.operands.append(array)
 
     def set(self, name: str, value: object, chance: float = 1.0) -> None:
-        """Sets an attribute, if the operator has it in this opset."""
-        if name in self.schema.attributes and self.flag(chance):
+        """Sets an attribute, if the operator has it in this opset. An empty list has no type to be written in."""
+        if name in self.schema.attributes and self.flag(chance) and value != []:
             self.attributes[name] = value
 
     def broadcast(self, shape: Sequence[int]) -> tuple[int, ...]:
@@ -104,7 +104,7 @@ class RandomNode:
 
     def axis(self, rank: int) -> int:
         if not rank:
-            raise Unsuited
+            raise UnsuitedError
         return self.integer(-rank, rank - 1)
 
     def axes(self, rank: int) -> list[int]:
@@ -129,15 +129,6 @@ class Drawn:
     what: str
 
 
-def schemas() -> dict[str, list[OpSchema]]:
-    """All versions of the operators of the standard, by name."""
-    found: dict[str, list[OpSchema]] = {}
-    for schema in onnx.defs.get_all_schemas_with_history():
-        if schema.domain == "" and not schema.deprecated:
-            found.setdefault(schema.name, []).append(schema)
-    return found
-
-
 def draw(seed: int, strategies: Mapping[str, Strategy], only: Sequence[str] = ()) -> Drawn | None:
     """A model of one of the operators; None when what was drawn does not fit."""
     rng = random.Random(seed)
@@ -153,8 +144,8 @@ def draw(seed: int, strategies: Mapping[str, Strategy], only: Sequence[str] = ()
     try:
         strategies[op_type](node)
         model, inputs = _model(node)
-        expected = _expected(model, inputs)
-    except (Unsuited, ValueError):
+        expected = expected_of(model, inputs)
+    except (UnsuitedError, ValueError):
         return None
     if expected is None:
         return None
@@ -194,7 +185,7 @@ def _model(node: RandomNode) -> tuple[onnx.ModelProto, dict[str, Array]]:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.opset)], ir_version=10), inputs
 
 
-def _expected(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> dict[str, Array] | None:
+def expected_of(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> dict[str, Array] | None:
     """None when onnxruntime refuses the model."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
