@@ -35,7 +35,7 @@ def zero_points_of_rows(op: quant.IntegerMatMul) -> Op | None:
 
 
 @RULES.on(nn.Linear)
-def linear_of_integers(op: nn.Linear) -> Op | None:
+def linear_on_rounded_data(op: nn.Linear) -> Op | None:
     """linear(dequantize(x, a), dequantize(w, b), c) -> cast(integer_mat_mul(x, w)) * (a * b) + c, of a computed"""
     data, weight = _computed_pair(op.x), _weight(op.weight, 0)
     if data is None or weight is None or op.activation is not Activation.NONE or op.x.type.rank < 2:
@@ -49,7 +49,7 @@ def linear_of_integers(op: nn.Linear) -> Op | None:
 
 
 @RULES.on(nn.Conv)
-def convolution_of_integers(op: nn.Conv) -> Op | None:
+def convolution_on_rounded_data(op: nn.Conv) -> Op | None:
     """conv(dequantize(x, a), dequantize(w, b), c) -> cast(integer_conv(x, w)) * (a * b) + c, of a computed"""
     data, weight = _computed_pair(op.x), _weight(op.weight, 0)
     if data is None or weight is None or op.activation is not Activation.NONE or op.layout is not Layout.NCHW:

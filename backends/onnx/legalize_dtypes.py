@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ...ir import Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
+from ...ops.families import GivesPositions
 from ...passes.lowering.building import folded, scalar
 from ...passes.lowering.dtypes import computed_in_one_of
 from ...rewriter import RuleSet
@@ -69,6 +70,15 @@ def rules(is_legal: IsLegal) -> RuleSet:
     def compute_in_wider_integers(op: Op) -> tuple[Value, ...] | None:
         """op(x) -> cast(op(cast(x, wider))) for integers and truth values, where the wider kernel exists"""
         return _computed_in_one_of(op, _WIDER, is_legal)
+
+    @rule_set.on(Op)
+    def count_in_64_bits(op: Op) -> tuple[Value, ...] | None:
+        """arg_max(x, i32) -> cast(arg_max(x, i64), i32), and likewise for all that gives positions"""
+        if not isinstance(op, GivesPositions) or op.index_dtype is DType.I64:
+            return None
+        wide = replace(op, index_dtype=DType.I64)
+        pairs = zip(op.results, wide.results, strict=True)
+        return tuple(new if new.type == old.type else tensor.Cast(new, op.index_dtype).result for old, new in pairs)
 
     @rule_set.on(Op)
     def compute_in_signed_integers(op: Op) -> tuple[Value, ...] | None:

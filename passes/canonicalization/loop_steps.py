@@ -119,8 +119,9 @@ def dead_values_of_loops(module: Module, function: Function, op: control.While, 
     if not carried or len(carried) == len(op.values):
         return False
     body = with_outputs(body, carried)
-    refs = [added(module, callee, carried) for callee in (condition, body)]
-    put_smaller(function, op, control.While(tuple(op.values[i] for i in carried), *refs), carried)
+    refs = (added(module, condition, carried), added(module, body, carried))
+    smaller = control.While(tuple(op.values[i] for i in carried), *refs, *op.sizes(carried))
+    put_smaller(function, op, smaller, carried)
     return True
 
 
@@ -145,8 +146,9 @@ def invariant_work(module: Module, function: Function, op: control.While, _: int
         names = [f"output{i}" for i in range(len(body.inputs))]
         body.set_outputs([*body.outputs, *new], names)
         everything = (*op.values, *values)
-        refs = [added(module, f, range(len(everything))) for f in (condition, body)]
-        put_smaller(function, op, control.While(everything, *refs), range(len(op.results)))
+        places = range(len(everything))
+        refs = (added(module, condition, places), added(module, body, places))
+        put_smaller(function, op, control.While(everything, *refs, op.resized, op.shapes, op.ends), range(len(op.results)))
         return True
     return False
 

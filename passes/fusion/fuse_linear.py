@@ -4,7 +4,8 @@ from math import prod
 
 import numpy as np
 
-from ...dims import known_equal, product
+from ...dims import known_equal
+from ...dims import product as product_of
 from ...ir import Module, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
@@ -87,7 +88,7 @@ def flatten_around_linear(op: tensor.Reshape) -> Op | None:
 
 @RULES.on(nn.Linear)
 def linear_before_flatten(op: nn.Linear) -> Value | None:
-    """linear(f(reshape(x))) -> reshape(linear(f(x))) for a reshape that only flattens sequences, f elementwise or none"""
+    """linear(f(reshape(x))) -> reshape(linear(f(x))) when the reshape flattens sequences, f elementwise or nothing"""
     functions: list[Op] = []
     value = op.x
     while value.has_one_use and isinstance(owner := value.owner, math.Unary) and is_elementwise(owner):
@@ -99,7 +100,7 @@ def linear_before_flatten(op: nn.Linear) -> Value | None:
     # Heads of attention may be merged by the same reshape; single rows stay matrices.
     if x.type.rank not in (3, 4) or x.type.shape[1] == 1:
         return None
-    if not known_equal(product(x.type.shape[2:]), value.type.shape[1]):
+    if not known_equal(product_of(x.type.shape[2:]), value.type.shape[1]):
         return None
     x = reshape(x, (*x.type.shape[:2], value.type.shape[1]))
     for function in reversed(functions):

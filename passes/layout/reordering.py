@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from ...dims import Dim
 from ...ir import Function, Module, Op, Value
 from ...opdef import replace
 from ...ops import control, tensor
@@ -87,10 +88,20 @@ class _Reordering:
         places = self._borders.of_operands(op)[-len(op.values) :] if op.values else []
         values = tuple(self._at(v, place, op) for v, place in zip(op.values, places, strict=True))
         if isinstance(op, control.While):
-            return replace(op, values=values)
+            shapes, ends = (self._moved_shapes(op, dims) for dims in (op.shapes, op.ends))
+            return replace(op, values=values, shapes=shapes, ends=ends)
         types = (tensor.Transpose(r, self._axes(r.type.rank)).result.type if self._follows(r) else r.type
                  for r in op.results)  # fmt: skip
         return replace(op, values=values, types=tuple(types))
+
+    def _moved_shapes(self, op: control.While, dims: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        """The shapes of the values that a loop resizes, as the rebuilt op has them."""
+        moved: list[Dim] = []
+        for i in op.resized:
+            rank = op.values[i].type.rank
+            shape, dims = dims[:rank], dims[rank:]
+            moved += [shape[axis] for axis in self._axes(rank)] if self._follows(op.results[i]) else shape
+        return tuple(moved)
 
     def _at(self, value: Value, place: Node, before: Op | None) -> Value:
         return self._in_order(value, value.type.rank, before) if self._is_chosen(place) else value

@@ -41,6 +41,24 @@ def is_size_at_run_time(value: Value, bits: int = 32, depth: int = _DEPTH) -> bo
     return _SIZE_RULES[type(op)](op, value, lambda v: is_size_at_run_time(v, bits, depth - 1))
 
 
+def magnitude_at_run_time(value: Value, depth: int = _DEPTH) -> int | None:
+    """What no element of an integer tensor exceeds in magnitude, as remainders and masks tell; None for unknown."""
+    array = constant_array(value)
+    if array is not None:
+        return max(-int(array.min(initial=0)), int(array.max(initial=0)))
+    op = value.owner
+    if op is None or depth == 0:
+        return None
+    if isinstance(op, math.FloorMod | math.Fmod):
+        return magnitude_at_run_time(op.y, depth - 1)
+    if isinstance(op, math.BitwiseAnd):
+        mask = constant_array(op.y)
+        return int(mask.max(initial=0)) if mask is not None and bool((mask >= 0).all()) else None
+    if isinstance(op, _MOVING) or (isinstance(op, tensor.Cast) and op.x.type.dtype.is_integer):
+        return magnitude_at_run_time(op.operands[0], depth - 1)
+    return None
+
+
 _Proof = Callable[[Value], bool]
 _Rule = Callable[[Op, Value, _Proof], bool]
 
@@ -141,7 +159,7 @@ _RULES: Mapping[type[Op], _Rule] = {
     **dict.fromkeys((nn.Relu, nn.Relu6), _always),
     **dict.fromkeys((*_MOVING, math.ShiftRight, math.ReduceSum, math.CumSum), _first),
     **dict.fromkeys((tensor.Concat, tensor.Pad, math.Add, math.Mul, math.Div, math.Minimum), _all),
-    math.Maximum: _any,
+    **dict.fromkeys((math.Maximum, math.BitwiseAnd), _any),
     math.Sub: _difference,
     math.FloorMod: _divisor,
     tensor.Cast: _cast,

@@ -29,6 +29,10 @@ DRAWN = (
 )  # fmt: skip
 
 
+_JUMPING = frozenset(("ArgMax", "Cast", "TopK"))
+"""Operators to which the last bit of their operands matters: they take inputs alone."""
+
+
 class _FloatNode(RandomNode):
     """A node of single precision whose data has the shape of an earlier value, where its rank suits."""
 
@@ -125,8 +129,8 @@ def draw_graph(seed: int, largest: int, strategies: Mapping[str, Strategy]) -> D
     rng = random.Random(seed)
     graph = _Graph(rng, rng.choice(OPSETS), rng.random() < 0.3)
     for _ in range(largest * _ATTEMPTS):
-        if len(graph.nodes) < largest:
-            op_type = rng.choice(DRAWN)
+        op_type = rng.choice(DRAWN)
+        if len(graph.nodes) < largest and not (graph.nodes and op_type in _JUMPING):
             graph.add(op_type, strategies[op_type])
     read = {name for node in graph.nodes for name in node.input}
     outputs = [name for name in graph.computed if name not in read]

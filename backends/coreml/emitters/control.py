@@ -12,7 +12,12 @@ def carries_known_dtypes(op: control.While | control.If) -> bool:
     return all(v.type.dtype in (*NUMBERS, BOOL) for v in (*op.values, *op.results))
 
 
-@TABLE.emits(control.While, when=(carries_known_dtypes,))
+def keeps_sizes(op: control.While) -> bool:
+    """values that keep their sizes from round to round"""
+    return not op.resized
+
+
+@TABLE.emits(control.While, when=(carries_known_dtypes, keeps_sizes))
 def while_loop(op: control.While, program: Program) -> None:
     blocks = (program.block(op.condition.name), program.block(op.body.name))
     program.add("while_loop", op.results, blocks, loop_vars=op.values)

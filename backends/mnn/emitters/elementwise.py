@@ -1,6 +1,7 @@
 """Elementwise arithmetic, comparisons, selection, casts, activations. Truth values are the integers 0 and 1."""
 
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ....ops import math, nn, tensor
 from ....ops.enums import Activation
 from ....ops.math import Binary, Unary
 from ....ops.math.logic import Comparison
-from ....passes.lowering.ranges import is_size_at_run_time
+from ....passes.lowering.ranges import is_size_at_run_time, magnitude_at_run_time
 from ....passes.patterns import constant_array, elements_of
 from ....types import DType
 from ...conditions import is_f32, takes, up_to_rank
@@ -116,6 +117,13 @@ def is_single_or_size(op: Op) -> bool:
     return all(v.type.dtype is not _I32 or is_size_at_run_time(v, EXACT_BITS) or _has_few_bits(v) for v in op.operands)
 
 
+def has_exact_product(op: math.Mul) -> bool:
+    """no product of integers that may need more than 24 bits"""
+    bounds = [magnitude_at_run_time(v) for v in op.operands if v.type.dtype is _I32]
+    known = [bound for bound in bounds if bound is not None]
+    return len(known) < 2 or prod(known) <= 2 ** (EXACT_BITS - 1)
+
+
 def _has_few_bits(value: Value) -> bool:
     """Whether a product with another such integer is exact in single precision, and few of them added up."""
     match value.owner:
@@ -164,7 +172,7 @@ def arithmetic_on_bytes(op: math.ActivatedArithmetic, graph: Graph) -> None:
     graph.add(OpType.BINARY_OP, [op.x, op.y], [op.result], BinaryOp(op_type=_ACTIVATED[type(op)]))
 
 
-@TABLE.emits(math.Mul, when=(takes(*_BOTH), is_single_or_size, has_native_activation, _SMALL_ENOUGH))
+@TABLE.emits(math.Mul, when=(takes(*_BOTH), is_single_or_size, has_exact_product, has_native_activation, _SMALL_ENOUGH))
 @TABLE.emits(math.Add, math.Sub, math.Div, when=(takes(*_BOTH), has_native_activation, _SMALL_ENOUGH))
 def arithmetic(op: math.ActivatedArithmetic, graph: Graph) -> None:
     """In the packed format numbers a channel, which the runtime would spread out in every run, are parameters."""

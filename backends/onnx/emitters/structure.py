@@ -6,7 +6,7 @@ from ....dims import SymInt, known_equal
 from ....ops import tensor
 from ....ops.enums import ChannelOrder, PadMode
 from ....ops.tensor.structure import Shaping
-from ...conditions import has_channels_first, has_equal_parts, knows_amounts, knows_repeats, mirrors_within
+from ...conditions import counts_in_i64, has_channels_first, has_equal_parts, knows_amounts, knows_repeats, mirrors_within
 from ...slices import Bounds, bounds_along
 from ..graph import Graph, OnnxTable, Operand
 from ..initializers import ONNX_TYPES
@@ -210,7 +210,7 @@ def tile(op: tensor.Tile, graph: Graph) -> None:
     graph.add("Tile", [op.x, i64(*ints(op.repeats))], [op.result])
 
 
-@emits(TABLE, "Shape", tensor.Shape)
+@emits(TABLE, "Shape", tensor.Shape, when=(counts_in_i64,))
 def shape(op: tensor.Shape, graph: Graph) -> None:
     graph.add("Shape", [op.x], [op.result])
 

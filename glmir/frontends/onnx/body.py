@@ -17,6 +17,7 @@ from ...weights import Weight
 from .declared import declared_shapes
 from .graph_operators import OWN_OPERATORS, Body, GraphOperators, require_values
 from .loading import LoadedModel
+from .narrow_elements import widened
 from .node import AttributeValue, Node, Unsupported
 from .ops import IMPORTERS
 from .ops.random_numbers import random_results
@@ -48,7 +49,7 @@ class BodyImporter(GraphOperators):
     def warnings(self) -> list[str]:
         """What is odd about the nodes imported so far."""
         random_nodes = list(dict.fromkeys(self._scope.random_nodes))
-        return [*self.notes, *([random_results(random_nodes)] if random_nodes else [])]
+        return [*self.notes, *self._scope.notes, *([random_results(random_nodes)] if random_nodes else [])]
 
     def import_body(self, body: Body, nodes: Iterable[gs.Node], outputs: Sequence[gs.Tensor]) -> None:
         """Imports the nodes that the body's outputs depend on, in their order, into ``body.values``."""
@@ -76,15 +77,18 @@ class BodyImporter(GraphOperators):
             scope = scope.outer
         if not isinstance(tensor_, gs.Constant):
             return None
-        op = tensor.Constant(Weight(self._elements(tensor_), tensor_.name))
+        stored = self._model.tensor_array(tensor_)
+        op = tensor.Constant(Weight(self._elements(tensor_, stored), tensor_.name))
         self._function.ops.append(op)
+        if op.value.array.dtype != stored.dtype:
+            self._scope.widened.add(op.result)
         if body.caller is None:
             self._name(op.result, tensor_.name)
         body.values[tensor_.name] = op.result
         return op.result
 
-    def _elements(self, constant: gs.Constant) -> Array:
-        array = self._model.tensor_array(constant)
+    def _elements(self, constant: gs.Constant, stored: Array) -> Array:
+        array = widened(stored)
         try:
             DType.of(array.dtype)
         except ValueError:
@@ -166,7 +170,7 @@ class BodyImporter(GraphOperators):
             if isinstance(value, gs.Node.AttributeRef):
                 value = body.attributes.get(value.name)
             if isinstance(value, gs.Constant):
-                value = self._model.tensor_array(value)
+                value = widened(self._model.tensor_array(value))
             if value is not None and not isinstance(value, gs.Graph):
                 attributes[name] = value
         names = tuple([t.name for t in raw.outputs])

@@ -116,13 +116,45 @@ class Loop:
     Both take the number of the step, whether to go on, the values, and the rows of scan outputs that are there so far.
     """
 
-    def __init__(self, scope: Scope, initial: Sequence[Value], functions: Functions) -> None:
+    def __init__(
+        self, scope: Scope, initial: Sequence[Value], functions: Functions, types: Sequence[TensorType] | None = None
+    ) -> None:
         self._scope = scope
         self._functions = functions
         self.initial = tuple(initial)
+        self.types = tuple([v.type for v in initial] if types is None else types)
         self.condition, self.body = functions.new("condition"), functions.new("body")
         self.body.inputs += [Value(TensorType(DType.I64, ())), Value(TensorType(DType.BOOL, ()))]
-        self.body.inputs += [Value(v.type) for v in self.initial]
+        self.body.inputs += [Value(t) for t in self.types]
+
+    @property
+    def resized(self) -> list[int]:
+        """The places of the values that change their sizes from round to round."""
+        pairs = zip(self.types, self.initial, strict=True)
+        return [place for place, (type_, value) in enumerate(pairs) if type_ != value.type]
+
+    def widened(self, made: Sequence[Made]) -> list[TensorType] | None:
+        """The types of the values with new symbols for the sizes that a round changes; None if it changes none."""
+        if all(self._is_as_before(place, value) for place, value in enumerate(made)):
+            return None
+        types = []
+        for type_, value in zip(self.types, made, strict=True):
+            after = value.value.type
+            if type_.dtype is not after.dtype or type_.rank != after.rank:
+                raise Unsupported(f"a value of the loop is {type_} at first and {after} after a round")
+            pairs = zip(type_.shape, after.shape, strict=True)
+            types.append(type_.with_shape([a if known_equal(a, b) else self._scope.fresh_symbol() for a, b in pairs]))
+        return types
+
+    def _is_as_before(self, place: int, made: Made) -> bool:
+        type_, initial, after = self.types[place], self.initial[place].type, made.value.type
+        if stays(type_, made):
+            return True
+        if type_.dtype is not after.dtype or type_.rank != after.rank:
+            return False
+        # A size that is no longer that of the beginning may be any.
+        triples = zip(type_.shape, after.shape, initial.shape, strict=True)
+        return all(known_equal(a, b) or a != c for a, b, c in triples)
 
     @property
     def step(self) -> Value:
@@ -149,7 +181,7 @@ class Loop:
         become, and a row for each scan output.
         """
         known = {s for v in visible for s in v.type.symbols}
-        values = [_as_before(v.type, after) for v, after in zip(self.initial, made, strict=True)]
+        values = [_as_before(t, after, t != v.type) for t, after, v in zip(self.types, made, self.initial, strict=True)]
         rows = [_of_known_size(row, known) for row in rows]
         room = self._room(rounds, first, goes_on, rows)
         results = [math.Add(self.step, constant(np.array(1))).result, scalar_of(goes_on), *values]
@@ -164,11 +196,12 @@ class Loop:
         _set_outputs(self.body, [*self.body.outputs, *self.body.inputs[len(results) :]])
         count = self._counted(carried, captured) if room.is_counted else room.count
         empty = [_empty(row.value.type, room.size, count) for row in rows]
-        loop = _while(self.condition, self.body, (*carried, *empty, *captured))
+        loop = self._while(self.condition, self.body, (*carried, *empty, *captured))
         scans = loop.results[len(carried) : len(results)]
         if room.is_cut:
             declared = _declared_count(rows)
-            size = self._scope.fresh_symbol() if declared is None else declared
+            # A symbol is at least 1, and there may be no row.
+            size = self._scope.fresh_symbol() - 1 if declared is None else declared
             scans = tuple(_cut(scan, loop.results[0], size) for scan in scans)
         return [*loop.results[2 : len(carried)], *scans]
 
@@ -214,7 +247,17 @@ class Loop:
             erase_unused(function)
             function.inputs[:] = [function.inputs[i] for i in kept]
             self._functions.add(function)
-        return _while(condition, body, (*carried, *captured)).results[0]
+        return self._while(condition, body, (*carried, *captured)).results[0]
+
+    def _while(self, condition: Function, body: Function, values: tuple[Value, ...]) -> control.While:
+        shapes = [d for place in self.resized for d in self.types[place].shape]
+        before = [d for place in self.resized for d in self.initial[place].type.shape]
+        ends = [a if a == b else self._scope.fresh_symbol() for a, b in zip(shapes, before, strict=True)]
+        # The step and whether to go on come first.
+        places = tuple(2 + place for place in self.resized)
+        return control.While(
+            values, FunctionRef(condition.name), FunctionRef(body.name), places, tuple(shapes), tuple(ends)
+        )
 
 
 def rounds_of(node: Node) -> Rounds:
@@ -256,10 +299,6 @@ def follows_from_shapes(value: Value) -> bool:
     return True
 
 
-def _while(condition: Function, body: Function, values: tuple[Value, ...]) -> control.While:
-    return control.While(values, FunctionRef(condition.name), FunctionRef(body.name))
-
-
 def stays(before: TensorType, made: Made) -> bool:
     """Whether a value of a loop has the same type after a round, also where only the model's declaration says so."""
     after, declared = made.value.type, made.declared or ()
@@ -270,14 +309,13 @@ def stays(before: TensorType, made: Made) -> bool:
     return is_same and all(known_equal(a, b) or (not isinstance(b, int) and a == c) for a, b, c in triples)
 
 
-def _as_before(before: TensorType, made: Made) -> Value:
+def _as_before(before: TensorType, made: Made, is_resized: bool) -> Value:
     """What a round makes of a value, in the type that it had before."""
     after = made.value
+    if is_resized:
+        return after
     if not stays(before, made):
-        raise Unsupported(
-            f"a value of the loop is {before} at first and {after.type} after a round, and how many rounds there are "
-            "is not known"
-        )
+        raise Unsupported(f"a value of the loop is {before} at first and {after.type} after a round")
     return after if before == after.type else tensor.Reshape(after, None, before.shape).result
 
 

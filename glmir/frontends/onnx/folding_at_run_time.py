@@ -11,7 +11,7 @@ from ...ir import Value
 from ...ops import math, tensor
 from ...ops.enums import ScatterReduction
 from ..layers import scalar
-from ..values import constant, positions, reshape, size_of, sliced, transposed
+from ..values import constant, expand, positions, reshape, size_of, sliced, transposed
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class FoldingAtRunTime:
         updates = reshape(pitch, (taps * windows, batch * channels))
         # What lies in the padding is added to one more row, which is cut off.
         zeros = tensor.Expand(scalar(0, x), None, (elements + 1, batch * channels)).result
-        summed = tensor.ScatterNd(zeros, reshape(spots, (taps * windows, 1)), updates, ScatterReduction.ADD).result
+        # By elements, since onnxruntime adds rows up in several threads without a lock.
+        indices = expand(reshape(spots, (taps * windows, 1)), updates.type.shape)
+        summed = tensor.ScatterElements(zeros, indices, updates, 0, ScatterReduction.ADD).result
         inside = sliced(summed, 0, 0, elements)
         return reshape(transposed(inside, (1, 0)), (batch, channels, *self.sizes))
 

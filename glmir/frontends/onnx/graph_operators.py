@@ -19,7 +19,8 @@ from ...rewriter import insert_new_ops
 from ...types import TensorType
 from ...weights import Weight
 from ..closures import empty
-from .control import Functions, Loop, Made, branching, first_round, follows_from_shapes, is_certain, rounds_of, stays
+from ..values import reshape
+from .control import Functions, Loop, Made, branching, first_round, follows_from_shapes, is_certain, rounds_of
 from .declared import DeclaredShapes, shapes_in_loop
 from .node import Imported, Node, Scope, Unsupported, constant
 from .ops import IMPORTERS
@@ -72,6 +73,18 @@ class Body:
     failed: set[str] = field(default_factory=set)
     declared_shapes: DeclaredShapes = field(default_factory=dict)
     """The shapes of results that follow from what the model declares of its outputs."""
+
+
+@dataclass(frozen=True)
+class _LoopBody:
+    """What the body of a Loop takes for its values and makes of them, and the rows that it gives."""
+
+    loop: Loop
+    given: Sequence[Item]
+    goes_on: Value
+    after: Sequence[Item]
+    values: Sequence[Made]
+    rows: Sequence[Made]
 
 
 class GraphOperators(ABC):
@@ -156,6 +169,7 @@ class GraphOperators(ABC):
             for function, _ in made:
                 empty(function)
             return self._inlined(self._inside(body), squeezing, node.declared_shapes)
+        pairs = [_of_one_rank(a, b) for a, b in pairs]
         for place, (function, _) in enumerate(made):
             given = [v for pair in pairs for v in values_of(pair[place])]
             insert_new_ops(given, function.ops.append)
@@ -216,41 +230,50 @@ class GraphOperators(ABC):
             raise Unsupported("a value of the loop is missing")
         rounds, first = rounds_of(node.node), first_round(node.node)
         self._inserted(node.node, [first] if rounds.most is None else [first, rounds.most])
-        has_sequences = not all(isinstance(item, Value) for item in initial)
-        can_unroll = isinstance(rounds.known, int) and rounds.known <= MOST_UNROLLED and is_certain(first)
-        if has_sequences and can_unroll and isinstance(rounds.known, int):
-            unrolled = self._unrolled(body, graph, initial, rounds.known)
+        known = rounds.known
+        number = known if isinstance(known, int) and known <= MOST_UNROLLED and is_certain(first) else None
+        if number is not None and not all(isinstance(item, Value) for item in initial):
+            unrolled = self._unrolled(body, graph, initial, number)
             if unrolled is not None:
                 return unrolled
+        made = self._rounds(body, graph, node.node, initial, None)
+        while made is not None and (types := made.loop.widened(made.values)) is not None:
+            empty(made.loop.body)
+            unrolled = None if number is None else self._unrolled(body, graph, initial, number)
+            if unrolled is not None:
+                return unrolled
+            number = None
+            made = self._rounds(body, graph, node.node, initial, types)
+        if made is None:
+            return [None] * len(raw.outputs)
+        ended = made.loop.finish(rounds, first, made.goes_on, made.values, made.rows, self._visible())
+        self._inserted(node.node, ended)
+        results = after_loop(initial, made.given, made.after, ended)
+        self._inserted(node.node, [v for item in results for v in values_of(item)])
+        return results
+
+    def _rounds(
+        self, body: Body, graph: gs.Graph, node: Node, initial: Sequence[Item], types: Sequence[TensorType] | None
+    ) -> _LoopBody | None:
+        """A Loop's body as a function on values of the ``types``; None when it failed, for reasons that are told."""
         axes = _growing(graph, initial)
         carried = [item for item, axis in zip(initial, axes, strict=True) if isinstance(item, Value) and axis is None]
-        loop = Loop(self._scope, carried, self._functions)
+        loop = Loop(self._scope, carried, self._functions, types)
         given = in_loop(loop, initial, _handed_on(graph), axes)
+        declared = shapes_in_loop(graph.outputs, _types(given), node.declared_shapes)
         with self._importing_into(loop.body):
             inner = self._round(body, graph, loop.step, given)
-            declared = shapes_in_loop(graph.outputs, _types(initial), node.node.declared_shapes)
             made = [item for item in self._inlined(inner, graph, declared) if item is not None]
         if len(made) < len(graph.outputs):
-            return [None] * len(raw.outputs)
+            return None
         after, scans = made[1 : 1 + len(initial)], made[1 + len(initial) :]
-        require_values([made[0], *scans])
         if any(isinstance(b, Value) != isinstance(a, Value) for b, a in zip(given, after, strict=True)):
             raise Unsupported("a value of the loop is a tensor at first or after a round, but not both")
         values = [Made(a, shape) for a, shape in zip(after, declared[1:], strict=False) if isinstance(a, Value)]
-        changes = not all(stays(v.type, value) for v, value in zip(carried, values, strict=True))
-        if changes and can_unroll and isinstance(rounds.known, int):
-            empty(loop.body)
-            unrolled = self._unrolled(body, graph, initial, rounds.known)
-            if unrolled is not None:
-                return unrolled
         sequences = [row_of_loop(b, a) for b, a in zip(given, after, strict=True) if not isinstance(b, Value)]
         rows = [Made(row) for row in sequences if row is not None]
-        rows += [Made(v, s) for v, s in zip(_values(scans), node.node.declared_shapes[len(initial) :], strict=False)]
-        ended = loop.finish(rounds, first, _values(made[:1])[0], values, rows, self._visible())
-        self._inserted(node.node, ended)
-        results = after_loop(initial, given, after, ended)
-        self._inserted(node.node, [v for item in results for v in values_of(item)])
-        return results
+        rows += [Made(v, s) for v, s in zip(_values(scans), node.declared_shapes[len(initial) :], strict=False)]
+        return _LoopBody(loop, given, _values(made[:1])[0], after, values, rows)
 
     def _round(self, body: Body, graph: gs.Graph, step: Value, given: Sequence[Item]) -> Body:
         """The body of a loop, with what it takes; inside it the condition has held."""
@@ -374,6 +397,16 @@ def _squeezing(node: Node, branches: Sequence[gs.Graph], pairs: Sequence[tuple[I
         return None
     squeezing = [graph for graph in branches if any(n.op == "Squeeze" for n in graph.nodes)]
     return squeezing[0] if len(squeezing) == 1 and all(len(b.nodes) <= 2 for b in branches) else None
+
+
+def _of_one_rank(a: Item, b: Item) -> tuple[Item, Item]:
+    """Two results of one element each, of which one has axes and the other has none, both with those axes."""
+    if not isinstance(a, Value) or not isinstance(b, Value) or a.type.elements != 1 or b.type.elements != 1:
+        return a, b
+    longer = max(a.type.shape, b.type.shape, key=len)
+    if min(a.type.rank, b.type.rank) > 0:
+        return a, b
+    return reshape(a, longer), reshape(b, longer)
 
 
 def require_values(items: Sequence[Item | None]) -> None:

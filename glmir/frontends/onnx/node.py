@@ -38,8 +38,12 @@ class Scope:
 
     contents: SymbolicContents = field(default_factory=SymbolicContents)
     taken_symbols: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    """What users should be warned of, in sentences."""
     random_nodes: list[str] = field(default_factory=list)
     """The names of the nodes whose results are random."""
+    widened: set[Value] = field(default_factory=set)
+    """Constants whose elements are of more bits than in the model (narrow_elements.py)."""
     importers: "Mapping[tuple[str, str], Importer]" = field(default_factory=dict)
     """All importers by domain and operator, for those that are another one in disguise."""
 
@@ -159,7 +163,7 @@ class Node:
         return tuple(map(str, texts))
 
     def dtype(self, name: str) -> DType:
-        """An attribute that holds one of the standard's element types (TensorProto.DataType); before opset 6 by name."""
+        """An attribute that holds one of the standard's element types (TensorProto.DataType), until opset 5 by name."""
         number = self.int(name) if self.opset >= 6 else _number_of_type(self.attributes.get(name))
         try:
             return DType.of(onnx.helper.tensor_dtype_to_np_dtype(number))

@@ -6,7 +6,7 @@ What is neither here nor imported has a body of other operators in the standard;
 _STRINGS = "it computes on strings, which no target has; do that outside and take what it makes of them as an input"
 
 _IN_DOMAIN = {
-    "ai.onnx.ml": "it is one of classical machine learning (trees, scalers, encoders), not of networks; run it outside",
+    "ai.onnx.ml": "it is one of classical machine learning (trees, kernels, encoders), not of networks; run it outside",
     "ai.onnx.preview.training": "it trains, and only inference can be compiled; remove the optimiser from the graph",
     "ai.onnx.training": "it trains, and only inference can be compiled; remove the optimiser from the graph",
     "org.pytorch.aten": "it is PyTorch's own; export the model without the fallback to ATen",

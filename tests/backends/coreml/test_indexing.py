@@ -8,7 +8,7 @@ import pytest
 
 from glmir.dims import Dim, parse_dim, symbol
 from glmir.ir import Array, Op, Value
-from glmir.ops import math, tensor
+from glmir.ops import math, nn, tensor
 from glmir.ops.enums import ScatterReduction
 from glmir.types import DType
 from tests.backends.building import argument, constant, module_of, weight
@@ -165,3 +165,11 @@ def test_one_hot_of_a_symbolic_depth() -> None:
 def test_one_hot_of_computed_values() -> None:
     hot = tensor.OneHot(argument(3, 4, dtype=I64), argument(2), 5, 1)
     check_indexed(hot, {"x0": positions(3, 4, limit=7), "x1": data(F32, 2)})
+
+
+def test_chosen_boxes() -> None:
+    """A loop over the boxes that are left."""
+    limit, overlap = constant(np.array(2)), constant(np.array(0.25, np.float32))
+    boxes, scores = argument(1, "n", 4), argument(1, 3, "n")
+    chosen = nn.NonMaxSuppression(boxes, scores, limit, overlap, None, symbol("u0"))
+    check_indexed(chosen, {"x0": data(F32, 1, 9, 4), "x1": data(F32, 1, 3, 9)})

@@ -151,3 +151,10 @@ def test_dynamic_update_slice(shape: tuple[int, int], start: tuple[int, int]) ->
     x = np.arange(20, dtype=np.float32).reshape(5, 4)
     arrays = {"x0": x, "x1": np.full(shape, -1, np.float32), "x2": np.array(start)}
     check_module(module_of(updated), arrays, tolerance="exact")
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.value)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_axes_that_may_have_one_element(dtype: DType, rows: int) -> None:
+    expand = tensor.Expand(argument("n", 4, dtype=dtype), None, (2, 3, 4))
+    check_op(expand, {"n": rows}, tolerance="exact")

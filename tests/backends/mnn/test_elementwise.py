@@ -253,6 +253,12 @@ def test_sizes_with_large_constants(op: type[math.Binary]) -> None:
         check_op(op(sizes, constant(np.array(number, np.int32))), {"n": 5}, tolerance="exact")
 
 
+def test_products_of_remainders() -> None:
+    """Positions that are remainders have bounds, and their products may need more bits than single precision has."""
+    remainders = math.FloorMod(argument(50, dtype=DType.I32), constant(np.array(46337, np.int32))).result
+    run_on(math.Mul(remainders, remainders), np.arange(50, dtype=np.int32) * 33331, tolerance="exact")
+
+
 def test_relu_of_infinities() -> None:
     x = np.array([-np.inf, np.inf, 0, -0.0, 1], np.float32)
     run_on(nn.Relu(argument(5)), x)

@@ -155,3 +155,16 @@ def test_relu_then_clamp(dtype: DType, opset: int) -> None:
         tolerance=tolerance_of(dtype),
         opset=opset,
     )
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: math.ArgMax(x, 1, index_dtype=DType.I32),
+        lambda x: math.TopK(x, None, 2, 1, index_dtype=DType.I32),
+        lambda x: tensor.Shape(x, DType.I32),
+    ],
+    ids=["arg_max", "top_k", "shape"],
+)
+def test_positions_in_32_bits(build: Callable[[Value], Op]) -> None:
+    check_on(build, sample(DType.F32, (3, 4)))

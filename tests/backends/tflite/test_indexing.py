@@ -5,7 +5,7 @@ import pytest
 
 from glmir.dims import parse_dim
 from glmir.ir import Value
-from glmir.ops import math, tensor
+from glmir.ops import math, nn, tensor
 from glmir.ops.enums import ScatterReduction
 from glmir.types import DType, TensorType
 from tests.backends.building import module_of, sample
@@ -212,3 +212,14 @@ def test_symbolic(name: str) -> None:
             bounds = (-limit, limit - 1) if dtype is not F32 else (-4, 4)
             arrays[f"x{i}"] = sample(dtype, sizes, *bounds, seed=i)
         check(module_of(build(*values), values), arrays)
+
+
+def test_chosen_boxes() -> None:
+    """A loop over the boxes that are left."""
+    boxes, scores = sample(F32, (2, 9, 4), 0, 8), sample(F32, (2, 3, 9))
+    overlap, limit = np.array(0.25, np.float32), np.array(2)
+
+    def chosen(boxes: Value, scores: Value, overlap: Value, limit: Value) -> nn.NonMaxSuppression:
+        return nn.NonMaxSuppression(boxes, scores, limit, overlap, None, parse_dim("u0"))
+
+    check_with(chosen, [boxes, scores, overlap, limit], tolerance="exact")

@@ -102,3 +102,15 @@ def test_scales_of_the_source(stored: DType, has_float_border: bool) -> None:
 def _scales(graph: SubGraph) -> list[tuple[float, ...]]:
     found = [t.quantization.scale for t in graph.tensors or () if t.quantization is not None]
     return [tuple(map(float, scales)) for scales in found if scales is not None]
+
+
+def test_sums_too_coarse_for_the_kernel_are_in_floats() -> None:
+    """It would stop the process. Masks that add the lowest number are quantized so."""
+    scales = [constant(np.array(s, np.float32)) for s in (0.25, 2.0**120)]
+    x = quant.Dequantize(quant.Quantize(argument(2, 4), scales[0], None).result, scales[0], None).result
+    mask = quant.Dequantize(constant(np.array([0, -127, 0, 0], np.int8)), scales[1], None).result
+    y = math.Add(x, mask).result
+    module = module_of(quant.Dequantize(quant.Quantize(y, scales[1], None).result, scales[1], None))
+    inputs = {"x0": np.array([[1, 2, 3, 4], [-0.5, 0, 0, 0.5]], np.float32)}
+    expected = interpreter.run(module, inputs)["y0"]
+    np.testing.assert_array_equal(worker("tflite").run(to_tflite(module), inputs)["y0"], expected)

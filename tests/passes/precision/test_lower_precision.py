@@ -10,6 +10,7 @@ from glmir.ir import Array, Module, Op
 from glmir.ops import math, nn, quant, tensor
 from glmir.parser import parse_module
 from glmir.pass_manager import PassManager, parse_pipeline
+from glmir.passes.lowering.expand_integer_products import expand_integer_products
 from glmir.passes.precision.lower_precision import decode_islands, encode_islands, lower_precision
 from glmir.passes.precision.report import PrecisionReport
 from glmir.types import DType
@@ -258,3 +259,17 @@ def test_pairs_may_be_kept_as_they_are() -> None:
     linear = [op.results[0].type.dtype for op in module.main.ops if isinstance(op, nn.Linear)]
     assert linear == [DType.F16, DType.F32, DType.F16]
     assert all(op.scale.type.dtype is DType.F32 for op in module.main.ops if isinstance(op, quant.Scaled))
+
+
+def test_sums_that_become_integers_stay_exact() -> None:
+    module = parse_module("""
+        func @main(%x: u8[2, 64], %w: i8[64, 3], %zero: u8[]) -> (%y: i32[2, 3]) {
+          %y = quant.integer_mat_mul(%x, %w, %zero, none) : i32[2, 3]
+          return %y
+        }""")
+    random = np.random.default_rng(0)
+    x, w = random.integers(0, 256, (2, 64)).astype(np.uint8), random.integers(-128, 128, (64, 3)).astype(np.int8)
+    inputs: dict[str, Array] = {"x": x, "w": w, "zero": np.array(7, np.uint8)}
+    expected = run(module, inputs)["y"]
+    expand_integer_products(module)
+    np.testing.assert_array_equal(run(lowered(module), inputs)["y"], expected)

@@ -19,6 +19,7 @@ from . import (
     microsoft_experts,
     microsoft_grouped_attention,
     microsoft_layers,
+    microsoft_nhwc,
     microsoft_normalization,
     microsoft_packed_weights,
     microsoft_quantization,
@@ -39,6 +40,7 @@ from . import (
     selection,
     spectra,
     structure,
+    traditional,
 )
 
 
@@ -76,6 +78,7 @@ IMPORTERS: dict[tuple[str, str], Importer] = merged(
         microsoft_attention.TABLE,
         microsoft_grouped_attention.TABLE,
         microsoft_layers.TABLE,
+        microsoft_nhwc.TABLE,
         microsoft_normalization.TABLE,
         microsoft_rotary.TABLE,
         microsoft_tensors.TABLE,
@@ -89,6 +92,7 @@ IMPORTERS: dict[tuple[str, str], Importer] = merged(
         quantized_products.TABLE,
         microsoft_quantization.TABLE,
         microsoft_packed_weights.TABLE,
+        traditional.TABLE,
     )
 )
 

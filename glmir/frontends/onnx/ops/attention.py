@@ -194,7 +194,7 @@ class _Mask:
         has_all_before = not bounds or (frame.lengths is None and is_nonnegative(form.past))
         may_hide_all = given is not None or frame.lengths is not None or not has_all_before
         if given is not None:
-            given = _filled(given, columns)
+            given = _filled(given if given.type.rank else reshape(given, (1,)), columns)
         if given is not None and given.type.dtype is DType.BOOL:
             return cls(None, (given, *allowed), may_hide_all)
         return cls(given, tuple(allowed), may_hide_all)
@@ -236,9 +236,9 @@ def _all(flags: "list[Value] | tuple[Value, ...]") -> Value | None:
 
 def _filled(mask: Value, columns: Dim) -> Value:
     """A mask that ends before the last key hides those behind it."""
-    own = mask.type.shape[-1] if mask.type.rank else 1
+    own = mask.type.shape[-1]
     # One that has a single column is broadcast, as any mask.
-    if mask.type.rank == 0 or own == 1 or known_equal(own, columns):
+    if own == 1 or known_equal(own, columns):
         return mask
     fill = np.array(False) if mask.type.dtype is DType.BOOL else np.array(-inf, mask.type.dtype.numpy)
     low = (0,) * mask.type.rank

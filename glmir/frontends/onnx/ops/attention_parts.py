@@ -54,10 +54,8 @@ def hidden_where(is_hidden: Value, dtype: DType, masked: float) -> Value:
 
 def later_keys(rows: Dim, columns: Dim, past: Dim, dtype: DType) -> Value:
     """[rows, columns], hiding the keys behind each query, of which the first one is at ``past``."""
-    sizes = (rows, columns, past)
-    if all(isinstance(d, int) for d in sizes) and rows * columns <= MAX_MASK:
-        count, width, first = (d for d in sizes if isinstance(d, int))
-        mask = np.triu(np.full((count, width), lowest(dtype)), first + 1)
+    if isinstance(rows, int) and isinstance(columns, int) and isinstance(past, int) and rows * columns <= MAX_MASK:
+        mask = np.triu(np.full((rows, columns), lowest(dtype)), past + 1)
         return constant(mask.astype(dtype.numpy))
     places = reshape(positions(rows), (rows, 1))
     if past != 0:

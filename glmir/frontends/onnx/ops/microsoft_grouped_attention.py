@@ -70,12 +70,13 @@ def _step(node: Node, heads: int, own: int) -> _Step:
     if k is None or v is None:
         size = q.type.shape[2] // (heads + 2 * own)
         q, k, v = tensor.Split(q, 2, (size * heads, size * own, size * own)).results
-    parts = [heads_apart(x, count) for x, count in ((q, heads), (k, own), (v, own))]
-    for i, place in ((0, 14), (1, 15)):
-        weight = node.optional(place)
-        if weight is not None:
-            parts[i] = nn.RmsNorm(parts[i], weight, 3, node.float("qk_norm_epsilon", 1e-6)).result
-    return _Step(*parts, _begins(node, q.type.shape[0], q.type.shape[1]))
+    q, k, v = (heads_apart(x, count) for x, count in ((q, heads), (k, own), (v, own)))
+    q, k = (_normalized(node, x, node.optional(place)) for x, place in ((q, 14), (k, 15)))
+    return _Step(q, k, v, _begins(node, q.type.shape[0], q.type.shape[2]))
+
+
+def _normalized(node: Node, x: Value, weight: Value | None) -> Value:
+    return x if weight is None else nn.RmsNorm(x, weight, 3, node.float("qk_norm_epsilon", 1e-6)).result
 
 
 def _begins(node: Node, batch: Dim, rows: Dim) -> Value | None:
@@ -97,9 +98,9 @@ def _turned(node: Node, step: _Step) -> _Step:
     """With queries and keys rotated by their positions."""
     given = node.optional(9)
     places = step.places() if given is None else given
-    tables = [at_positions(node.operand(i), places, 1) for i in (7, 8)]
+    cos, sin = (at_positions(node.operand(i), places, 1) for i in (7, 8))
     is_interleaved = bool(node.int("rotary_interleaved", 0))
-    q, k = (rotated(x, *tables, is_interleaved) for x in (step.q, step.k))
+    q, k = (rotated(x, cos, sin, is_interleaved) for x in (step.q, step.k))
     return _Step(q, k, step.v, step.begins)
 
 

@@ -123,6 +123,10 @@ def gemm_fast_gelu(node: Node) -> Value:
 
 @TABLE.imports("FusedMatMul", "TransposeMatMul")
 def fused_mat_mul(node: Node) -> Value:
+    return _product(node)
+
+
+def _product(node: Node) -> Value:
     """alpha * op(A) op(B); a vector is never transposed."""
     x, y = (_with_rows_last(node.operand(i), bool(node.int(f"transBatch{'AB'[i]}", 0))) for i in (0, 1))
     transpose_x, transpose_y = (bool(node.int(name, 0)) for name in ("transA", "transB"))
@@ -137,7 +141,7 @@ def fused_mat_mul(node: Node) -> Value:
 
 @TABLE.imports("FusedMatMulActivation")
 def fused_mat_mul_activation(node: Node) -> Value:
-    y = fused_mat_mul(node)
+    y = _product(node)
     if node.string("activation") == "Softmax":
         return nn.Softmax(y, node.axis("activation_axis", -1, y.type.rank)).result
     return _activated_by_attributes(node, y)

@@ -20,8 +20,8 @@ def rotated(x: Value, cos: Value, sin: Value, is_interleaved: bool) -> Value:
     columns = cos.type.shape[-1] * 2
     if not isinstance(columns, int):
         raise Unsupported(f"the number of columns of its tables {cos.type} is not known")
-    tables = [_for_each_column(table, is_interleaved) for table in (cos, sin)]
-    return nn.RotaryEmbedding(x, *tables, columns, is_interleaved).result
+    cos, sin = (_for_each_column(table, is_interleaved) for table in (cos, sin))
+    return nn.RotaryEmbedding(x, cos, sin, columns, is_interleaved).result
 
 
 def _for_each_column(table: Value, is_interleaved: bool) -> Value:
@@ -73,8 +73,8 @@ def rotary_embedding(node: Node) -> Value:
     x, cos, sin = node.operand(0), node.operand(2), node.operand(3)
     apart, heads_axis = _split_heads(node, x, cos)
     places = _places(node, apart.type.shape[3 - heads_axis])
-    tables = [at_positions(table, places, heads_axis) for table in (cos, sin)]
-    return reshape(rotated(apart, *tables, bool(node.int("interleaved", 0))), x.type.shape)
+    cos, sin = (at_positions(table, places, heads_axis) for table in (cos, sin))
+    return reshape(rotated(apart, cos, sin, bool(node.int("interleaved", 0))), x.type.shape)
 
 
 @TABLE.imports("MRotaryEmbedding")
@@ -169,9 +169,10 @@ def _buckets(distances: Value, buckets: int, farthest: int, is_bidirectional: bo
     else:
         steps = math.Maximum(math.Neg(distances).result, scalar(0, distances)).result
     near = buckets // 2
-    ratio = math.Div(cast(math.Maximum(steps, scalar(1, steps)).result, DType.F32), constant(np.float32(near))).result
-    growth = np.float32((buckets - near) / log(farthest / near))
-    range_ = cast(math.Floor(math.Mul(math.Log(ratio).result, constant(growth)).result).result, DType.I64)
-    far = math.Minimum(math.Add(range_, scalar(near, steps)).result, scalar(buckets - 1, steps)).result
+    wide = cast(math.Maximum(steps, scalar(1, steps)).result, DType.F32)
+    ratio = math.Div(wide, scalar(near, wide)).result
+    growth = (buckets - near) / log(farthest / near)
+    range_ = math.Floor(math.Mul(math.Log(ratio).result, scalar(growth, ratio)).result).result
+    far = math.Minimum(math.Add(cast(range_, DType.I64), scalar(near, steps)).result, scalar(buckets - 1, steps)).result
     place = math.Select(math.Less(steps, scalar(near, steps)).result, steps, far).result
     return math.Add(place, first).result

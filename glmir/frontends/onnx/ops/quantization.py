@@ -1,7 +1,9 @@
 """QuantizeLinear and DequantizeLinear: the pairs of models in QDQ form; integers that data is given at run time."""
 
+import onnx
+
 from ....ir import Value
-from ....ops import quant
+from ....ops import math, quant, tensor
 from ....ops.quant.pairs import STORED
 from ....types import DType
 from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis
@@ -9,6 +11,9 @@ from .stored_numbers import only
 
 TABLE = ImporterTable()
 
+_NARROW = frozenset(
+    n for name, n in onnx.TensorProto.DataType.items() if name.startswith(("FLOAT8", "FLOAT4", "INT2", "UINT2"))
+)
 _WIDENESS = (DType.F64, DType.F32, DType.BF16, DType.F16)
 
 
@@ -26,12 +31,24 @@ def quantize_linear(node: Node) -> Imported:
 def dequantize_linear(node: Node) -> Imported:
     x, scale, zero_point = node.operand(0), node.operand(1), node.optional(2)
     dtype = node.dtype("output_dtype") if node.int("output_dtype", 0) else scale.type.dtype
-    if x.type.dtype not in (*STORED, DType.I32):
+    if x.type.dtype not in (*STORED, DType.I32, *_WIDENESS):
         raise Unsupported(f"its operand is {x.type}, which is not supported")
     axis, block = _axis_and_block(node)
     wider = min(dtype, scale.type.dtype, key=_WIDENESS.index)
+    if x.type.dtype.is_float:
+        return cast(_scaled(cast(x, wider), cast(scale, wider), zero_point, axis, block), dtype)
     scale, zeros = _parameters(axis, cast(scale, wider), zero_point)
     return cast(quant.Dequantize(x, scale, zeros, axis, block).result, dtype)
+
+
+def _scaled(x: Value, scale: Value, zero_point: Value | None, axis: int | None, block: int | None) -> Value:
+    """(x - zero_point) * scale of numbers that are floats of 8 or 4 bits in the model."""
+    if block is not None and axis is not None:
+        raise Unsupported(f"blocks of {x.type}, floats of 8 or 4 bits in the model, are not supported")
+    shape = tuple(d if i == axis else 1 for i, d in enumerate(x.type.shape)) if axis is not None else ()
+    if zero_point is not None:
+        x = math.Sub(x, tensor.Reshape(cast(zero_point, x.type.dtype), None, shape).result).result
+    return math.Mul(x, tensor.Reshape(scale, None, shape).result).result
 
 
 @TABLE.imports("DynamicQuantizeLinear")
@@ -40,6 +57,11 @@ def dynamic_quantize_linear(node: Node) -> Imported:
 
 
 def _storage(node: Node, zero_point: Value | None) -> DType:
+    if zero_point in node.scope.widened or node.int("output_dtype", 0) in _NARROW:
+        raise Unsupported(
+            "its result has integers of two bits, or floats of four or eight, which no target stores; quantize to "
+            "integers of four or eight bits"
+        )
     if zero_point is not None:
         storage = zero_point.type.dtype
     else:

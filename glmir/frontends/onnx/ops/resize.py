@@ -42,7 +42,12 @@ def upsample(node: Node) -> Value:
 def resize(node: Node) -> Value:
     x = node.operand(0)
     if x.type.dtype is DType.BOOL:
-        return cast(resize(node.of(cast(x, DType.U8), *node.operands[1:])), DType.BOOL)
+        return cast(_resized(node.of(cast(x, DType.U8), *node.operands[1:])), DType.BOOL)
+    return _resized(node)
+
+
+def _resized(node: Node) -> Value:
+    x = node.operand(0)
     if node.opset < 11:
         return _resized_simply(node, _scales(node, 1))
     axes = tuple(check_axis(axis, x.type.rank) for axis in node.ints("axes", range(x.type.rank)))

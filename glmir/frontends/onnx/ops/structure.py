@@ -113,7 +113,10 @@ def _reshaped(node: Node, possible: Iterable[Axes], reshape: Callable[[Axes], Va
 
 
 def _axes_of_one(node: Node) -> list[int]:
-    """The axes of the operand whose size is 1; of symbolic sizes the rank that the model declares tells."""
+    """The axes of the operand whose size is 1; of symbolic sizes the rank that the model declares tells.
+
+    Where that tells nothing sizes that are not known are taken not to be 1: the result has one rank, whatever they are.
+    """
     type_ = node.type(0)
     ones = [i for i, d in enumerate(type_.shape) if d == 1]
     possible = [i for i, d in enumerate(type_.shape) if not known_different(d, 1)]
@@ -123,7 +126,11 @@ def _axes_of_one(node: Node) -> list[int]:
     for axes in (ones, possible):
         if declared is not None and len(declared) == type_.rank - len(axes):
             return axes
-    raise Unsupported(f"it names no axes, and which dimensions of {type_} are 1 is not known")
+    node.scope.notes.append(
+        f"node {node.name} (Squeeze): it names no axes, and only those of {type_} are dropped that are 1 whatever the "
+        "sizes are; --input and --dim fix sizes"
+    )
+    return ones
 
 
 @TABLE.imports("Unsqueeze")

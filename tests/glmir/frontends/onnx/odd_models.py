@@ -114,9 +114,24 @@ def _constants() -> dict[str, Odd]:
     unused = [helper.make_tensor("s", TensorProto.STRING, [1], [b"q"]), weight(W, "u")]
     nodes = [node("Constant", [], ["t"], value_strings=["a"]), node("Relu", ["x"], ["y"])]
     found["unused strings and weights"] = Odd(model(nodes, weights=unused), [RELU])
-    small = np.array([1, 2, -3]).astype(ml_dtypes.bfloat16)
     nodes = [node("Cast", ["w"], ["c"], to=TensorProto.FLOAT), add]
-    found["weights of bfloat16"] = Odd(model(nodes, weights=[weight(small)]), [X + small.astype(np.float32)])
+    for name in (
+        "bfloat16",
+        "float8_e4m3fn",
+        "float8_e5m2fnuz",
+        "float8_e8m0fnu",
+        "float4_e2m1fn",
+        "int4",
+        "int2",
+        "uint2",
+    ):
+        small = np.array([1, 2, 0.5] if "float" in name else [1, 0, 1]).astype(getattr(ml_dtypes, name))
+        made = model(nodes, weights=[weight(small)], opsets=(("", 25),), ir_version=13)
+        found[f"weights of {name}"] = Odd(made, [X + small.astype(np.float32)])
+    small = np.array([1, 2, -3]).astype(ml_dtypes.float8_e5m2)
+    scales = [weight(small), weight(np.float32(0.5), "s")]
+    made = model([node("DequantizeLinear", ["w", "s"], ["c"]), add], weights=scales, opsets=(("", 19),), ir_version=9)
+    found["quantized weights of float8"] = Odd(made, [X + small.astype(np.float32) / 2])
     return found
 
 

@@ -30,7 +30,7 @@ class Net:
 
     def weight(self, array: Array) -> str:
         self.weights.append(numpy_helper.from_array(array, f"w{len(self.weights)}"))
-        return self.weights[-1].name
+        return f"w{len(self.weights) - 1}"
 
     def conv(self, x: str, *shape: int, **attributes: object) -> str:
         parameters = [self.weight(floats(*shape, seed=len(self.nodes))), self.weight(floats(shape[0]))]
@@ -51,7 +51,12 @@ def optimized(net: Net, x: Array, outputs: Sequence[str], folder: Path) -> onnx.
 def test_what_onnxruntime_makes_of_convolutions(tmp_path: Path) -> None:
     net = Net()
     first = net.add("Relu", net.conv("x", 20, 3, 3, 3, strides=[2, 2]))
-    deep = net.add("Clip", net.conv(first, 20, 1, 3, 3, group=20), net.weight(np.float32(0)), net.weight(np.float32(6)))
+    deep = net.add(
+        "Clip",
+        net.conv(first, 20, 1, 3, 3, group=20),
+        net.weight(np.array(0, np.float32)),
+        net.weight(np.array(6, np.float32)),
+    )
     summed = net.add("Add", net.conv(deep, 20, 20, 1, 1), first)
     scales = net.weight(np.array([1, 1, 2, 2], np.float32))
     pooled = net.add("MaxPool", summed, kernel_shape=[2, 2], strides=[2, 2])
@@ -95,7 +100,7 @@ def test_the_block_shows_in_what_training_has_made_of_channels(block: int, is_pa
         if is_padded:
             weight[60:] = 0
         weights.append(packed(weight, block))
-    readings = [lambda b, w=w: unblocked(w, b, is_inner=True) for w in weights]  # type: ignore[misc]
+    readings = [lambda b, w=w: unblocked(w, b, is_inner=True) for w in weights]
     assert likely_block(readings, (8, 16)) == block
 
 

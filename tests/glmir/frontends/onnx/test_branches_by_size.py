@@ -10,7 +10,7 @@ from glmir.errors import ModelWarning
 from glmir.interpreter import run
 
 from .building import node
-from .harness import floats, imported, model_of, reasons_of, reference
+from .harness import check_model, floats, imported, input_info, model_of, reasons_of, reference
 
 CONSTANTS = [numpy_helper.from_array(np.array(v), n) for n, v in (("last", [-1]), ("one", [1]))]
 
@@ -50,6 +50,17 @@ def test_other_branches_of_different_ranks_are_refused() -> None:
     choose.input[0] = "flag"
     model.graph.input.append(flag)
     assert "a result has 2 axes if its condition holds, and 3 if not" in reasons_of(model)[0]
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_one_element_has_the_axes_of_the_other_branch(flag: bool) -> None:
+    choose = node(
+        "If", "flag", "s", "if",
+        then_branch=branch(node("ReduceSum", "x", "t", keepdims=0)), else_branch=branch(node("Identity", "z", "e")),
+    )  # fmt: skip
+    inputs = {"flag": np.array(flag), "x": floats(3), "z": floats(1, seed=1)}
+    infos = [input_info(name, array) for name, array in inputs.items()]
+    check_model(model_of([choose, node("Mul", "s x", "y")], infos, ["y"]), inputs)
 
 
 def contradicting() -> onnx.ModelProto:

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import glmir
 from glmir.backends.target import TARGETS
+from glmir.errors import CompileError
 from glmir.interpreter import run
 from tests.backends.workers import at_border, run_artifact
 from tests.tolerances import assert_close
@@ -193,10 +194,39 @@ def test_a_tensor_that_changes_in_a_known_number_of_rounds(name: str) -> None:
     assert list(module.functions) == ["main"]
 
 
+CHANGING = {
+    "doubled": [helper.make_node("Concat", ["a", "a"], ["b"], axis=0)],
+    "read": [node("ReduceMax", "a", "m", axes=[0]), helper.make_node("Concat", ["a", "m"], ["b"], axis=0)],
+    "shorter": [node("Slice", "a one_1 many_1", "b")],
+}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_a_tensor_that_changes_its_size(name: str) -> None:
+    step = loop([node("Identity", "holds", "more"), *CHANGING[name]], "more b")
+    model = proto(step)
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array([value]), name) for name, value in (("one_1", 1), ("many_1", 99))
+    )
+    for trips in (0, 1):
+        module = check_model(model, {"x": X, "n": np.array(trips), "go": np.array(True)})
+    assert [str(v.type) for v in module.main.outputs] == ["f32[u1, 3]"]
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t != "coreml"])
+def test_a_tensor_that_changes_its_size_on_targets(target: str) -> None:
+    nodes = [node("Identity", "holds", "more"), *CHANGING["read"]]
+    model, given = proto(loop(nodes, "more b")), {"x": X, "n": np.array(3), "go": np.array(True)}
+    artifact = glmir.compile(model, target=target, precision="fp32")
+    expected = at_border(artifact.target, reference(model, given)["y"])
+    assert_close(np.asarray(run_artifact(artifact, given)["y"]), expected, "f32", "y")
+
+
 def test_what_is_refused() -> None:
-    nodes = [node("Identity", "holds", "more"), node("Add", "a half", "b")]
-    grows = loop([nodes[0], helper.make_node("Concat", ["a", "a"], ["b"], axis=0)], "more b")
-    assert reasons_of(proto(grows)) == [
-        "node loop (Loop): a value of the loop is f32[k, 3] at first and f32[2*k, 3] after a round, and how many "
-        "rounds there are is not known"
+    nodes = [node("Identity", "holds", "more"), node("ReduceMax", "a", "b", keepdims=0)]
+    assert reasons_of(proto(loop(nodes, "more b"))) == [
+        "node loop (Loop): a value of the loop is f32[k, 3] at first and f32[] after a round"
     ]
+    model = proto(loop([nodes[0], *CHANGING["doubled"]], "more b"))
+    with pytest.raises(CompileError, match="the target needs values that keep their sizes from round to round"):
+        glmir.compile(model, target="coreml")

@@ -61,6 +61,24 @@ def test_convolution_on_channels_last() -> None:
     assert np.allclose(y, np.maximum(first.transpose(0, 2, 3, 1) + floats(2, 5, 4, 6), 0), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("op_type", "attributes"),
+    [
+        ("Conv", {"pads": [1] * 4}),
+        ("MaxPool", {"kernel_shape": [2, 2]}),
+        ("GlobalAveragePool", {}),
+        ("SpaceToDepth", {"blocksize": 2}),
+        ("LRN", {"size": 3}),
+    ],
+)
+def test_standard_operators_on_channels_last(op_type: str, attributes: dict[str, object]) -> None:
+    image, rest = floats(2, 4, 6, 6), [floats(4, 4, 3, 3)] if op_type == "Conv" else []
+    expected = OneNode(op_type, [image, *rest], attributes)
+    moved = OneNode(op_type, [image.transpose(0, 2, 3, 1), *rest], attributes, domain="com.ms.internal.nhwc")
+    plain, nhwc = (run(imported(node.model), node.run_time_inputs)["y0"] for node in (expected, moved))
+    assert np.array_equal(nhwc, plain.transpose(0, 2, 3, 1))
+
+
 @pytest.mark.parametrize("a", [[3, 4], [2, 3, 4], [4]])
 @pytest.mark.parametrize("b", [[4, 5], [2, 4, 5]])
 def test_matrix_product_with_factor(a: list[int], b: list[int]) -> None:

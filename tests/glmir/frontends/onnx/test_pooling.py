@@ -83,9 +83,7 @@ def test_max_pool_of_bytes() -> None:
     check("MaxPool", integers(1, 2, 6, 6, dtype=np.int8), kernel_shape=[2, 2], pads=[1, 1, 1, 1])
 
 
-@pytest.mark.parametrize(
-    ("attributes", "storage_order"), zip([*WINDOWS, *CEILED, *DILATED], cycle((0, 1)), strict=False)
-)
+@pytest.mark.parametrize(("attributes", "storage_order"), [*zip(ALL_WINDOWS, cycle((0, 1)), strict=False)])
 def test_indices(attributes: dict[str, Any], storage_order: int) -> None:
     x = integers(2, 3, 9, 8).astype(np.float32)
     check("MaxPool", x, opset=12, outputs=2, dims=SYMBOLIC, storage_order=storage_order, **attributes)

@@ -208,3 +208,13 @@ def test_refusals() -> None:
     assert reasons_of(node) == [
         "node node (com.microsoft.MatMulNBits): input 1 is a part of a packed weight and must be constant"
     ]
+
+
+def test_what_no_target_stores() -> None:
+    """Integers of two bits are kept in more; how many the model means must not be forgotten."""
+    zero = np.array(1).astype(ml_dtypes.int2)
+    node = OneNode("QuantizeLinear", [normal(2, 3), scales(), zero], opset=25, constants=[2])
+    (reason,) = reasons_of(node)
+    assert reason.startswith("node node (QuantizeLinear): its result has integers of two bits")
+    weight = rng.integers(-2, 2, (3, 4)).astype(ml_dtypes.int2)
+    check("DequantizeLinear", weight, scales(), opset=25, constants=[0], oracle="onnx")

@@ -79,6 +79,7 @@ def test_resize_to_sizes_that_only_the_run_shows(mode: str) -> None:
     assert str(module.main.outputs[0].type) == "f32[u0, u1, u2, u3]"
 
 
+SHRUNK_AND_GROWN = [(0.5, 0.6), (1.5, 1.8)]
 RUN_TIME: list[dict[str, Any]] = [
     *MODES,
     {"mode": "nearest", "coordinate_transformation_mode": "pytorch_half_pixel", "nearest_mode": "round_prefer_ceil"},
@@ -89,7 +90,7 @@ RUN_TIME: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("attributes", "factors"), zip(RUN_TIME, cycle([(0.5, 0.6), (1.5, 1.8)]), strict=False))
+@pytest.mark.parametrize(("attributes", "factors"), [*zip(RUN_TIME, cycle(SHRUNK_AND_GROWN), strict=False)])
 def test_scales_that_only_the_run_shows(attributes: dict[str, Any], factors: tuple[float, float]) -> None:
     if "tf_half_pixel_for_nn" in attributes.values():
         check("Resize", X, np.zeros(0, np.float32), scales(*factors), opset=11, constants=[1], **attributes)
