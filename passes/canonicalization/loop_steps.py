@@ -120,7 +120,8 @@ def dead_values_of_loops(module: Module, function: Function, op: control.While, 
         return False
     body = with_outputs(body, carried)
     refs = (added(module, condition, carried), added(module, body, carried))
-    smaller = control.While(tuple(op.values[i] for i in carried), *refs, *op.sizes(carried))
+    resized, shapes, ends = op.sizes(carried)
+    smaller = control.While(tuple(op.values[i] for i in carried), *refs, resized, shapes, ends)
     put_smaller(function, op, smaller, carried)
     return True
 
@@ -148,7 +149,8 @@ def invariant_work(module: Module, function: Function, op: control.While, _: int
         everything = (*op.values, *values)
         places = range(len(everything))
         refs = (added(module, condition, places), added(module, body, places))
-        put_smaller(function, op, control.While(everything, *refs, op.resized, op.shapes, op.ends), range(len(op.results)))
+        larger = control.While(everything, *refs, op.resized, op.shapes, op.ends)
+        put_smaller(function, op, larger, range(len(op.results)))
         return True
     return False
 

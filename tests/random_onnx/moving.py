@@ -92,14 +92,15 @@ def _flatten(node: RandomNode) -> None:
 
 def _squeeze(node: RandomNode) -> None:
     shape = [1 if node.flag(0.6) else d for d in node.shape()]
-    node.add(node.array(node.dtype(), shape))
     ones = [i for i, d in enumerate(shape) if d == 1]
     axes = [a - len(shape) if node.opset >= 11 and node.flag() else a for a in ones if node.flag(0.7)]
+    if not axes:
+        # Without axes, or with an empty list, opinions differ: of symbolic dims, and of the list.
+        raise UnsuitedError
+    node.add(node.array(node.dtype(), shape))
     if node.has_axes_input:
-        # An empty list means no axes to some, and all of them to onnxruntime.
-        if axes:
-            node.add_parameter(np.array(axes, np.int64))
-    elif axes:
+        node.add_parameter(np.array(axes, np.int64))
+    else:
         node.set("axes", axes)
 
 

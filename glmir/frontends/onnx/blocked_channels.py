@@ -173,10 +173,6 @@ class _Blocks:
             self._block(name).is_full = True
             for x in blocked:
                 self._group(x.name).is_full = True
-        elif node.op == "Reshape" and blocked == node.inputs[:1]:
-            # It takes blocks and channels apart for a product that broadcasts, and puts them together behind it.
-            node.op, node.domain, node.attrs, node.inputs = "Identity", "", {}, node.inputs[:1]
-            self._join(name, blocked)
         elif node.op in _ELEMENTWISE and (not rest or node.op == "Clip"):
             self._join(name, blocked)
         else:

@@ -27,7 +27,9 @@ def test_nothing_is_both_imported_and_refused() -> None:
     assert [name for name in STANDARD if is_imported("", name) and refusal("", name) is not None] == []
 
 
-@pytest.mark.parametrize(("domain", "op_type"), [("", "StringConcat"), ("", "ATen"), ("ai.onnx.ml", "Scaler")])
+@pytest.mark.parametrize(
+    ("domain", "op_type"), [("", "StringConcat"), ("", "ATen"), ("ai.onnx.ml", "TreeEnsembleRegressor")]
+)
 def test_reasons(domain: str, op_type: str) -> None:
     node = onnx.helper.make_node(op_type, ["x"], ["y"], name="node", domain=domain)
     info = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
