@@ -7,7 +7,6 @@ from ..ir import Op
 from ..ops import math, nn, tensor
 from ..ops.enums import Activation, ChannelOrder, Layout, PadMode, ResizeMode
 from ..ops.families import GivesPositions
-from ..ops.families import GivesPositions
 from ..ops.nn.activation import SoftmaxFamily
 from ..passes.lowering.ranges import is_nonnegative_at_run_time
 from ..passes.lowering.resize import is_identity

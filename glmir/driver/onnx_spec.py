@@ -6,7 +6,10 @@ import types
 from collections.abc import Iterator, Sequence
 
 from ..frontends.onnx import node as importing
+from ..frontends.onnx.graph_operators import OWN_OPERATORS
 from ..frontends.onnx.ops import IMPORTERS
+from ..frontends.onnx.refused import DOMAINS, OPERATORS
+from ..frontends.onnx.standard_forms import as_standard
 from ..ir import Op
 from ..ops import DEFINITIONS
 
@@ -15,6 +18,14 @@ Operator = tuple[str, str]
 
 _PLUMBING = (importing.__name__, "glmir.frontends.layers")
 """Modules whose functions hand values on: that an importer may cast says nothing about its operator."""
+
+_CALLS = {
+    "If": ("control.if",),
+    "Loop": ("control.while",),
+    "Scan": ("control.while",),
+    "SequenceMap": ("control.while",),
+}
+"""What those operators become that have graphs; those on sequences and optionals fold away."""
 
 _LAYERS = ("nn.", "quant.")
 _FEW = 3
@@ -30,6 +41,8 @@ def operator_name(operator: Operator) -> str:
 @functools.cache
 def ops_of(operator: Operator) -> tuple[str, ...]:
     """The names of the ops that the operator's importer may build, in the order of their families."""
+    if operator in OWN_OPERATORS:
+        return _CALLS.get(operator[1], ())
     importer = IMPORTERS[operator]
     built = set(_built_by(importer, set(), _PLUMBING)) or set(_built_by(importer, set(), ()))
     return tuple(name for name, definition in DEFINITIONS.items() if definition.cls in built)
@@ -38,18 +51,33 @@ def ops_of(operator: Operator) -> tuple[str, ...]:
 @functools.cache
 def operators_of(op_name: str) -> tuple[tuple[Operator, ...], tuple[Operator, ...]]:
     """The operators that are this op, and those that are taken apart into it and others."""
-    building = [operator for operator in sorted(IMPORTERS) if op_name in ops_of(operator)]
+    building = [operator for operator in sorted({*IMPORTERS, *OWN_OPERATORS}) if op_name in ops_of(operator)]
     are = tuple(o for o in building if op_name.startswith(_LAYERS) or len(ops_of(o)) <= _FEW)
     return are, tuple(o for o in building if o not in are)
 
 
 def onnx_sections() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Each domain with its operators that have an importer, and what they become."""
-    domains: dict[str, list[tuple[str, str]]] = {}
-    for domain, op_type in sorted(IMPORTERS):
-        names = [f"[`{name}`](ops/{name.partition('.')[0]}.md)" for name in ops_of((domain, op_type))]
-        domains.setdefault(domain or "ai.onnx", []).append((f"`{op_type}`", ", ".join(names) or "its operand"))
-    yield from sorted(domains.items())
+    """Each domain with its operators that have an importer or are refused, and what they become."""
+    rows = {operator: _becomes(operator) for operator in IMPORTERS}
+    rows |= {operator: _becomes(operator) for operator in OWN_OPERATORS}
+    rows |= {(d, name): f"refused: {why}" for d, reasons in OPERATORS.items() for name, why in reasons.items()}
+    for domain in sorted({domain for domain, _ in rows}):
+        yield domain or "ai.onnx", [(f"`{name}`", text) for (d, name), text in sorted(rows.items()) if d == domain]
+    yield "Whole domains", [(f"`{domain}`", f"else refused: {why}") for domain, why in sorted(DOMAINS.items())]
+
+
+def _becomes(operator: Operator) -> str:
+    """The operator's ops, or of those that it is taken apart into the layers and the names of the families."""
+    names = ops_of(operator)
+    told = [_link(name) for name in names if len(names) <= _FEW or name.startswith(_LAYERS)]
+    families = sorted({name.partition(".")[0] for name in names if not name.startswith(_LAYERS)})
+    if len(names) > _FEW:
+        told.append(f"ops of {' and '.join(f'`{family}`' for family in families)}")
+    return ", ".join(told) or "nothing: it hands on its operands"
+
+
+def _link(name: str) -> str:
+    return f"[`{name}`](ops/{name.partition('.')[0]}.md)"
 
 
 def _built_by(function: object, seen: set[int], plumbing: Sequence[str]) -> Iterator[type[Op]]:
@@ -74,6 +102,8 @@ def _named(function: types.FunctionType, code: types.CodeType) -> Iterator[objec
         if isinstance(value, types.ModuleType):
             yield from (getattr(value, name) for name in code.co_names if hasattr(value, name))
         yield from _held(value)
+    if as_standard.__name__ in code.co_names:
+        yield from (IMPORTERS[key] for constant in code.co_consts if (key := ("", constant)) in IMPORTERS)
     for value in inspect.getclosurevars(function).nonlocals.values():
         yield from _held(value)
 

@@ -149,7 +149,8 @@ def download(archive: Archive, folder: Path) -> str | None:
     platforms = [f"--platform={name}_x86_64" for name in ("manylinux_2_28", "manylinux2014")]
     kind = [f"--no-binary={project}"] if archive.is_source else ["--only-binary=:all:", *platforms]
     if archive.python is not None:
-        kind += [f"--python-version={archive.python}", "--implementation=cp", f"--abi=cp{archive.python.replace('.', '')}"]
+        abi = f"cp{archive.python.replace('.', '')}"
+        kind += [f"--python-version={archive.python}", "--implementation=cp", f"--abi={abi}"]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--require-hashes"]
     command += ["--disable-pip-version-check", "--retries=1", "--timeout=15", *kind]
     command += ["--dest", str(folder), "--requirement", str(requirements)]

@@ -6,7 +6,14 @@ from ....dims import SymInt, known_equal
 from ....ops import tensor
 from ....ops.enums import ChannelOrder, PadMode
 from ....ops.tensor.structure import Shaping
-from ...conditions import counts_in_i64, has_channels_first, has_equal_parts, knows_amounts, knows_repeats, mirrors_within
+from ...conditions import (
+    counts_in_i64,
+    has_channels_first,
+    has_equal_parts,
+    knows_amounts,
+    knows_repeats,
+    mirrors_within,
+)
 from ...slices import Bounds, bounds_along
 from ..graph import Graph, OnnxTable, Operand
 from ..initializers import ONNX_TYPES

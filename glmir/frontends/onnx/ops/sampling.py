@@ -194,8 +194,3 @@ def _declared_sizes(node: Node, rank: int) -> tuple[Dim, ...] | None:
     """The sizes of the image as the model declares them, if it does."""
     sizes = tuple(node.unknown_dim(2 + axis) for axis in range(rank))
     return sizes if all(isinstance(d, int) for d in sizes) else None
-
-
-@TABLE.imports("ImageDecoder")
-def image_decoder(node: Node) -> Value:
-    raise Unsupported("no target decodes compressed images; decode them before the model, and feed it the pixels")

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper
 
-from glmir.frontends.onnx.ops.microsoft_refusals import REASONS
+from glmir.frontends.onnx.refused import refusal
 from glmir.interpreter import run
 from tests.glmir.frontends.onnx.harness import (
     OneNode,
@@ -329,4 +329,4 @@ def test_operators_that_the_standard_dropped(op_type: str, attributes: dict[str,
 def test_what_no_target_can_express_is_refused() -> None:
     node = helper.make_node("BeamSearch", ["x"], ["y"], name="search", domain="com.microsoft")
     model = model_of([node], [input_info("x", X)], ["y"], domain="com.microsoft")
-    assert reasons_of(model) == [f"node search (com.microsoft.BeamSearch): {REASONS['BeamSearch']}"]
+    assert reasons_of(model) == [f"node search (com.microsoft.BeamSearch): {refusal('com.microsoft', 'BeamSearch')}"]
