@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from ..frontends.onnx import node as importing
 from ..frontends.onnx.graph_operators import OWN_OPERATORS
 from ..frontends.onnx.ops import IMPORTERS
+from ..frontends.onnx.ops.standard_forms import as_standard
 from ..frontends.onnx.refused import DOMAINS, OPERATORS
-from ..frontends.onnx.standard_forms import as_standard
 from ..ir import Op
 from ..ops import DEFINITIONS
 

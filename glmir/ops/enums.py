@@ -86,6 +86,14 @@ class NearestRounding(enum.Enum):
     CEIL = "ceil"
 
 
+class SamplePadding(enum.Enum):
+    """What stands outside an image that is sampled: zeros, its border, or the image mirrored there (ONNX GridSample)."""
+
+    ZEROS = "zeros"
+    BORDER = "border"
+    REFLECTION = "reflection"
+
+
 class Direction(enum.Enum):
     """In which direction a recurrent layer reads the time axis; ``bidirectional`` is both, side by side."""
 

@@ -36,6 +36,7 @@ from .pooling import AveragePool, MaxPool, Pool
 from .recurrent import Gru, Lstm, Recurrent, Rnn
 from .resize import Resize
 from .rotary import RotaryEmbedding
+from .sampling import GridSample
 
 __all__ = [
     "Attention",
@@ -48,6 +49,7 @@ __all__ = [
     "Elu",
     "FloatActivation",
     "Gelu",
+    "GridSample",
     "GroupNorm",
     "Gru",
     "HardSigmoid",
