@@ -75,7 +75,7 @@ class GridSample(Op):
             y = self._weighted(widen(image), batch, taps)
         return np.moveaxis(y.astype(x.dtype, copy=False), -1, channel)
 
-    def _weighted(self, image: Array, batch: Array, taps: "list[tuple[list[Places], list[Places]]]") -> Array:
+    def _weighted(self, image: Array, batch: Array, taps: list[tuple[list[Places], list[Places]]]) -> Array:
         """The sum over all combinations of the axes' taps: [N, *out, C]."""
         total = np.zeros((), image.dtype)
         for combination in product(*(zip(*axis, strict=True) for axis in taps)):
@@ -83,12 +83,12 @@ class GridSample(Op):
             indices = []
             for (place, weight), size in zip(combination, image.shape[1:-1], strict=True):
                 index, is_inside = _within(place, size)
-                factor = factor * np.where(is_inside, weight, 0 * weight)
+                factor = factor * weight * is_inside
                 indices.append(index)
             total = total + image[(batch, *indices)] * factor[..., None].astype(image.dtype)
         return total
 
-    def _taps(self, at: Places, size: int) -> "tuple[list[Places], list[Places]]":
+    def _taps(self, at: Places, size: int) -> tuple[list[Places], list[Places]]:
         """The whole places along an axis that positions from -1 to 1 read, and their weights, one for each tap."""
         half = at.dtype.type(0.5)
         if self.align_corners:

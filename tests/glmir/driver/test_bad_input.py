@@ -144,13 +144,11 @@ def relu(x: str, y: str, name: str = "") -> onnx.NodeProto:
 
 X, Y = tensor("x", 2, 3), tensor("y", 2, 3)
 GRAPHS: dict[str, tuple[onnx.ModelProto, int, str]] = {
-    "no nodes": (model([], [X], [X]), 2, "no nodes"),
     "no graph": (onnx.ModelProto(ir_version=8), 2, "it holds no graph"),
     "a cycle": (model([relu("a", "b", "one"), relu("b", "a", "two")], [X], ["a"]), 1, "one"),
     "an undefined name": (model([relu("z", "y", "first")], [X], [Y]), 1, "'first' (Relu) reads 'z'"),
     "a missing output": (model([relu("x", "z")], [X], [Y]), 1, "'y'"),
     "an output twice": (model([relu("x", "y", "one"), relu("x", "y", "two")], [X], [Y]), 1, "two"),
-    "one output, two names": (model([relu("x", "y")], [X], [Y, Y]), 1, "y"),
     "an unknown domain": (
         model([helper.make_node("Relu", ["x"], ["y"], "mine", domain="com.nobody")], [X], [Y]),
         1,
