@@ -5,9 +5,10 @@ from collections.abc import Callable
 from ..dims import SymInt, known_equal
 from ..ir import Op
 from ..ops import math, nn, tensor
-from ..ops.enums import Activation, ChannelOrder, Layout, PadMode, ResizeMode
+from ..ops.enums import Activation, ChannelOrder, Layout, PadMode, ResizeMode, SamplePadding
 from ..ops.families import GivesPositions
 from ..ops.nn.activation import SoftmaxFamily
+from ..passes.lowering.grid_sampling import is_within_image
 from ..passes.lowering.ranges import is_nonnegative_at_run_time
 from ..passes.lowering.resize import is_identity
 from ..passes.patterns import constant_array
@@ -19,6 +20,7 @@ Spatial = (
     | nn.Pool
     | nn.InstanceNorm
     | nn.GroupNorm
+    | nn.GridSample
     | nn.LocalResponseNorm
     | tensor.DepthToSpace
     | tensor.SpaceToDepth
@@ -124,6 +126,16 @@ def is_linear(op: nn.Resize) -> bool:
 def is_nearest(op: nn.Resize) -> bool:
     """nearest neighbours"""
     return op.mode is ResizeMode.NEAREST
+
+
+def interpolates_between_neighbours(op: nn.GridSample) -> bool:
+    """linear interpolation"""
+    return op.mode is ResizeMode.LINEAR
+
+
+def pads_zeros_or_nothing(op: nn.GridSample) -> bool:
+    """zeros around the image, or a grid from -1 to 1 that needs no more than the image's border"""
+    return op.padding is SamplePadding.ZEROS or (op.padding is SamplePadding.BORDER and is_within_image(op))
 
 
 def resizes_height_and_width(op: nn.Resize) -> bool:

@@ -10,6 +10,7 @@ from ...ops.enums import CoordinateTransform, Layout
 from ...ops.nn.windows import spatial_sizes
 from ...passes.lowering.activations import split_off_activation
 from ...passes.lowering.building import folded_reshape, pad_axes, slice_axes
+from ...passes.lowering.grid_sampling import grid_within_image
 from ...passes.lowering.layouts import channels_first
 from ...passes.lowering.materialize_shapes import dim_at
 from ...passes.lowering.resampling import convention
@@ -97,6 +98,7 @@ def _without_ceil(op: PoolT) -> PoolT | None:
 
 
 RULES.on(nn.Resize)(resize_of_nothing)
+RULES.on(nn.GridSample)(grid_within_image)
 
 
 @RULES.on(nn.Resize)

@@ -28,7 +28,9 @@ class Format(enum.Enum):
     PACKED = "NC4HW4"
 
 
-_NATIVE = (nn.Conv, nn.ConvTranspose, nn.MaxPool, nn.AveragePool, nn.PRelu, nn.Resize, nn.Linear, nn.BatchNorm)
+_NATIVE = (
+    nn.Conv, nn.ConvTranspose, nn.MaxPool, nn.AveragePool, nn.PRelu, nn.Resize, nn.Linear, nn.BatchNorm, nn.GridSample,
+)  # fmt: skip
 """What computes in the packed format."""
 
 _EITHER = (
@@ -96,11 +98,16 @@ def _spreads_cheaply(operand: Value, shape: Shape) -> bool:
 def _add_cost(problem: LabelProblem, value: Value, free: set[Op], is_output: bool) -> None:
     if is_constant(value):
         return
-    users: dict[Node, None] = {_label(op, free): None for op in value.uses}
+    users: dict[Node, None] = {ZERO if _is_plain(op, value) else _label(op, free): None for op in value.uses}
     if is_output:
         users[ZERO] = None
     maker = ZERO if value.owner is None else _label(value.owner, free)
     problem.cost_of_difference(maker, list(users), _cost(value))
+
+
+def _is_plain(user: Op, value: Value) -> bool:
+    """Whether an op wants an operand plain whatever its format."""
+    return isinstance(user, nn.GridSample) and value is user.grid and value is not user.x
 
 
 def _label(op: Op, free: set[Op]) -> Node:

@@ -9,10 +9,13 @@ from ...ops import math, nn, tensor
 from ...ops.enums import Activation, Layout
 from ...passes.lowering import layouts
 from ...passes.lowering.building import folded, folded_reshape, pad_axes, slice_axes
+from ...passes.lowering.grid_sampling import grid_within_image
 from ...passes.patterns import constant, constant_array
 from ...rewriter import RuleSet
 
 RULES = RuleSet()
+
+RULES.on(nn.GridSample)(grid_within_image)
 
 _DEPTH_FIRST = (0, 2, 1, 3, 4)
 

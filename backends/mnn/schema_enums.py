@@ -379,6 +379,17 @@ class ReductionType(IntEnum):
     ALL = 8
 
 
+class SampleMode(IntEnum):
+    BILINEAR = 0
+    NEAREST = 1
+
+
+class BorderMode(IntEnum):
+    ZEROS = 0
+    CLAMP = 1
+    REFLECTION = 2
+
+
 class PadValueMode(IntEnum):
     CONSTANT = 0
     REFLECT = 1

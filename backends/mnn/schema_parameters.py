@@ -38,6 +38,7 @@ from .schema_enums import (
     ScaleStorageType,
     UnaryOperation,
 )
+from .schema_sampling import GridSample
 from .schema_sparse import SparseCommon
 
 
@@ -489,6 +490,7 @@ PARAMETERS: Mapping[int, type[Table]] = {
     85: WhileParam,
     86: IfParam,
     88: LayerNorm,
+    91: GridSample,
     94: CumSum,
 }
 """The parameter tables by their tags in the union of `Op.main`."""

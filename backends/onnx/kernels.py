@@ -88,6 +88,7 @@ _KERNELS: dict[str, _Rows] = {
     **_alike("DepthToSpace SpaceToDepth", _always(f"i8 u8 {_FLOATS}")),
     **_alike("Where", _always(f"i8 u8 i32 u32 i64 {_FLOATS}")),
     **_alike("OneHot", _always("i64 f16 f32")),
+    **_alike("GridSample", _since(16, "f32"), _since(20, "f64")),
     **_alike("NonMaxSuppression", _since(10, "f32")),
 }
 

@@ -11,6 +11,7 @@ from ...ops import math, nn, tensor
 from ...ops.nn.activation import SoftmaxFamily
 from ...passes.lowering.activations import split_off_activation
 from ...passes.lowering.building import expanded
+from ...passes.lowering.grid_sampling import grid_between_centres, grid_within_image
 from ...passes.lowering.optional import (
     group_norm_as_instance_norm,
     linear_as_product,
@@ -28,6 +29,8 @@ TIED = 2**16
 RULES.on(nn.Conv)(split_off_activation)
 RULES.on(nn.ConvTranspose)(split_off_activation)
 RULES.on(nn.Linear)(split_off_activation)
+RULES.on(nn.GridSample)(grid_between_centres)
+RULES.on(nn.GridSample)(grid_within_image)
 
 
 @RULES.on(nn.Linear)

@@ -99,7 +99,7 @@ def _named(lost: Mapping[Op, Loss]) -> dict[str, str]:
     """The reasons by name, with those of what computes operands that must not be rounded."""
     found = {op.results[0].name: loss.reason for op, loss in lost.items()}
     for op, loss in lost.items():
-        for source in sources_within(op, LAYERS_BEFORE) if loss.is_of_operands else ():
+        for source in sources_within(op.operands, LAYERS_BEFORE) if loss.is_of_operands else ():
             found.setdefault(source.results[0].name, hanging_on(op))
         for product in _attending(op):
             found.setdefault(product.results[0].name, f"{op.definition.name} inside: {loss.reason}")

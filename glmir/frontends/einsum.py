@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..dims import Dim, known_different, product
 from ..ir import Value
 from ..ops import math, tensor
+from .values import positions, reshape, size_of
 
 
 class EquationError(ValueError):
@@ -85,17 +86,24 @@ def _without_repeats(value: Value, labels: Labels) -> _Term:
     while repeated := next((label for label in labels if labels.count(label) > 1), None):
         first = labels.index(repeated)
         second = labels.index(repeated, first + 1)
-        size = value.type.shape[first]
-        if not isinstance(size, int) or value.type.shape[second] != size:
-            raise EquationError(f"the diagonal of {value.type} is supported for equal, known sizes only")
         rest = [axis for axis in range(len(labels)) if axis not in (first, second)]
-        shape = tuple(value.type.shape[axis] for axis in rest)
-        moved = tensor.Transpose(value, (*rest, first, second)).result
-        rows = tensor.Reshape(moved, None, (*shape, size * size)).result
-        starts, strides = (0,) * (len(rest) + 1), (*[1] * len(rest), size + 1)
-        value = tensor.Slice(rows, starts, (*shape, size), strides).result
+        value = _diagonal(tensor.Transpose(value, (*rest, first, second)).result)
         labels = (*(labels[axis] for axis in rest), repeated)
     return _Term(value, labels)
+
+
+def _diagonal(x: Value) -> Value:
+    """[..., n] of [..., n, n]; what is declared of the two sizes may differ where it is symbolic."""
+    *lead, rows, columns = x.type.shape
+    if known_different(rows, columns):
+        raise EquationError(f"the diagonal of {x.type} is not defined: its sizes differ")
+    size = rows if isinstance(rows, int) else columns
+    flat = tensor.Reshape(x, None, (*lead, rows * columns)).result
+    if isinstance(size, int):
+        starts, strides = (0,) * (len(lead) + 1), (*[1] * len(lead), size + 1)
+        return tensor.Slice(flat, starts, (*lead, size), strides).result
+    places = math.Mul(positions(size), size_of(columns + 1)).result
+    return tensor.Gather(flat, places, axis=len(lead)).result
 
 
 def _broadcast(terms: Sequence[_Term]) -> list[_Term]:
@@ -110,7 +118,7 @@ def _broadcast(terms: Sequence[_Term]) -> list[_Term]:
     for term in terms:
         shape = term.value.type.shape
         kept = [(a, s) for a, s in zip(term.labels, shape, strict=True) if s != 1 or a not in larger]
-        value = _reshaped(term.value, tuple(size for _, size in kept))
+        value = reshape(term.value, tuple(size for _, size in kept))
         result.append(_Term(value, tuple(label for label, _ in kept)))
     return result
 
@@ -138,13 +146,13 @@ def _contract(a: _Term, b: _Term, needed: Collection[str]) -> _Term:
     y, transpose_y = _as_matrices(b, batch, inner, columns)
     matrices = math.MatMul(x, y, transpose_x, transpose_y).result
     shape = (*matrices.type.shape[: len(batch)], *map(a.dim, rows), *map(b.dim, columns))
-    return _Term(_reshaped(matrices, shape), labels)
+    return _Term(reshape(matrices, shape), labels)
 
 
 def _outer_product(a: _Term, b: _Term, labels: Labels) -> Value:
     def spread(term: _Term) -> Value:
         own = term.ordered(tuple(label for label in labels if label in term.labels))
-        return _reshaped(own, tuple(map(term.dim, labels)))
+        return reshape(own, tuple(map(term.dim, labels)))
 
     return math.Mul(spread(a), spread(b)).result
 
@@ -155,8 +163,4 @@ def _as_matrices(term: _Term, batch: Labels, rows: Labels, columns: Labels) -> t
     second, third = (columns, rows) if is_transposed else (rows, columns)
     ordered = term.ordered((*batch, *second, *third))
     shape = (*map(term.dim, batch), product(map(term.dim, second)), product(map(term.dim, third)))
-    return _reshaped(ordered, shape), is_transposed
-
-
-def _reshaped(value: Value, shape: tuple[Dim, ...]) -> Value:
-    return value if value.type.shape == shape else tensor.Reshape(value, None, shape).result
+    return reshape(ordered, shape), is_transposed

@@ -58,7 +58,7 @@ def normal_numbers(shape: Shape, seed: int, dtype: DType) -> Value:
     return cast(math.Mul(radius, math.Cos(angle).result).result, dtype)
 
 
-def _state(seed: int) -> np.random.RandomState:
+def _state(seed: int) -> "np.random.RandomState":
     return np.random.RandomState(seed % (1 << 32))
 
 

@@ -14,9 +14,14 @@ MAX_CONSTANT = 1 << 24
 """How many elements a constant may have that an importer makes (an identity matrix, the places of a view)."""
 
 
-def constant(array: Array) -> Value:
+def constant(array: Array, name: str = "") -> Value:
     """The value of a new constant."""
-    return tensor.Constant(Weight(array)).result
+    return tensor.Constant(Weight(array, name)).result
+
+
+def i64(number: int) -> Value:
+    """A constant without axes."""
+    return constant(np.array(number, np.int64))
 
 
 def cast(x: Value, dtype: DType) -> Value:

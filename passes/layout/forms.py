@@ -308,6 +308,7 @@ _FORMS: dict[type[Op], _Describer] = {
     nn.InstanceNorm: _channel_normalization,
     nn.GroupNorm: _channel_normalization,
     nn.LocalResponseNorm: _channel_normalization,
+    nn.GridSample: _spatial,
     nn.Resize: _resize,
     nn.BatchNorm: _batch_norm,
     nn.LayerNorm: _axis_normalization,

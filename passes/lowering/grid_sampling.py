@@ -5,15 +5,15 @@ Nothing that is computed grows with the product of the image and the grid.
 
 import numpy as np
 
-from ...dims import Dim, product
-from ...ir import Op, Value
+from ...dims import product
+from ...ir import Array, Op, Value
 from ...opdef import replace
 from ...ops import math, nn, tensor
 from ...ops.enums import Layout, ResizeMode, SamplePadding
 from ...ops.nn.sampling import CUBIC_COEFFICIENT
 from ...rewriter import RuleSet
 from ...types import DType
-from ..patterns import constant, constant_array
+from ..patterns import constant, constant_array, number
 from .building import concat, folded, folded_reshape, scalar, slice_axes
 from .materialize_shapes import dim_value
 
@@ -44,21 +44,50 @@ def is_within_image(op: nn.GridSample) -> bool:
 
 
 def grid_within_image(op: nn.GridSample) -> Op | None:
-    """grid_sample(x, grid, border or reflection) -> grid_sample(x, grid clamped or reflected to -1 ... 1, border)
+    """grid_sample(x, grid, border or reflection) -> grid_sample(x, grid clamped or reflected to -1 … 1, border)
 
-    Both borders, the centres of the outermost elements and their outer edges, are at -1 and 1. What lies out of range of
-    an integer is far outside a kernel's images otherwise.
+    Both borders, the centres of the outermost elements and their outer edges, are at -1 and 1. Kernels make integers of
+    positions before they bring them inside, and what is out of their range comes to lie anywhere.
     """
     if op.padding is SamplePadding.ZEROS or op.mode is not ResizeMode.LINEAR:
         return None
     if op.padding is SamplePadding.BORDER and is_within_image(op):
         return None
+    return replace(op, grid=folded(math.Clamp(_reflected(op), -1.0, 1.0)), padding=SamplePadding.BORDER)
+
+
+def grid_between_centres(op: nn.GridSample) -> Op | None:
+    """grid_sample(x, grid, border or reflection) -> grid_sample(x, grid kept between the outermost centres, zeros)"""
+    ends = last_centres(op)
+    if op.padding is SamplePadding.ZEROS or op.mode is not ResizeMode.LINEAR or ends is None:
+        return None
+    grid = _reflected(op)
+    if op.align_corners:
+        grid = folded(math.Clamp(grid, -1.0, 1.0))
+    else:
+        grid = folded(math.Maximum(folded(math.Minimum(grid, constant(ends))), constant(-ends)))
+    return replace(op, grid=grid, padding=SamplePadding.ZEROS)
+
+
+def last_centres(op: nn.GridSample) -> Array | None:
+    """Where in the grid the centres of the last elements are, for each axis in the grid's order; None if not known."""
+    sizes = [op.x.type.shape[axis] for axis in op.layout.spatial_axes(op.x.type.rank)]
+    if op.align_corners:
+        return np.ones(len(sizes), op.grid.type.dtype.numpy)
+    known = [size for size in sizes if isinstance(size, int) and size > 0]
+    if len(known) < len(sizes):
+        return None
+    return (1 - 1 / np.array(known[::-1], np.float64)).astype(op.grid.type.dtype.numpy)
+
+
+def _reflected(op: nn.GridSample) -> Value:
+    """The grid mirrored to -1 … 1 where the padding is a reflection."""
     grid = op.grid
-    if op.padding is SamplePadding.REFLECTION:
-        # A whole there and back is 4.
-        way = folded(math.FloorMod(folded(math.Abs(_shifted(grid, 1))), scalar(4, grid)))
-        grid = _shifted(folded(math.Minimum(way, folded(math.Sub(scalar(4, way), way)))), -1)
-    return replace(op, grid=folded(math.Clamp(grid, -1.0, 1.0)), padding=SamplePadding.BORDER)
+    if op.padding is not SamplePadding.REFLECTION:
+        return grid
+    # A whole there and back is 4.
+    way = folded(math.FloorMod(folded(math.Abs(_shifted(grid, 1))), scalar(4, grid)))
+    return _shifted(folded(math.Minimum(way, folded(math.Sub(scalar(4, way), way)))), -1)
 
 
 class _Sampler:
@@ -71,8 +100,8 @@ class _Sampler:
 
     def sampled(self) -> Value:
         """[N, *out, C] as x's dtype; sums of halves are those of singles."""
-        batch, points, x = self._batch, product(self._out), self._x
-        rows = folded_reshape(x, (batch * product(self._sizes), self._channels))
+        x = self._x
+        rows = folded_reshape(x, (self._batch * product(self._sizes), self._channels))
         index, weight = self._places()
         elements = tensor.Gather(rows, index, 0).result
         factors = folded_reshape(weight, (*weight.type.shape, 1))
@@ -84,7 +113,7 @@ class _Sampler:
             dtype = DType.F64 if x.type.dtype is DType.F64 else DType.F32
             weighted = math.Mul(_as(elements, dtype), _as(factors, dtype)).result
             elements = _as(math.ReduceSum(weighted, (2,)).result, x.type.dtype)
-        return folded_reshape(elements, (batch, *self._out, self._channels)) if points is not None else elements
+        return folded_reshape(elements, (self._batch, *self._out, self._channels))
 
     def _places(self) -> tuple[Value, Value]:
         """Which rows of all images the positions read, and their weights: i32 and floats [N, P, taps]."""
@@ -93,7 +122,7 @@ class _Sampler:
         index: Value | None = None
         weight: Value | None = None
         for axis in range(rank):
-            at = folded_reshape(_sliced(flat, 2, rank - 1 - axis), (batch, points))
+            at = folded_reshape(_column(flat, rank - 1 - axis), (batch, points))
             places, weights = self._taps(at, axis)
             count = places.type.shape[2]
             before = 1 if index is None else index.type.shape[2]
@@ -129,10 +158,9 @@ class _Sampler:
         i32 and floats [N, P, taps]. The weight of what lies outside is 0, or, of the nearest, tells just that."""
         extent, mode = self._size(axis, at.type.dtype), self._op.mode
         last = _shifted(extent, -1)
-        if self._op.align_corners:
-            position = folded(math.Mul(_shifted(_scaled(at, 0.5), 0.5), last))
-        else:
-            position = _shifted(_scaled(folded(math.Mul(_shifted(at, 1), extent)), 0.5), -0.5)
+        aligned = self._op.align_corners
+        position = folded(math.Mul(_shifted(at, 1), _scaled(last if aligned else extent, 0.5)))
+        position = _shifted(position, 0 if aligned else -0.5)
         if mode is not ResizeMode.CUBIC:
             position = self._brought_inside(position, extent)
         if mode is ResizeMode.NEAREST:
@@ -153,10 +181,13 @@ class _Sampler:
         """The position moved onto the image: to its border, or reflected there."""
         if self._op.padding is SamplePadding.ZEROS:
             return position
-        zero, last = scalar(0, position), _shifted(extent, -1)
+        last = _shifted(extent, -1)
         if self._op.padding is SamplePadding.REFLECTION:
             position = self._reflected(position, extent)
-        return folded(math.Maximum(folded(math.Minimum(position, last)), zero))
+        highest = number(last)
+        if highest is not None:
+            return folded(math.Clamp(position, 0.0, float(highest)))
+        return folded(math.Maximum(folded(math.Minimum(position, last)), scalar(0, position)))
 
     def _reflected(self, position: Value, extent: Value) -> Value:
         """Mirrored at the centres of the outermost elements, or at their outer edges."""
@@ -179,7 +210,7 @@ def _neighbours(position: Value, mode: ResizeMode) -> tuple[Value, Value]:
     steps = constant(np.array(offsets).astype(position.type.dtype.numpy))
     places = folded(math.Add(folded_reshape(first, shape), steps))
     if mode is ResizeMode.LINEAR:
-        parts = [_shifted(folded(math.Neg(fraction)), 1), fraction]
+        parts = [_one_less(fraction), fraction]
     else:
         parts = _cubic_weights(fraction)
     return places, concat([folded_reshape(p, shape) for p in parts], len(shape) - 1)
@@ -196,7 +227,7 @@ def _cubic_weights(t: Value) -> list[Value]:
         return result
 
     near, far = (a + 2, -(a + 3), 0, 1), (a, -5 * a, 8 * a, -4 * a)
-    rest = _shifted(folded(math.Neg(t)), 1)
+    rest = _one_less(t)
     return [
         polynomial(_shifted(t, 1), *far),
         polynomial(t, *near),
@@ -212,13 +243,15 @@ def _index_within(places: Value, last: Value) -> Value:
     return _as(folded(math.Select(folded(math.Greater(below, zero)), below, zero)), DType.I32)
 
 
-def _sliced(x: Value, axis: int, start: Dim) -> Value:
-    return folded_slice(x, axis, start)
+def _column(x: Value, column: int) -> Value:
+    """``x[..., column : column + 1]``"""
+    taken = slice_axes(x, [x.type.rank - 1], [column], [1])
+    return taken if taken is x or taken.owner is None else folded(taken.owner)
 
 
-def folded_slice(x: Value, axis: int, start: Dim) -> Value:
-    taken = slice_axes(x, [axis], [start], [1])
-    return taken if taken.owner is None or taken is x else folded(taken.owner)
+def _one_less(x: Value) -> Value:
+    """1 - x"""
+    return folded(math.Sub(scalar(1, x), x))
 
 
 def _shifted(x: Value, amount: float) -> Value:

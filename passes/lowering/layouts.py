@@ -12,6 +12,7 @@ SpatialOp = (
     | nn.LocalResponseNorm
     | nn.InstanceNorm
     | nn.GroupNorm
+    | nn.GridSample
     | tensor.DepthToSpace
     | tensor.SpaceToDepth
 )

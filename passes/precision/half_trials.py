@@ -13,7 +13,7 @@ from ...interpreter import ExecutionError
 from ...ir import Array, Op, Value
 from ...ops import math, nn, tensor
 from .half_constants import LARGEST, MASK, is_mask
-from .uses import MOVING
+from .uses import MOVING, is_position
 
 HEADROOM = 2.0
 """Data to come may be so much larger than any that was seen."""
@@ -54,7 +54,7 @@ def lost_in_half(op: Op, arrays: Mapping[Value, Array], evaluate: Evaluate) -> L
         error = _error(_summed_in_half(op, arrays), arrays[op.result])
         return Loss(_described(error)) if error > LOST else None
     try:
-        tried = evaluate(op, {v: _rounded(v, arrays[v]) for v in op.operands})
+        tried = evaluate(op, {v: arrays[v] if is_position(op, v) else _rounded(v, arrays[v]) for v in op.operands})
     except ExecutionError:
         # What is rounded may be a size, or a position.
         return Loss("it cannot be computed on rounded numbers", is_of_operands=True)
@@ -73,7 +73,7 @@ def lost_in_half(op: Op, arrays: Mapping[Value, Array], evaluate: Evaluate) -> L
 
 def _beyond_range(op: Op, arrays: Mapping[Value, Array]) -> str:
     """A phrase that says which numbers overflow f16; empty if none do."""
-    for value in dict.fromkeys((*op.results, *op.operands)):
+    for value in dict.fromkeys((*op.results, *(v for v in op.operands if not is_position(op, v)))):
         if _is_float(arrays[value]) and (reach := _reach(value, arrays[value])) * HEADROOM > LARGEST:
             return f"{'its result' if value in op.results else 'what it takes'} reaches {reach:.3g}{_END}"
     if isinstance(op, _SQUARING) and (squares := _sum_of_squares(op, arrays)) * HEADROOM > LARGEST:

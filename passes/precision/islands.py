@@ -6,7 +6,7 @@ a small number) belongs to its island too, and so does what uses a number that m
 that brings it back: a division, a root's inverse, a norm.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf, prod
 
 import numpy as np
@@ -17,7 +17,7 @@ from ...types import DType
 from ..patterns import constant_array, is_compressed, is_known, number
 from .half_constants import LARGEST, magnitudes, unfit_for_half, unfit_scale
 from .limits import FunctionLimits
-from .uses import MOVING
+from .uses import MOVING, is_position
 
 Reason = str | None
 
@@ -84,8 +84,8 @@ def find_islands(function: Function, observed: Mapping[str, str] | None = None) 
             reason = _reason(op, limits)
         if reason:
             found[op] = reason
-            for source in _sources(op):
-                found.setdefault(source, hanging_on(op))
+        for source in _sources(op) if reason else sources_within([v for v in op.operands if is_position(op, v)], 0):
+            found.setdefault(source, hanging_on(op))
     if observed is None:
         _grow_over_users(found, unfit, limits)
     return {op: found[op] for op in function.ops if op in found}
@@ -179,13 +179,13 @@ def _sources(op: Op) -> list[Op]:
     crossings = next((count for cls, count in _SENSITIVE.items() if isinstance(op, cls)), None)
     if crossings is None or (isinstance(op, tensor.Cast) and not op.dtype.is_integer):
         return []
-    return sources_within(op, crossings)
+    return sources_within(op.operands, crossings)
 
 
-def sources_within(op: Op, crossings: int) -> list[Op]:
-    """The ops that compute the operands of an op, back over what costs little and so many layers."""
+def sources_within(values: Iterable[Value], crossings: int) -> list[Op]:
+    """The ops that compute the values, back over what costs little and so many layers."""
     best: dict[Op, int] = {}
-    waiting = [(v, crossings) for v in op.operands]
+    waiting = [(v, crossings) for v in values]
     while waiting:
         value, left = waiting.pop()
         source = value.owner

@@ -21,7 +21,7 @@ from ..nominal_sizes import nominal
 from ..patterns import elements_of, is_known
 from .half_constants import halved, unfit_when_compressed
 from .islands import find_islands, is_known_op, uses_floats
-from .uses import MOVING
+from .uses import MOVING, POSITIONS, is_position
 
 MAIN = "main"
 """The function of which there is data."""
@@ -123,7 +123,8 @@ class _Labelling:
         for value in self.function.values():
             if value.type.dtype is DType.F32 and not is_known(value):
                 maker = ONE if value.owner is None else self._label(value.owner)
-                users = list(dict.fromkeys(self._label(user) for user in value.users))
+                labels = (ONE if is_position(user, value) else self._label(user) for user in value.users)
+                users = list(dict.fromkeys(labels))
                 self.problem.cost_of_difference(maker, users, _size(value.type) + CAST_COST)
         chosen, _ = self.problem.solve()
         return {op for op in ops if chosen.get(op, self._label(op)) in (0, ZERO)}
@@ -180,6 +181,7 @@ class _Lowering:
         fields: dict[str, object] = op.definition.attributes_of(op)
         fields |= {name: of(value) for name, value in fields.items() if isinstance(value, DType)}
         fields |= {f.name: operand(getattr(op, f.name)) for f in op.definition.operand_fields}
+        fields |= {name: self._value(getattr(op, name), DType.F32, op.location) for name in POSITIONS.get(type(op), ())}
         epsilon = fields.get("epsilon")
         if precision is DType.F16 and isinstance(epsilon, float):
             fields["epsilon"] = max(epsilon, SMALLEST_EPSILON)

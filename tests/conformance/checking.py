@@ -22,8 +22,12 @@ TOLERANCES = {"float16": "f16", "float64": "onnx-cases", "float32": "onnx-cases"
 
 
 def failure(case_name: str, target_name: str) -> str | None:
-    """Why the target does not compute the case: its refusal or what went wrong; None when it is right."""
-    case = standard.case(case_name)
+    """Why the target does not compute the standard's case of that name; None when it does."""
+    return failure_of(standard.case(case_name), target_name)
+
+
+def failure_of(case: Case, target_name: str) -> str | None:
+    """The target's refusal of the case, or what went wrong; None when it is right."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -57,11 +57,12 @@ def _counted() -> tuple[tuple[str, PurePosixPath], ...]:
         (folder.name, folder)
         for group in GROUPS
         for folder in folders
-        if folder.parent == ROOT / group and _counts(_model(folder))
+        if folder.parent == ROOT / group and counts(_model(folder))
     )
 
 
-def _counts(model: onnx.ModelProto) -> bool:
+def counts(model: onnx.ModelProto) -> bool:
+    """Whether the inputs and outputs are plain tensors and the operators of the default domain."""
     values = [*model.graph.input, *model.graph.output]
     return {opset.domain for opset in model.opset_import} <= DEFAULT_DOMAINS and all(
         v.type.WhichOneof("value") == "tensor_type" and v.type.tensor_type.elem_type in PLAIN for v in values

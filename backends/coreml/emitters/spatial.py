@@ -4,18 +4,21 @@ from collections.abc import Sequence
 
 from ....dims import Dim
 from ....ops import nn, tensor
-from ....ops.enums import ChannelOrder
+from ....ops.enums import ChannelOrder, SamplePadding
 from ....passes.lowering.resampling import Convention, convention, integer_factor
 from ....passes.patterns import constant_array
+from ....types import DType
 from ...conditions import (
     has_channels_first,
     has_four_axes,
     has_no_activation,
+    interpolates_between_neighbours,
     is_block_major,
     is_linear,
     is_nearest,
     is_not_dilated,
     knows_padding,
+    pads_zeros_or_nothing,
     resizes_height_and_width,
 )
 from ..program import CoremlTable, Parameter, Program
@@ -188,6 +191,29 @@ def upsample_bilinear(op: nn.Resize, program: Program) -> None:
         scale_factor_width=width,
         align_corners=aligns_corners,
         half_pixel_centers=not aligns_corners,
+    )
+
+
+def has_single_positions(op: nn.GridSample) -> bool:
+    """positions of f32"""
+    return op.grid.type.dtype is DType.F32
+
+
+_GRID = (has_channels_first, has_four_axes, is_float, interpolates_between_neighbours)
+
+
+@TABLE.emits(nn.GridSample, when=(*_GRID, pads_zeros_or_nothing, has_single_positions))
+def resample(op: nn.GridSample, program: Program) -> None:
+    program.add(
+        "resample",
+        op.result,
+        x=op.x,
+        coordinates=op.grid,
+        sampling_mode="bilinear",
+        padding_mode="constant" if op.padding is SamplePadding.ZEROS else "border",
+        padding_value=scalar(0, op.x),
+        coordinates_mode="normalized_minus_one_to_one",
+        align_corners=op.align_corners,
     )
 
 

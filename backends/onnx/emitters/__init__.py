@@ -1,7 +1,7 @@
 """What ONNX, and onnxruntime, can express: one emitter an op (or several, under conditions), by family."""
 
 from ..graph import OnnxTable
-from . import elementwise, indexing, neural, quantization, recurrent, reduction, resize, spatial, structure
+from . import elementwise, indexing, neural, quantization, recurrent, reduction, resize, sampling, spatial, structure
 
 TABLE: OnnxTable = OnnxTable(
     elementwise.TABLE,
@@ -11,6 +11,7 @@ TABLE: OnnxTable = OnnxTable(
     recurrent.TABLE,
     reduction.TABLE,
     resize.TABLE,
+    sampling.TABLE,
     spatial.TABLE,
     structure.TABLE,
     version="--opset {}",

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-import numpy as np
-
 from ...dims import Dim, product
 from ...ir import Value
 from ...ops import math, tensor
 from ...ops.enums import ScatterReduction
 from ..layers import scalar
-from ..values import constant, expand, positions, reshape, size_of, sliced, transposed
+from ..values import expand, i64, positions, reshape, size_of, sliced, transposed
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,8 @@ class FoldingAtRunTime:
         inside: list[Value] = []
         for axis in range(rank):
             moved = math.Add(_times(starts[axis], self.strides[axis]), _times(within[axis], self.dilations[axis]))
-            at = math.Sub(moved.result, _i64(self.pads[axis])).result
-            inside += [math.GreaterEqual(at, _i64(0)).result, math.Less(at, images[axis]).result]
+            at = math.Sub(moved.result, i64(self.pads[axis])).result
+            inside += [math.GreaterEqual(at, i64(0)).result, math.Less(at, images[axis]).result]
             place = at if place is None else math.Add(math.Mul(place, images[axis]).result, at).result
         assert place is not None
         is_inside = reduce(lambda a, b: math.LogicalAnd(a, b).result, inside)
@@ -59,18 +57,14 @@ class FoldingAtRunTime:
 
     def _windows(self, axis: int, block: Value, size: Value) -> Value:
         """How many windows there are along an axis."""
-        extent = math.Add(_times(math.Sub(block, _i64(1)).result, self.dilations[axis]), _i64(1)).result
-        padded = math.Add(size, _i64(self.pads[axis] + self.pads[axis + len(self.strides)])).result
+        extent = math.Add(_times(math.Sub(block, i64(1)).result, self.dilations[axis]), i64(1)).result
+        padded = math.Add(size, i64(self.pads[axis] + self.pads[axis + len(self.strides)])).result
         room = math.Sub(padded, extent).result
-        return math.Add(math.Div(room, _i64(self.strides[axis])).result, _i64(1)).result
-
-
-def _i64(number: int) -> Value:
-    return constant(np.array(number, np.int64))
+        return math.Add(math.Div(room, i64(self.strides[axis])).result, i64(1)).result
 
 
 def _times(x: Value, factor: int) -> Value:
-    return math.Mul(x, _i64(factor)).result
+    return math.Mul(x, i64(factor)).result
 
 
 def _each(sizes: Value, rank: int) -> list[Value]:

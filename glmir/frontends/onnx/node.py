@@ -16,8 +16,9 @@ from ...ir import Array, Op, Value
 from ...ops import tensor
 from ...symbolic import SymbolicContents
 from ...types import DType, Shape, TensorType
-from ...weights import Weight
 from ..layers import scalar as scalar
+from ..values import cast as cast
+from ..values import constant as constant
 
 Imported = Op | Value | Sequence[Value]
 Importer = Callable[["Node"], Imported]
@@ -319,16 +320,6 @@ def check_axis(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise Unsupported(f"axis {axis} is outside rank {rank}")
     return axis % rank
-
-
-def constant(array: Array, name: str = "") -> Value:
-    """The value of a new constant."""
-    return tensor.Constant(Weight(array, name)).result
-
-
-def cast(x: Value, dtype: DType) -> Value:
-    """The value with elements of another dtype; itself if it has them already."""
-    return x if x.type.dtype is dtype else tensor.Cast(x, dtype).result
 
 
 def _as_dim(element: object) -> Dim | None:

@@ -43,14 +43,14 @@ def chosen(
         raise Unsupported(f"no axes give an output of the shape that the model declares; {_way_out(node, index)}")
     if len({shape(axes) for axes in fitting}) > 1:
         raise Unsupported(
-            f"input {index}, its axes, depends on the data, and no declared shape of the output tells which they are; "
+            f"which axes input {index} holds depends on the data, and no declared shape of the output tells; "
             f"{_way_out(node, index)}"
         )
     groups: dict[Hashable, list[Axes]] = {}
     for axes in fitting:
         groups.setdefault(numbers(axes), []).append(axes)
     if len(groups) > MAX_COMPUTED:
-        raise Unsupported(f"input {index}, its axes, can be any of {len(fitting)}; {_way_out(node, index)}")
+        raise Unsupported(f"input {index} can hold any of {len(fitting)} sets of axes; {_way_out(node, index)}")
     largest, *others = sorted(groups.values(), key=len, reverse=True)
     result = compute(largest[0])
     if others:
@@ -90,6 +90,6 @@ def possible_axes(node: Node, index: int, rank: int) -> Iterator[Axes]:
     known = [check_axis(d, rank) for d in node.dims(index) or () if isinstance(d, int)]
     sizes = [length] if isinstance(length, int) else range(rank + 1)
     if 1 << rank > MAX_SETS:
-        raise Unsupported(f"input {index}, its axes, can be any of {rank} axes; {_way_out(node, index)}")
+        raise Unsupported(f"input {index} can hold any of {rank} axes; {_way_out(node, index)}")
     for size in sizes:
         yield from (axes for axes in combinations(range(rank), size) if set(known) <= set(axes))

@@ -15,7 +15,7 @@ from ...ops import math, tensor
 from ...ops.enums import PadMode
 from ...types import DType
 from ..layers import scalar
-from ..values import cast, constant, joined, positions, reshape, size_of, sliced
+from ..values import cast, constant, i64, joined, positions, reshape, size_of, sliced
 from .node import Node, Unsupported, check_axis
 
 Amount: TypeAlias = Dim | Value
@@ -65,7 +65,7 @@ def places(node: Node, axis: int, length: Value) -> Value:
     size = node.unknown_dim(axis)
     if isinstance(size, int):
         return positions(size)
-    return tensor.Range(_i64(0), length, _i64(1), size).result
+    return tensor.Range(i64(0), length, i64(1), size).result
 
 
 def padded(
@@ -106,20 +106,20 @@ def _padded_axis(node: Node, x: Value, axis: int, before: Amount, after: Amount,
     total = _add(_add(size, low), high)
     out = places(node, axis, total)
     # Negative amounts take away what is then padded.
-    first = math.Maximum(_negated(low), _i64(0)).result
-    count = math.Sub(math.Sub(size, first).result, math.Maximum(_negated(high), _i64(0)).result).result
-    place = math.Sub(out, math.Maximum(low, _i64(0)).result).result
+    first = math.Maximum(_negated(low), i64(0)).result
+    count = math.Sub(math.Sub(size, first).result, math.Maximum(_negated(high), i64(0)).result).result
+    place = math.Sub(out, math.Maximum(low, i64(0)).result).result
     index = _add(_folded_back(place, count, mode), first)
     if mode is PadMode.CONSTANT:
-        index = _clamped(index, _i64(0), math.Sub(size, _i64(1)).result)
+        index = _clamped(index, i64(0), math.Sub(size, i64(1)).result)
     if x.type.shape[axis] == 0:
         # So that there is something to gather.
         x = tensor.Pad(x, value, (0,) * x.type.rank, tuple(int(i == axis) for i in range(x.type.rank))).result
-        index = math.Maximum(index, _i64(0)).result
+        index = math.Maximum(index, i64(0)).result
     y = tensor.Gather(x, index, axis).result
     if mode is not PadMode.CONSTANT:
         return y
-    is_inside = math.LogicalAnd(math.GreaterEqual(place, _i64(0)).result, math.Less(place, count).result).result
+    is_inside = math.LogicalAnd(math.GreaterEqual(place, i64(0)).result, math.Less(place, count).result).result
     column = reshape(is_inside, (out.type.shape[0], *(1,) * (x.type.rank - axis - 1)))
     return math.Select(column, y, value).result
 
@@ -128,13 +128,13 @@ def _folded_back(place: Value, count: Value, mode: PadMode) -> Value:
     """The place among ``count`` elements that a place before or behind them repeats."""
     if mode is PadMode.CONSTANT:
         return place
-    last = math.Sub(count, _i64(1)).result
+    last = math.Sub(count, i64(1)).result
     if mode is PadMode.EDGE:
-        return _clamped(place, _i64(0), last)
+        return _clamped(place, i64(0), last)
     if mode is PadMode.WRAP:
-        return math.FloorMod(place, math.Maximum(count, _i64(1)).result).result
+        return math.FloorMod(place, math.Maximum(count, i64(1)).result).result
     period = _add(last, last)
-    forth = math.FloorMod(place, math.Maximum(period, _i64(1)).result).result
+    forth = math.FloorMod(place, math.Maximum(period, i64(1)).result).result
     return math.Minimum(forth, math.Sub(period, forth).result).result
 
 
@@ -153,10 +153,10 @@ def _sliced_axis(node: Node, x: Value, axis: int, start: Value, end: Value, step
     dim = x.type.shape[axis]
     if dim == 0:
         return x
-    size, zero = size_of(dim), _i64(0)
-    last = math.Sub(size, _i64(1)).result
+    size, zero = size_of(dim), i64(0)
+    last = math.Sub(size, i64(1)).result
     is_forward = math.Greater(step, zero).result
-    lowest = math.Select(is_forward, zero, _i64(-1)).result
+    lowest = math.Select(is_forward, zero, i64(-1)).result
     highest = math.Select(is_forward, size, last).result
     first = _clamped(_from_front(start, size), zero, highest)
     # An end on the wrong side of the start leaves nothing, which kernels of ranges do not all see.
@@ -175,7 +175,7 @@ def _sliced_axis(node: Node, x: Value, axis: int, start: Value, end: Value, step
 
 
 def _from_front(position: Value, size: Value) -> Value:
-    is_negative = math.Less(position, _i64(0)).result
+    is_negative = math.Less(position, i64(0)).result
     return math.Select(is_negative, _add(position, size), position).result
 
 
@@ -189,7 +189,3 @@ def _add(x: Value, y: Value) -> Value:
 
 def _negated(x: Value) -> Value:
     return math.Neg(x).result
-
-
-def _i64(x: int) -> Value:
-    return constant(np.array(x, np.int64))

@@ -67,10 +67,10 @@ class GridSample(Op):
         batch = np.arange(x.shape[0]).reshape(-1, *(1,) * (x.ndim - 2))
         taps = [self._taps(positions[..., -1 - axis], size) for axis, size in enumerate(image.shape[1:-1])]
         if self.mode is ResizeMode.NEAREST:
-            (places,) = zip(*(places for places, _ in taps), strict=True)
-            indices, inside = zip(*(_within(p, size) for p, size in zip(places, image.shape[1:-1], strict=True)))
-            elements = image[(batch, *indices)]
-            y = np.where(np.logical_and.reduce(inside)[..., None], elements, np.zeros((), x.dtype))
+            found = [_within(places[0], size) for (places, _), size in zip(taps, image.shape[1:-1], strict=True)]
+            elements = image[(batch, *(index for index, _ in found))]
+            is_inside = np.logical_and.reduce([inside for _, inside in found])
+            y = np.where(is_inside[..., None], elements, np.zeros((), x.dtype))
         else:
             y = self._weighted(widen(image), batch, taps)
         return np.moveaxis(y.astype(x.dtype, copy=False), -1, channel)
@@ -135,4 +135,3 @@ def _cubic_weights(t: Places) -> list[Places]:
         return np.asarray(((a * d - 5 * a) * d + 8 * a) * d - 4 * a)
 
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
-

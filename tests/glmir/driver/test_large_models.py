@@ -1,6 +1,7 @@
 """Models larger than memory should hold twice: weights stay in their files until they are written.
 
-The test of the real size is slow and takes twice that size of disk; the others show the same on small models.
+The test of the real size takes twice that size of disk, and runs with --all-cases; the others show the same on small
+models.
 """
 
 import resource
@@ -85,7 +86,9 @@ def test_what_was_read_of_a_file_is_given_back(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("target", TARGETS)
-def test_beyond_two_gigabytes(tmp_path: Path, target: str, precision: str) -> None:
+def test_beyond_two_gigabytes(request: pytest.FixtureRequest, tmp_path: Path, target: str, precision: str) -> None:
+    if not request.config.getoption("--all-cases"):
+        pytest.skip("writes five gigabytes: with --all-cases")
     path = write_layers(tmp_path, 8192, 9)
     size = (tmp_path / "weights.bin").stat().st_size
     assert size > 2**31

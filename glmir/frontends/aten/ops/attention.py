@@ -12,6 +12,7 @@ from ....ops.enums import GeluForm
 from ....ops.inference import broadcast
 from ....types import DType, Shape
 from ....weights import Weight
+from ...heads import heads_apart, heads_side_by_side, lowest, repeated_heads
 from ...layers import scalar
 from ..registry import Table
 from ..scope import Scope, cast, constant, expand, known_int, reshape
@@ -22,16 +23,11 @@ from .linear import linear_layer
 TABLE = Table()
 
 
-def _lowest(dtype: DType) -> float:
-    """What hides a score. A row that is hidden whole must not become NaN, as it would with -inf."""
-    return -65504.0 if dtype is DType.F16 else -1.7976931348623157e308 if dtype is DType.F64 else -3.3895313892515355e38
-
-
 @lru_cache(maxsize=16)
 def _triangle(rows: int, columns: int, dtype: DType) -> Weight:
     """0 up to the diagonal, the lowest number right of it; one weight for all layers of a model."""
     require_small(rows * columns, "the mask")
-    return Weight(np.triu(np.full((rows, columns), _lowest(dtype), dtype.numpy), 1))
+    return Weight(np.triu(np.full((rows, columns), lowest(dtype), dtype.numpy), 1))
 
 
 def _causal_mask(scope: Scope, rows: Dim, columns: Dim, dtype: DType) -> Value:
@@ -39,7 +35,7 @@ def _causal_mask(scope: Scope, rows: Dim, columns: Dim, dtype: DType) -> Value:
         return scope.weight(_triangle(rows, columns, dtype))
     at_row = reshape(_counted(rows), (rows, 1))
     is_later = math.Greater(_counted(columns), at_row).result
-    return math.Select(is_later, constant(np.array(_lowest(dtype), dtype.numpy)), scalar_zero(dtype)).result
+    return math.Select(is_later, constant(np.array(lowest(dtype), dtype.numpy)), scalar_zero(dtype)).result
 
 
 def scalar_zero(dtype: DType) -> Value:
@@ -65,7 +61,7 @@ def attend(
     if mask is not None and mask.type.dtype is DType.BOOL:
         if not isinstance(mask.owner, tensor.Constant) and mask.type.rank >= 2:
             sees_any = math.ReduceAny(mask, (mask.type.rank - 1,), keep_dims=True).result
-        mask = math.Select(mask, scalar_zero(dtype), constant(np.array(_lowest(dtype), dtype.numpy))).result
+        mask = math.Select(mask, scalar_zero(dtype), constant(np.array(lowest(dtype), dtype.numpy))).result
     if is_causal:
         causal = _causal_mask(scope, q.type.shape[-2], k.type.shape[-2], dtype)
         mask = causal if mask is None else math.Minimum(mask, causal).result
@@ -108,7 +104,7 @@ def _weights(scope: Scope, q: Value, k: Value, mask: Value | None, is_causal: bo
     scores = math.MatMul(q, k, transpose_y=True).result
     scores = math.Mul(scores, scalar(1 / sqrt(size) if scale is None else scale, scores)).result
     if mask is not None and mask.type.dtype is DType.BOOL:
-        scores = math.Select(mask, scores, scalar(_lowest(scores.type.dtype), scores)).result
+        scores = math.Select(mask, scores, scalar(lowest(scores.type.dtype), scores)).result
     elif mask is not None:
         scores = math.Add(scores, cast(mask, scores.type.dtype)).result
     if is_causal:
@@ -119,14 +115,12 @@ def _weights(scope: Scope, q: Value, k: Value, mask: Value | None, is_causal: bo
 
 def _repeated_heads(x: Value, heads: Dim) -> Value:
     """Keys or values of grouped heads: each head, along the third axis from the end, repeated to ``heads`` in all."""
-    *batch, own, rows, columns = x.type.shape
+    own = x.type.shape[-3]
     if not known_different(own, heads):
         return x
     if not (isinstance(heads, int) and isinstance(own, int) and heads % own == 0):
         raise Unsupported(f"{own} heads of keys do not divide {heads} heads of queries")
-    repeats = heads // own
-    spread = expand(reshape(x, (*batch, own, 1, rows, columns)), (*batch, own, repeats, rows, columns))
-    return reshape(spread, (*batch, heads, rows, columns))
+    return repeated_heads(x, heads // own)
 
 
 def _refuse_dropout(p: float) -> None:
@@ -260,12 +254,6 @@ def overrideable_attention(
     return cudnn_attention(scope, query, key, value, attn_bias, False, dropout_p, is_causal, scale=scale)
 
 
-def _split_heads(x: Value, heads: int) -> Value:
-    """[B, L, H * E] as [B, H, L, E]."""
-    batch, rows, columns = x.type.shape
-    return tensor.Transpose(reshape(x, (batch, rows, heads, columns // heads)), (0, 2, 1, 3)).result
-
-
 def _projected(query: Tensor, key: Tensor, value: Tensor, weight: Value, bias: Value, size: int) -> list[Value]:
     """Queries, keys and values; of equal operands by one linear layer."""
     if query is key is value or (query.value is key.value and key.value is value.value):
@@ -306,12 +294,10 @@ def native_multi_head_attention(
 ) -> tuple[Value, Value | None]:
     """nn.MultiheadAttention at inference, [B, L, E]; and the weights that were attended with, if they are needed."""
     projected = _projected(query, key, value, qkv_weight.value, qkv_bias.value, embed_dim)
-    q, k, v = (_split_heads(x, num_head) for x in projected)
+    q, k, v = (heads_apart(x, num_head) for x in projected)
     seen = _seen(mask, mask_type)
     heads = attend(scope, q, k, v, seen, False, None)
-    batch, rows = query.shape[:2]
-    joined = reshape(tensor.Transpose(heads, (0, 2, 1, 3)).result, (batch, rows, embed_dim))
-    y = linear_layer(joined, proj_weight.value, proj_bias.value)
+    y = linear_layer(heads_side_by_side(heads), proj_weight.value, proj_bias.value)
     if not need_weights:
         return y, None
     weights = _weights(scope, q, k, seen, False, None)

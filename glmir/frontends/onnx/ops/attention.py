@@ -12,9 +12,10 @@ from ....ir import Value
 from ....ops import math, nn, tensor
 from ....types import DType
 from ....weights import Weight
+from ...heads import heads_apart, heads_side_by_side, lowest, repeated_heads
 from ...values import MAX_CONSTANT, cast, constant, expand, joined, positions, reshape, size_of
 from ..node import Imported, ImporterTable, Node, Unsupported, scalar
-from .attention_parts import heads_apart, heads_side_by_side
+from .attention_parts import capped
 
 TABLE = ImporterTable()
 
@@ -91,7 +92,7 @@ class _Form:
         """All of rank 4, with as many heads each."""
         own = _known(self.present_k.type.shape[1], "the number of heads")
         values = cast(self.present_v, self.q.type.dtype)
-        keys, values = (_repeated(x, self.heads // own) for x in (self.present_k, values))
+        keys, values = (repeated_heads(x, self.heads // own) for x in (self.present_k, values))
         return _heads_apart(self.q, self.heads), keys, values
 
     @property
@@ -122,15 +123,6 @@ def _heads_apart(x: Value, heads: int) -> Value:
     return x if x.type.rank == 4 else heads_apart(x, heads)
 
 
-def _repeated(x: Value, times: int) -> Value:
-    """Each head so many times in a row."""
-    if times == 1:
-        return x
-    batch, own, rows, columns = x.type.shape
-    spread = expand(reshape(x, (batch, own, 1, rows, columns)), (batch, own, times, rows, columns))
-    return reshape(spread, (batch, own * times, rows, columns))
-
-
 def _is_plain(node: Node, form: _Form) -> bool:
     """Whether it is nothing but attention: no other softmax than that of its dtype, which halves widen for."""
     wide = (DType.F32,) if form.q.type.dtype in (DType.F16, DType.BF16) else (form.q.type.dtype,)
@@ -139,7 +131,7 @@ def _is_plain(node: Node, form: _Form) -> bool:
 
 
 def _fused(form: _Form, mask: "_Mask") -> Value:
-    bias = mask.bias(form.q.type.dtype, _lowest(form.q.type.dtype))
+    bias = mask.bias(form.q.type.dtype, lowest(form.q.type.dtype))
     y = nn.Attention(form.q, form.k, form.v, bias, form.heads, form.scale).result
     sees_any = mask.sees_any
     if sees_any is None:
@@ -149,29 +141,21 @@ def _fused(form: _Form, mask: "_Mask") -> Value:
     return heads_side_by_side(y) if form.is_flat else y
 
 
-def _lowest(dtype: DType) -> float:
-    """What hides a score: with -inf a row that is hidden whole would be no numbers."""
-    return -dtype.largest
-
-
 def _spelled_out(node: Node, form: _Form, mask: "_Mask", mode: int) -> tuple[Value, Value]:
     """The result, and what the mode says of what came before it."""
     q, k, v = form.apart
-    dtype, cap = q.type.dtype, node.float("softcap", 0.0)
+    dtype = q.type.dtype
     stages = [math.MatMul(math.Mul(q, scalar(form.scale, q)).result, k, transpose_y=True).result]
-    capped = stages[0]
-    if cap:
-        part = math.Tanh(math.Mul(capped, scalar(1 / cap, capped)).result).result
-        capped = math.Mul(part, scalar(cap, part)).result
+    bent = capped(stages[0], node.float("softcap", 0.0))
     is_shown = mode == MASKED and node.wants_output(3)
-    bias = mask.bias(dtype, -inf if is_shown else _lowest(dtype))
-    masked = capped if bias is None else math.Add(capped, bias).result
+    bias = mask.bias(dtype, -inf if is_shown else lowest(dtype))
+    masked = bent if bias is None else math.Add(bent, bias).result
     precise = node.dtype("softmax_precision") if node.has("softmax_precision") else dtype
     weights = cast(nn.Softmax(cast(masked, precise), 3).result, dtype)
     if mask.sees_any is not None:
         weights = math.Select(mask.sees_any, weights, scalar(0, weights)).result
     y = math.MatMul(weights, v).result
-    stages += [capped, masked, weights]
+    stages += [bent, masked, weights]
     return heads_side_by_side(y) if form.is_flat else y, stages[mode]
 
 

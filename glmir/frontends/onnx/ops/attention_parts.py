@@ -9,6 +9,7 @@ from ....dims import Dim, known_equal
 from ....ir import Value
 from ....ops import math, nn, tensor
 from ....types import DType
+from ...heads import lowest, repeated_heads
 from ...values import constant, expand, joined, positions, reshape, size_of
 from ..node import Node, Unsupported, scalar
 
@@ -17,18 +18,6 @@ MASKED = -10000.0
 
 MAX_MASK = 1 << 20
 """The elements of the largest causal mask that becomes a constant; a larger one is computed by the model."""
-
-
-def heads_apart(x: Value, heads: int) -> Value:
-    """[B, S, H * D] as [B, H, S, D]."""
-    batch, rows, columns = x.type.shape
-    return tensor.Transpose(reshape(x, (batch, rows, heads, columns // heads)), (0, 2, 1, 3)).result
-
-
-def heads_side_by_side(x: Value) -> Value:
-    """[B, H, S, D] as [B, S, H * D]."""
-    batch, heads, rows, columns = x.type.shape
-    return reshape(tensor.Transpose(x, (0, 2, 1, 3)).result, (batch, rows, heads * columns))
 
 
 def scale_of(node: Node, size: Dim) -> float:
@@ -41,15 +30,18 @@ def scale_of(node: Node, size: Dim) -> float:
     return 1 / sqrt(size)
 
 
-def lowest(dtype: DType) -> float:
-    """What hides a score whatever it is; finite, so that a row that is hidden whole does not become NaN."""
-    return -65504.0 if dtype is DType.F16 else -3e38
-
-
 def hidden_where(is_hidden: Value, dtype: DType, masked: float) -> Value:
     """``masked`` where true, 0 elsewhere."""
     hides, shows = (constant(np.array(number).astype(dtype.numpy)) for number in (masked, 0))
     return math.Select(is_hidden, hides, shows).result
+
+
+def capped(scores: Value, cap: float) -> Value:
+    """cap * tanh(scores / cap); the scores themselves for a cap of 0."""
+    if not cap:
+        return scores
+    bent = math.Tanh(math.Mul(scores, scalar(1 / cap, scores)).result).result
+    return math.Mul(bent, scalar(cap, bent)).result
 
 
 def later_keys(rows: Dim, columns: Dim, past: Dim, dtype: DType) -> Value:
@@ -104,15 +96,14 @@ def summed(masks: list[Value | None]) -> Value | None:
     return total
 
 
-def repeated(x: Value, heads: int) -> Value:
-    """[B, K, T, D] with each head repeated in a row, to ``heads`` in all."""
-    batch, own, rows, columns = x.type.shape
+def _for_all(x: Value, heads: int) -> Value:
+    """[B, K, T, D] with as many heads as the queries have."""
+    own = x.type.shape[1]
     if own == heads or not isinstance(own, int):
         return x
     if heads % own:
         raise Unsupported(f"{own} heads of keys do not divide {heads} heads of queries")
-    spread = expand(reshape(x, (batch, own, 1, rows, columns)), (batch, own, heads // own, rows, columns))
-    return reshape(spread, (batch, heads, rows, columns))
+    return repeated_heads(x, heads // own)
 
 
 @dataclass
@@ -132,14 +123,11 @@ def in_parts(
     heads = q.type.shape[1]
     if not isinstance(heads, int):
         raise Unsupported(f"the number of heads of {q.type} is not known")
-    products = math.MatMul(q, repeated(k, heads), transpose_y=True).result
-    scores = math.Mul(products, scalar(scale, products)).result
-    if softcap:
-        bent = math.Tanh(math.Mul(scores, scalar(1 / softcap, scores)).result).result
-        scores = math.Mul(bent, scalar(softcap, scores)).result
+    products = math.MatMul(q, _for_all(k, heads), transpose_y=True).result
+    scores = capped(math.Mul(products, scalar(scale, products)).result, softcap)
     scores = scores if mask is None else math.Add(scores, mask).result
     weights = _softmax(scores, sink)
-    return Products(scores, weights, math.MatMul(weights, repeated(v, heads)).result)
+    return Products(scores, weights, math.MatMul(weights, _for_all(v, heads)).result)
 
 
 def _softmax(scores: Value, sink: Value | None) -> Value:

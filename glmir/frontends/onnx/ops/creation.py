@@ -5,9 +5,10 @@ from math import prod
 import numpy as np
 
 from ....dims import Dim, SymInt, ceil_div, dim_max
-from ....ir import Array, Value
+from ....ir import Array
 from ....ops import tensor
 from ....types import DType
+from ...values import reshape
 from ..node import Imported, ImporterTable, Node, Unsupported, constant
 
 TABLE = ImporterTable()
@@ -72,13 +73,9 @@ def _eye_like(node: Node) -> Imported:
 
 @TABLE.imports("Range")
 def _range(node: Node) -> Imported:
-    start, limit, delta = (_as_scalar(node.operand(i)) for i in range(3))
+    start, limit, delta = (reshape(node.operand(i), ()) for i in range(3))
     length = _range_length(node)
     return tensor.Range(start, limit, delta, node.unknown_dim(0) if length is None else length)
-
-
-def _as_scalar(x: Value) -> Value:
-    return x if x.type.rank == 0 else tensor.Reshape(x, None, ()).result
 
 
 def _range_length(node: Node) -> Dim | None:

@@ -8,16 +8,14 @@ from ....dims import Dim
 from ....ir import Value
 from ....ops import math, nn, tensor
 from ....types import DType
+from ...heads import heads_apart, heads_side_by_side, lowest
 from ...values import cast, constant, joined, positions, reshape, sliced
 from ..node import Imported, ImporterTable, Node, Unsupported
 from .attention_parts import (
     MASKED,
-    heads_apart,
-    heads_side_by_side,
     hidden_where,
     in_parts,
     later_keys,
-    lowest,
     padding_mask,
     scale_of,
     summed,

@@ -11,9 +11,10 @@ from ....dims import Dim, dim_max, known_equal
 from ....ir import Value
 from ....ops import math, nn, tensor
 from ....types import DType
+from ...heads import heads_apart, heads_side_by_side, lowest
 from ...values import cast, constant, expand, joined, positions, reshape, size_of
 from ..node import Imported, ImporterTable, Node, Unsupported, scalar
-from .attention_parts import heads_apart, heads_side_by_side, hidden_where, in_parts, lowest, scale_of, summed
+from .attention_parts import hidden_where, in_parts, scale_of, summed
 from .microsoft_rotary import at_positions, rotated
 
 TABLE = ImporterTable("com.microsoft")

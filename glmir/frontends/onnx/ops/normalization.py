@@ -3,9 +3,8 @@
 from ....dims import known_equal
 from ....ir import Op, Value
 from ....ops import math, nn, tensor
-from ....types import DType
 from ...layers import channel_statistics, statistics
-from ..node import Imported, ImporterTable, Node, Unsupported, check_axis, scalar
+from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis, scalar
 
 TABLE = ImporterTable()
 
@@ -17,7 +16,7 @@ def batch_normalization(node: Node) -> Imported:
     Before opset 14 it is the other outputs that make it compute statistics, and those nobody reads.
     """
     x = node.operand(0)
-    scale, bias, mean, variance = (_as_dtype(node.operand(i), x.type.dtype) for i in range(1, 5))
+    scale, bias, mean, variance = (cast(node.operand(i), x.type.dtype) for i in range(1, 5))
     if node.opset < 9 and not node.int("spatial", 1):
         spread = math.Sqrt(math.Add(variance, scalar(node.float("epsilon", 1e-5), x)).result).result
         return math.Add(math.Mul(math.Div(math.Sub(x, mean).result, spread).result, scale).result, bias)
@@ -70,7 +69,7 @@ def _parameter(value: Value | None, x: Value, axis: int) -> Value | None:
     """A scale or bias in x's dtype, and without the axes of size 1 that stand before the normalized ones."""
     if value is None:
         return None
-    value = _as_dtype(value, x.type.dtype)
+    value = cast(value, x.type.dtype)
     surplus = value.type.rank - (x.type.rank - axis)
     if surplus > 0 and all(d == 1 for d in value.type.shape[:surplus]):
         return tensor.Reshape(value, None, value.type.shape[surplus:]).result
@@ -133,7 +132,3 @@ def lrn(node: Node) -> Op:
     return nn.LocalResponseNorm(
         node.operand(0), node.int("size"), node.float("alpha", 1e-4), node.float("beta", 0.75), node.float("bias", 1.0)
     )
-
-
-def _as_dtype(value: Value, dtype: DType) -> Value:
-    return value if value.type.dtype is dtype else tensor.Cast(value, dtype).result

@@ -6,6 +6,7 @@ from ....ir import Value
 from ....ops import math, nn, tensor
 from ....types import DType, Shape
 from ...random_numbers import further_uniform_numbers, normal_numbers, uniform_numbers
+from ...values import reshape
 from ..node import Imported, ImporterTable, Node, Unsupported, cast, constant, scalar
 
 TABLE = ImporterTable()
@@ -126,7 +127,7 @@ def _is_training(node: Node) -> bool | Value:
     if node.opset < 12 or node.optional(2) is None or node.dims(2) == (0,):
         return False
     array = node.constant(2)
-    return _as_scalar(node.operand(2)) if array is None else bool(array.item())
+    return reshape(node.operand(2), ()) if array is None else bool(array.item())
 
 
 def _ratio(node: Node) -> float | Value:
@@ -134,11 +135,7 @@ def _ratio(node: Node) -> float | Value:
     if node.opset < 12 or node.optional(1) is None:
         return node.float("ratio", 0.5)
     numbers = node.numbers(1)
-    return _as_scalar(node.operand(1)) if numbers is None else numbers[0]
-
-
-def _as_scalar(x: Value) -> Value:
-    return x if x.type.rank == 0 else tensor.Reshape(x, None, ()).result
+    return reshape(node.operand(1), ()) if numbers is None else numbers[0]
 
 
 def _kept(shape: Shape, seed: int, ratio: float | Value) -> Value:

@@ -8,9 +8,10 @@ import numpy as np
 from ....dims import Dim
 from ....ir import Value
 from ....ops import math, tensor
+from ....ops.enums import ResizeMode, SamplePadding
 from ....ops.nn.windows import Windows
 from ....types import DType
-from ...grid_sampling import GridSampler, Interpolation, Padding, affine_grid, grid_line, sampled
+from ...grid_sampling import affine_grid, grid_line, grid_sampled
 from ...point_sampling import DeformableConvolution, RoiAlign
 from ...region_pooling import RegionPool
 from ...unfolding import folded
@@ -22,8 +23,8 @@ from .windows import positive_ints
 TABLE = ImporterTable()
 
 _INTERPOLATIONS = {
-    "bilinear": Interpolation.LINEAR, "linear": Interpolation.LINEAR, "nearest": Interpolation.NEAREST,
-    "bicubic": Interpolation.CUBIC, "cubic": Interpolation.CUBIC,
+    "bilinear": ResizeMode.LINEAR, "linear": ResizeMode.LINEAR, "nearest": ResizeMode.NEAREST,
+    "bicubic": ResizeMode.CUBIC, "cubic": ResizeMode.CUBIC,
 }  # fmt: skip
 
 _MAX_TAPS = 1024
@@ -37,13 +38,13 @@ def grid_sample(node: Node) -> Value:
     padding = node.string("padding_mode", "zeros")
     if mode not in _INTERPOLATIONS:
         raise Unsupported(f"mode {mode} is not known")
-    if padding.upper() not in Padding.__members__:
+    if padding.upper() not in SamplePadding.__members__:
         raise Unsupported(f"padding_mode {padding} is not known")
     rank = x.type.rank - 2
     if rank < 1 or grid.type.rank != rank + 2 or grid.type.shape[-1] != rank:
         raise Unsupported(f"an image {x.type} and a grid {grid.type} do not fit")
-    sampler = GridSampler(_INTERPOLATIONS[mode], Padding[padding.upper()], bool(node.int("align_corners", 0)))
-    return sampled(sampler, x, grid)
+    aligns_corners = bool(node.int("align_corners", 0))
+    return grid_sampled(x, grid, _INTERPOLATIONS[mode], SamplePadding[padding.upper()], aligns_corners)
 
 
 @TABLE.imports("AffineGrid")
@@ -58,17 +59,13 @@ def affine_grid_of_size(node: Node) -> Value:
     lines = []
     for axis, dim in enumerate(dims[2:], 1):
         if dim is None:
-            size = cast(_scalar(sliced(sizes, 0, axis + 1, 1)), DType.I64)
+            size = cast(reshape(sliced(sizes, 0, axis + 1, 1), ()), DType.I64)
             zero, one = (constant(np.array(i, np.int64)) for i in (0, 1))
             places = tensor.Range(zero, size, one, node.unknown_dim(axis)).result
         else:
             size, places = size_of(dim), positions(dim)
         lines.append(grid_line(cast(places, dtype), cast(size, dtype), align_corners))
     return cast(affine_grid(cast(theta, dtype), lines), theta.type.dtype)
-
-
-def _scalar(x: Value) -> Value:
-    return reshape(x, ())
 
 
 def _computed_type(x: Value) -> DType:

@@ -30,7 +30,7 @@ def _non_max_suppression(node: Node) -> Imported:
 
 def _lone(x: Value | None) -> Value | None:
     """What holds one element, without axes."""
-    return x if x is None or x.type.rank == 0 else reshape(x, ())
+    return None if x is None else reshape(x, ())
 
 
 # Different elements

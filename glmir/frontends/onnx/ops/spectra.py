@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....dims import Dim, known_different
+from ....dims import Dim
 from ....ir import Array, Value
 from ....ops import math, nn, tensor
 from ....types import DType
 from ...fourier import Parts, Size, angles, as_number, real_of_half, scaled_by_size, transformed
 from ...values import positions, reshape
 from ..node import Imported, ImporterTable, Node, Unsupported, cast, check_axis, constant, scalar
+from ..run_time_axes import chosen
 
 TABLE = ImporterTable()
 
@@ -18,21 +19,12 @@ TABLE = ImporterTable()
 @TABLE.imports("DFT")
 def _dft(node: Node) -> Imported:
     """Real and imaginary parts lie along the last axis, which has one element where there are only real ones."""
-    x = node.operand(0)
     axes = _axes(node)
     if len(axes) == 1:
         return _transformed_along(node, axes[0])
     # The axis is known as the model runs: whatever it may be is computed.
-    results = {axis: _transformed_along(node, axis) for axis in axes}
-    possible = {axis: y for axis, y in results.items() if _is_declared(node, y)}
-    shapes = {y.type.shape for y in possible.values()}
-    if len(shapes) != 1:
-        raise Unsupported("input 2, the axis, decides the shape of the result; pin it to a constant with --input")
-    given = math.FloorMod(as_number(node.operand(2), DType.I64), constant(np.array(x.type.rank))).result
-    (_, y), *others = possible.items()
-    for axis, other in others:
-        y = math.Select(math.Equal(given, constant(np.array(axis))).result, other, y).result
-    return y
+    results: dict[tuple[int, ...], Value] = {(axis,): _transformed_along(node, axis) for axis in axes}
+    return chosen(node, 2, results, lambda held: results[held].type.shape, lambda held: results[held])
 
 
 def _axes(node: Node) -> Sequence[int]:
@@ -47,15 +39,6 @@ def _axes(node: Node) -> Sequence[int]:
     if node.dims(2) in (None, (None,)):
         return range(rank - 1)
     return (check_axis(node.only_int(2), rank),)
-
-
-def _is_declared(node: Node, y: Value) -> bool:
-    """Whether the result may have the type that the model declares for it."""
-    declared = node.declared_shapes[0] if node.declared_shapes else None
-    if declared is None:
-        return True
-    pairs = zip(declared, y.type.shape, strict=False)
-    return not any(isinstance(a, int) and a >= 0 and known_different(a, b) for a, b in pairs)
 
 
 def _transformed_along(node: Node, axis: int) -> Value:
@@ -180,12 +163,8 @@ def _mel_weight_matrix(node: Node) -> Imported:
     bins, bands = (node.unknown_dim(axis) for axis in (0, 1))
     if not isinstance(bins, int) or not isinstance(bands, int):
         raise Unsupported("its shape depends on the data; pin the numbers of bands and bins with --input")
-    length, rate, low, high = (cast(_scalar_operand(node, i), DType.F32) for i in range(1, 5))
+    length, rate, low, high = (cast(reshape(node.operand(i), ()), DType.F32) for i in range(1, 5))
     return cast(_mel_weights_at_run_time(bins, bands, length, rate, low, high), dtype)
-
-
-def _scalar_operand(node: Node, index: int) -> Value:
-    return reshape(node.operand(index), ())
 
 
 def _mel_weights(bands: int, length: int, rate: int, low: float, high: float) -> Array:
