@@ -1,12 +1,23 @@
 """What nothing needs: ops without an effect whose results are not used, and whose sizes no other op mentions."""
 
 from .dims import SymInt, free_symbols
-from .ir import Op
+from .ir import Function, Op
 
 
 def is_dead(op: Op) -> bool:
     """Whether the op can go. What alone shows a symbol, as the number of elements found, stays while others use it."""
     return not op.has_uses and not op.has_effect and not _shows_needed_symbol(op)
+
+
+def erase_dead_ops(function: Function) -> bool:
+    """Takes the dead ops out of the function; returns whether there were any."""
+    changed = False
+    # From the end: when an op goes, its operands' ops come next.
+    for op in reversed(function.ops):
+        if is_dead(op):
+            op.erase()
+            changed = True
+    return changed
 
 
 def _shows_needed_symbol(op: Op) -> bool:

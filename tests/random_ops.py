@@ -312,6 +312,13 @@ def _resize(b: Builder, cls: type[Op]) -> Op:
     return nn.Resize(x, shape, scales, mode, transform, rounding, exclude_outside=is_exclusive)
 
 
+def _grid_sample(b: Builder, cls: type[Op]) -> Op:
+    x = _image(b)
+    batch, rank = b.static(x.type.shape[:1]), x.type.rank - 2
+    grid = b.array(DType.F32, (*batch, *(b.integer(1, 3) for _ in range(rank)), rank))
+    return _make(b, cls, x=x, grid=b.constant(grid), layout=Layout.NCHW)
+
+
 def _recurrent(b: Builder, cls: type[Op]) -> Op:
     x = b.value(lambda v: v.type.dtype.is_float and v.type.rank == 3 and isinstance(v.type.shape[2], int))
     assert issubclass(cls, nn.Recurrent)
@@ -369,6 +376,7 @@ _STRATEGIES: dict[type[Op], Callable[[Builder, type[Op]], Op]] = {
     nn.GroupNorm: _channel_norm,
     nn.PRelu: _p_relu,
     nn.Resize: _resize,
+    nn.GridSample: _grid_sample,
     nn.Recurrent: _recurrent,
     tensor.DynamicUpdateSlice: _dynamic_update_slice,
     quant.Scaled: _scaled,

@@ -48,19 +48,27 @@ def linear_on_rounded_data(op: nn.Linear) -> Op | None:
     return product if op.bias is None else math.Add(product.result, op.bias)
 
 
+@RULES.on(math.MatMul)
+def product_on_rounded_data(op: math.MatMul) -> Op | None:
+    """matmul(dequantize(x, a), dequantize(y, b)) -> cast(integer_mat_mul(x, y)) * (a * b), of a computed"""
+    # Left as it is onnxruntime fuses the product itself, and refuses the scales of columns of several matrices.
+    data, weight = _computed_pair(op.x), _weight(op.y, op.y.type.rank - 1)
+    if data is None or weight is None or op.transpose_x or op.transpose_y:
+        return None
+    if not _has_one_zero_point(weight):
+        return None
+    return _scaled(quant.IntegerMatMul(data.x, weight.x, data.zero_point, _zero_point(weight)), data, weight, ())
+
+
 @RULES.on(nn.Conv)
 def convolution_on_rounded_data(op: nn.Conv) -> Op | None:
     """conv(dequantize(x, a), dequantize(w, b), c) -> cast(integer_conv(x, w)) * (a * b) + c, of a computed"""
     data, weight = _computed_pair(op.x), _weight(op.weight, 0)
     if data is None or weight is None or op.activation is not Activation.NONE or op.layout is not Layout.NCHW:
         return None
-    zero = weight.zero_point
-    if zero is not None and zero.type.rank:
-        # The runtime takes one for all channels.
-        array = constant_array(zero)
-        if array is None or not array.size or np.any(array != array[0]):
-            return None
-        zero = constant(array[0])
+    if not _has_one_zero_point(weight):
+        return None
+    zero = _zero_point(weight)
     sums = quant.IntegerConv(data.x, weight.x, data.zero_point, zero, op.strides, op.padding, op.dilations, op.groups)
     trailing = (1,) * (op.x.type.rank - 2)
     product = _scaled(sums, data, weight, trailing)
@@ -83,6 +91,18 @@ def _weight(weight: Value, axis: int) -> quant.Dequantize | None:
             is_plain = op.axis in (None, axis) and constant_array(op.x) is not None
             return op if is_plain and 0 not in op.x.type.shape else None
     return None
+
+
+def _has_one_zero_point(weight: quant.Dequantize) -> bool:
+    """Whether it is the same for all channels, which is what the runtime takes."""
+    zeros = None if weight.zero_point is None else constant_array(weight.zero_point)
+    return weight.zero_point is None or (zeros is not None and zeros.size > 0 and bool(np.all(zeros == zeros.flat[0])))
+
+
+def _zero_point(weight: quant.Dequantize) -> Value | None:
+    """The zero point of all channels, without axes."""
+    zeros = None if weight.zero_point is None else constant_array(weight.zero_point)
+    return weight.zero_point if zeros is None or not zeros.ndim else constant(zeros.flat[0])
 
 
 def _scaled(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..dead_code import mentioned_symbols
+from ..dead_code import erase_dead_ops, mentioned_symbols
 from ..ir import Function, Value
 from ..opdef import replace
 from ..ops import tensor
@@ -16,7 +16,7 @@ def close(functions: Sequence[Function], visible: Iterable[Value]) -> tuple[Valu
     mentions and nothing else passed shows.
     """
     for function in functions:
-        erase_unused(function)
+        erase_dead_ops(function)
         _repeat_constants(function)
     captured = dict.fromkeys(v for function in functions for v in _foreign(function))
     captured |= dict.fromkeys(_showing(_unshown_symbols(functions, captured), visible))
@@ -26,13 +26,6 @@ def close(functions: Sequence[Function], visible: Iterable[Value]) -> tuple[Valu
             function.inputs.append(own)
             _replace_inside(function, value, own)
     return tuple(captured)
-
-
-def erase_unused(function: Function) -> None:
-    """Takes out the ops that nothing uses and that have no effect."""
-    for op in reversed(function.ops):
-        if not op.has_uses and not op.has_effect:
-            op.erase()
 
 
 def empty(function: Function) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 
+from ...dead_code import erase_dead_ops
 from ...ir import Function, Module, Op, Value
 from ...opdef import replace
 from ...ops import control, math, tensor
@@ -12,7 +13,6 @@ from ..inlining import adopt_sizes, can_be_inlined, inlined
 from ..patterns import constant_array
 from .callees import (
     added,
-    drop_unused,
     give,
     needed_inputs,
     part_of,
@@ -136,7 +136,7 @@ def work_of_both_branches(module: Module, function: Function, op: control.If) ->
     values = inlined(function, op, part_of(then, [a for a, _ in passed]), op.values)
     for branch, side in ((then, [a for a, _ in passed]), (otherwise, [b for _, b in passed])):
         give(branch, side)
-        drop_unused(branch)
+        erase_dead_ops(branch)
     everything = (*op.values, *values)
     refs = [added(module, branch, range(len(everything))) for branch in (then, otherwise)]
     larger = replace(op, values=everything, then_branch=refs[0], else_branch=refs[1])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ...attributes import FunctionRef
 from ...call_graph import fresh_function_name
 from ...cloning import clone_function
-from ...dead_code import mentioned_symbols
+from ...dead_code import erase_dead_ops, mentioned_symbols
 from ...dim_terms import linear_symbol
 from ...ir import Function, Module, Op, Value
 from ...ops import tensor
@@ -28,14 +28,8 @@ def with_outputs(callee: Function, kept: Sequence[int]) -> Function:
     """A copy of a function that gives some of its outputs, without the ops that these do not need."""
     copy = clone_function(callee)
     copy.set_outputs([copy.outputs[i] for i in kept], [copy.output_names[i] for i in kept])
-    drop_unused(copy)
+    erase_dead_ops(copy)
     return copy
-
-
-def drop_unused(function: Function) -> None:
-    for op in reversed(function.ops):
-        if not op.has_uses and not op.has_effect:
-            op.erase()
 
 
 def part_of(function: Function, values: Sequence[Value]) -> Function:
@@ -43,7 +37,7 @@ def part_of(function: Function, values: Sequence[Value]) -> Function:
     copy = clone_function(function)
     copies = dict(zip(function.values(), copy.values(), strict=True))
     copy.set_outputs([copies[v] for v in values], [f"output{i}" for i in range(len(values))])
-    drop_unused(copy)
+    erase_dead_ops(copy)
     return copy
 
 

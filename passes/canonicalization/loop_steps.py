@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from ...cloning import clone_function
+from ...dead_code import erase_dead_ops
 from ...errors import GlmirError
 from ...interpreter import run
 from ...ir import Function, Module, Op, Value
@@ -11,7 +12,6 @@ from ...ops import control, math, nn, tensor
 from ..inlining import adopt_sizes, can_be_inlined, inlined
 from .callees import (
     added,
-    drop_unused,
     give,
     needed_inputs,
     part_of,
@@ -142,7 +142,7 @@ def invariant_work(module: Module, function: Function, op: control.While, _: int
         values = inlined(function, op, part_of(callee, passed), op.values)
         give(callee, passed)
         other.inputs.extend(Value(v.type) for v in passed)
-        drop_unused(callee)
+        erase_dead_ops(callee)
         new = body.inputs[len(op.values) :]
         names = [f"output{i}" for i in range(len(body.inputs))]
         body.set_outputs([*body.outputs, *new], names)

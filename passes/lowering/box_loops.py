@@ -14,7 +14,7 @@ from ...ir import Module, Op, Value
 from ...ops import math, nn, tensor
 from ...types import DType, TensorType
 from ..patterns import constant, constant_array, reshape
-from .building import concat, expanded, folded, scalar, slice_axes
+from .building import as_dtype, concat, expanded, folded, i32, scalar, slice_axes
 from .loop_functions import LoopFunction, inner_types, loop, put_in_place
 from .materialize_shapes import dim_value
 
@@ -62,10 +62,10 @@ class _Choice:
         types = inner_types(self._op.function, tuple(self._carried.values()))
         chosen = loop(self._carried, self._condition(types), self._body(types))["chosen"]
         by_class = tensor.Transpose(chosen, (1, 2, 0)).result
-        is_chosen = math.GreaterEqual(by_class, _i32(0)).result
+        is_chosen = math.GreaterEqual(by_class, i32(0)).result
         places = tensor.NonZero(is_chosen, self._op.count, self._op.index_dtype).result
         rows = tensor.Transpose(places, (1, 0)).result
-        boxes = _as(tensor.GatherNd(by_class, rows).result, self._op.index_dtype)
+        boxes = as_dtype(tensor.GatherNd(by_class, rows).result, self._op.index_dtype)
         return concat([slice_axes(rows, [1], [0], [2]), reshape(boxes, (self._op.count, 1))], 1)
 
     def _initial_values(self) -> dict[str, Value]:
@@ -80,10 +80,10 @@ class _Choice:
         columns = dict(zip(_SIDES, _sides(boxes, op.is_centered), strict=True))
         columns["area"] = _area(columns)
         carried = {
-            "round": _i32(0),
+            "round": i32(0),
             "goes_on": _any_left(waiting),
             "scores": waiting,
-            "chosen": expanded(_i32(-1), (self._rounds, batch, classes)),
+            "chosen": expanded(i32(-1), (self._rounds, batch, classes)),
             "iou_threshold": _single(op.iou_threshold),
             "places": _positions(scores, 2),
             "limit": self._limit(),
@@ -109,7 +109,7 @@ class _Choice:
         count = dim_value(self._op.boxes, 1, DType.I32)
         if self._op.limit is None:
             return count
-        return _as(folded(math.Minimum(_as(count, self._op.limit.type.dtype), self._op.limit)), DType.I32)
+        return as_dtype(folded(math.Minimum(as_dtype(count, self._op.limit.type.dtype), self._op.limit)), DType.I32)
 
     def _function(self, role: str, types: Sequence[TensorType]) -> tuple[LoopFunction, dict[str, Value]]:
         function = LoopFunction(self._module, self._op, role, list(self._carried), types)
@@ -129,15 +129,15 @@ class _Choice:
         is_there = math.Greater(best, scalar(_STILL_THERE, best)).result
         row = math.Add(at, values["firsts"]).result if self._has_batch else at
         # Never negative; said in a way that targets whose gather takes no negative indices see it.
-        own = tensor.Gather(values["rows"], math.Maximum(row, _i32(0)).result, 0).result
+        own = tensor.Gather(values["rows"], math.Maximum(row, i32(0)).result, 0).result
         chosen_box = {name: slice_axes(own, [2], [i], [1]) for i, name in enumerate((*_SIDES, "area"))}
         is_over = math.Greater(_overlap(chosen_box, values), values["iou_threshold"]).result
         is_dropped = math.LogicalOr(is_over, math.Equal(values["places"], place).result).result
         left = math.Select(is_dropped, scalar(_DROPPED, scores), scores).result
-        entry = reshape(math.Select(is_there, place, _i32(-1)).result, (1, *at.type.shape))
+        entry = reshape(math.Select(is_there, place, i32(-1)).result, (1, *at.type.shape))
         starts = concat([reshape(values["round"], (1,)), constant(np.zeros(2, np.int32))], 0)
         new = {
-            "round": math.Add(values["round"], _i32(1)).result,
+            "round": math.Add(values["round"], i32(1)).result,
             "goes_on": _any_left(left),
             "scores": left,
             "chosen": tensor.DynamicUpdateSlice(values["chosen"], entry, starts).result,
@@ -191,17 +191,9 @@ def _positions(x: Value, axis: int) -> Value:
     size = x.type.shape[axis]
     if isinstance(size, int):
         return constant(np.arange(size, dtype=np.int32))
-    return tensor.Range(_i32(0), dim_value(x, axis, DType.I32), _i32(1), size).result
+    return tensor.Range(i32(0), dim_value(x, axis, DType.I32), i32(1), size).result
 
 
 def _single(x: Value) -> Value:
     """Halves as f32: what overlaps how much they are too coarse for."""
-    return x if x.type.dtype is DType.F64 else _as(x, DType.F32)
-
-
-def _as(x: Value, dtype: DType) -> Value:
-    return x if x.type.dtype is dtype else folded(tensor.Cast(x, dtype))
-
-
-def _i32(number: int) -> Value:
-    return constant(np.array(number, np.int32))
+    return x if x.type.dtype is DType.F64 else as_dtype(x, DType.F32)

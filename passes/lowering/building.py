@@ -127,9 +127,19 @@ def scalar(number: float, like: Value) -> Value:
         return constant(np.asarray(number).astype(like.type.dtype.numpy))
 
 
+def i32(number: int) -> Value:
+    """A constant without axes."""
+    return constant(np.array(number, np.int32))
+
+
 def i64(number: int) -> Value:
     """A constant without axes."""
     return constant(np.array(number, np.int64))
+
+
+def as_dtype(x: Value, dtype: DType) -> Value:
+    """``x`` with elements of another dtype; itself when it has them."""
+    return x if x.type.dtype is dtype else folded(tensor.Cast(x, dtype))
 
 
 def three_axes(shape: Shape, axis: int) -> Shape:

@@ -9,7 +9,7 @@ from ...pass_manager import module_pass
 from ...rewriter import RuleSet, apply_rules
 from ...types import DType
 from ..patterns import constant, is_compressed
-from .building import folded, folded_reshape
+from .building import as_dtype, folded, folded_reshape
 
 RULES = RuleSet()
 
@@ -20,7 +20,7 @@ def quantize_as_arithmetic(op: quant.Quantize) -> Op | None:
     dtype = computing_dtype(op.x.type.dtype)
     if not _is_expressible(op):
         return None
-    y = math.Round(math.Div(_as(op.x, dtype), _over(op, op.scale, dtype)).result).result
+    y = math.Round(math.Div(as_dtype(op.x, dtype), _over(op, op.scale, dtype)).result).result
     if op.zero_point is not None:
         y = math.Add(y, _over(op, op.zero_point, dtype)).result
     clamped = math.Clamp(y, float(op.storage.lowest), float(op.storage.highest))
@@ -33,7 +33,7 @@ def dequantize_as_arithmetic(op: quant.Dequantize) -> Value | None:
     dtype = computing_dtype(op.scale.type.dtype)
     if not _is_expressible(op) or is_compressed(op.result):
         return None
-    return times_scale(op, _as(op.x, dtype))
+    return times_scale(op, as_dtype(op.x, dtype))
 
 
 def times_scale(op: quant.Dequantize, numbers: Value) -> Value:
@@ -41,7 +41,7 @@ def times_scale(op: quant.Dequantize, numbers: Value) -> Value:
     dtype, y = numbers.type.dtype, numbers
     if op.zero_point is not None:
         y = math.Sub(y, _over(op, op.zero_point, dtype)).result
-    return _as(math.Mul(y, _over(op, op.scale, dtype)).result, op.scale.type.dtype)
+    return as_dtype(math.Mul(y, _over(op, op.scale, dtype)).result, op.scale.type.dtype)
 
 
 @module_pass(needed=True)
@@ -56,7 +56,7 @@ def _is_expressible(op: quant.Scaled) -> bool:
 
 def _over(op: quant.Scaled, parameters: Value, dtype: DType) -> Value:
     """Scales or zero points as they broadcast against x."""
-    parameters = _as(parameters, dtype)
+    parameters = as_dtype(parameters, dtype)
     if op.axis is None:
         return parameters
     size = op.x.type.shape[op.axis]
@@ -65,7 +65,3 @@ def _over(op: quant.Scaled, parameters: Value, dtype: DType) -> Value:
         places = constant(np.arange(size) // op.block)
         return folded(tensor.Gather(parameters, places, op.axis))
     return folded_reshape(parameters, tuple(size if i == op.axis else 1 for i in range(op.x.type.rank)))
-
-
-def _as(x: Value, dtype: DType) -> Value:
-    return x if x.type.dtype is dtype else folded(tensor.Cast(x, dtype))

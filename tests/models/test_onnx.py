@@ -39,7 +39,7 @@ def _check(model: RealModel, tmp_path: Path, level: str, opset: int | None = Non
         expected, actual = onnxruntime_outputs(path, inputs), onnxruntime_outputs(written, inputs)
         assert list(actual) == list(expected)
         for name, array in expected.items():
-            assert_close(actual[name], array, "model", f"{model.name} [{index}] {name}")
+            assert_close(actual[name], array, model.tolerance, f"{model.name} [{index}] {name}")
 
 
 @pytest.mark.models

@@ -42,6 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pytest.param(model, *case, id="-".join([model.name, *(part or "default" for part in case)]))
         for place, model in enumerate(m for m in MODELS if not m.needs)
         for case in (*ALWAYS, *(c for turn, c in enumerate(IN_TURN) if has_all or turn % 6 == place % 6))
+        if not (model.overflows_half and case[1] == "fp16")
     ]
     metafunc.parametrize(("model", "target", "precision", "level"), cases)
 
@@ -56,7 +57,7 @@ def test_every_target_agrees_with_onnxruntime(
     assert not artifact.target.problems(written)
     if target == "coreml":
         assert_loads(written)
-    tolerance = MODEL_TOLERANCES.get(precision or "", "model")
+    tolerance = MODEL_TOLERANCES.get(precision or "", model.tolerance)
     for index, inputs in enumerate(model.inputs(np.random.default_rng(0))):
         expected = {name: at_border(artifact.target, a) for name, a in onnxruntime_outputs(path, inputs).items()}
         actual = _run(artifact, written, inputs)

@@ -8,12 +8,13 @@ import numpy as np
 
 from ...attributes import FunctionRef
 from ...cloning import clone_function
+from ...dead_code import erase_dead_ops
 from ...dims import Dim, free_symbols, known_equal
 from ...ir import Function, Op, Value
 from ...ops import control, math, tensor
 from ...rewriter import insert_new_ops
 from ...types import DType, TensorType
-from ..closures import close, erase_unused
+from ..closures import close
 from .node import Node, Scope, Unsupported, cast, constant
 
 ENDLESS = 2**62
@@ -244,7 +245,7 @@ class Loop:
         kept = [i for i in places if i < len(carried) or i >= len(places) - len(captured)]
         _set_outputs(body, [body.outputs[i] for i in kept])
         for function in (condition, body):
-            erase_unused(function)
+            erase_dead_ops(function)
             function.inputs[:] = [function.inputs[i] for i in kept]
             self._functions.add(function)
         return self._while(condition, body, (*carried, *captured)).results[0]

@@ -6,7 +6,7 @@ import pytest
 import glmir
 from glmir import interpreter
 from glmir.ir import Op, Value
-from glmir.ops import nn, quant
+from glmir.ops import math, nn, quant
 from glmir.types import DType
 from tests.backends.building import argument, constant, module_of
 from tests.backends.onnx.harness import operators
@@ -27,6 +27,14 @@ def weight(*shape: int, dtype: DType = DType.I8, zeros: bool = False) -> Value:
     return quant.Dequantize(constant(stored), scales, points, 0).result
 
 
+def matrices() -> Op:
+    """A product with several matrices, whose scales are those of columns."""
+    stored = np.random.default_rng(0).integers(-128, 128, (2, 8, 3)).astype(np.int8)
+    scales = constant(np.array([0.01, 0.02, 0.05], np.float32))
+    zeros = constant(np.full(3, 7, np.int8))
+    return math.MatMul(rounded(argument(2, 5, 8)), quant.Dequantize(constant(stored), scales, zeros, 2).result)
+
+
 def conv(w: Value, b: Value | None) -> Op:
     return nn.Conv(rounded(argument(2, 4, 5, 6)), w, b, (1, 1), (1, 1, 1, 1), (1, 1))
 
@@ -40,6 +48,7 @@ def bias() -> Value:
     [
         (lambda: nn.Linear(rounded(argument(2, 5, 8)), weight(3, 8), bias()), "MatMulInteger"),
         (lambda: nn.Linear(rounded(argument(5, 8)), weight(3, 8, dtype=DType.U8, zeros=True), None), "MatMulInteger"),
+        (matrices, "MatMulInteger"),
         (lambda: conv(weight(3, 4, 3, 3), bias()), "ConvInteger"),
         (lambda: conv(weight(3, 4, 3, 3, dtype=DType.U8, zeros=True), None), "ConvInteger"),
     ],
