@@ -19,6 +19,7 @@ from glmir.ops.enums import (
     PadMode,
     RecurrentActivation,
     ResizeMode,
+    SamplePadding,
 )
 from glmir.types import DType
 
@@ -316,7 +317,8 @@ def _grid_sample(b: Builder, cls: type[Op]) -> Op:
     x = _image(b)
     batch, rank = b.static(x.type.shape[:1]), x.type.rank - 2
     grid = b.array(DType.F32, (*batch, *(b.integer(1, 3) for _ in range(rank)), rank))
-    return _make(b, cls, x=x, grid=b.constant(grid), layout=Layout.NCHW)
+    mode, padding = b.choose(list(ResizeMode)), b.choose(list(SamplePadding))
+    return nn.GridSample(x, b.constant(grid), mode, padding, b.flag())
 
 
 def _recurrent(b: Builder, cls: type[Op]) -> Op:

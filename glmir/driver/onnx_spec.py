@@ -7,25 +7,23 @@ from collections.abc import Iterator, Sequence
 
 from ..frontends.onnx import node as importing
 from ..frontends.onnx.graph_operators import OWN_OPERATORS
-from ..frontends.onnx.ops import IMPORTERS
+from ..frontends.onnx.ops import IMPORTERS, Operator
 from ..frontends.onnx.ops.standard_forms import as_standard
 from ..frontends.onnx.refused import DOMAINS, OPERATORS
+from ..frontends.onnx.sequences import SEQUENCE_IMPORTERS
 from ..ir import Op
 from ..ops import DEFINITIONS
 
-Operator = tuple[str, str]
-"""Domain and op type."""
-
-_PLUMBING = (importing.__name__, "glmir.frontends.layers")
+_PLUMBING = (importing.__name__, "glmir.frontends.layers", "glmir.frontends.values")
 """Modules whose functions hand values on: that an importer may cast says nothing about its operator."""
 
 _CALLS = {
     "If": ("control.if",),
     "Loop": ("control.while",),
     "Scan": ("control.while",),
-    "SequenceMap": ("control.while",),
+    "SequenceMap": (),
 }
-"""What those operators become that have graphs; those on sequences and optionals fold away."""
+"""What those operators become that have graphs; SequenceMap's graph is repeated for every element."""
 
 _LAYERS = ("nn.", "quant.")
 _FEW = 3
@@ -41,10 +39,12 @@ def operator_name(operator: Operator) -> str:
 @functools.cache
 def ops_of(operator: Operator) -> tuple[str, ...]:
     """The names of the ops that the operator's importer may build, in the order of their families."""
-    if operator in OWN_OPERATORS:
-        return _CALLS.get(operator[1], ())
-    importer = IMPORTERS[operator]
+    if operator[1] in _CALLS:
+        return _CALLS[operator[1]]
+    importer = IMPORTERS.get(operator) or SEQUENCE_IMPORTERS[operator[1]]
     built = set(_built_by(importer, set(), _PLUMBING)) or set(_built_by(importer, set(), ()))
+    if not built and operator[0] and ("", operator[1]) in IMPORTERS:
+        return ops_of(("", operator[1]))
     return tuple(name for name, definition in DEFINITIONS.items() if definition.cls in built)
 
 
@@ -91,8 +91,9 @@ def _built_by(function: object, seen: set[int], plumbing: Sequence[str]) -> Iter
         for found in _named(function, code):
             if isinstance(found, type) and issubclass(found, Op):
                 yield from _concrete(found)
-            elif isinstance(found, types.FunctionType) and found.__module__.startswith("glmir.frontends."):
-                yield from _built_by(found, seen, plumbing)
+            elif getattr(found, "__module__", "").startswith("glmir.frontends."):
+                for part in _methods(found) if isinstance(found, type) else (found,):
+                    yield from _built_by(part, seen, plumbing)
 
 
 def _named(function: types.FunctionType, code: types.CodeType) -> Iterator[object]:
@@ -106,6 +107,12 @@ def _named(function: types.FunctionType, code: types.CodeType) -> Iterator[objec
         yield from (IMPORTERS[key] for constant in code.co_consts if (key := ("", constant)) in IMPORTERS)
     for value in inspect.getclosurevars(function).nonlocals.values():
         yield from _held(value)
+
+
+def _methods(cls: type) -> Iterator[object]:
+    """The functions of a class, properties and class methods included."""
+    for member in vars(cls).values():
+        yield getattr(member, "fget", None) or getattr(member, "__func__", member)
 
 
 def _held(value: object) -> Sequence[object]:

@@ -87,7 +87,7 @@ class NearestRounding(enum.Enum):
 
 
 class SamplePadding(enum.Enum):
-    """What stands outside an image that is sampled: zeros, its border, or the image mirrored there (ONNX GridSample)."""
+    """What stands outside an image that is sampled: zeros, its border, or the image mirrored (ONNX GridSample)."""
 
     ZEROS = "zeros"
     BORDER = "border"

@@ -317,7 +317,7 @@ AUDIO_MODELS: tuple[RealModel, ...] = (
     asr_preprocessor("kaldi", "7d0f04ed3aa0775ac690c5bb3680cdef3e68807ee3ce415f0ca47deeeefc9bce"),
     asr_preprocessor("nemo80", "7ab6b0d1f57832e56f59aa7cab4289de50df7f8d5296cdfd281d9c9b7b8d73e0"),
     asr_preprocessor(
-        "whisper80", "8161c22a310df637a56029c037c79c9eb52a211a36b20935a1d0ba32bdb43d8f", "model-with-logarithms"
+        "whisper80", "8161c22a310df637a56029c037c79c9eb52a211a36b20935a1d0ba32bdb43d8f", "spectra-with-logarithms"
     ),
     asr_preprocessor("wespeaker", "4fcc0d9897bf960a304615cdb95ea2831f26dd409fcd1971b4ea831c49256cfd"),
     asr_preprocessor(

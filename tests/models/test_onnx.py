@@ -1,6 +1,7 @@
 """Real models as ONNX at every level and some opsets: onnxruntime computes from ours what it does from the source.
 
-Each model is written in one of the opsets, and with --all-cases in all of them.
+Each model is compiled at the default level, one of the other levels and for one of the opsets, and with --all-cases at
+and for all of them.
 """
 
 from pathlib import Path
@@ -15,20 +16,20 @@ from tests.models.fetch import onnxruntime_outputs, require_model
 from tests.tolerances import assert_close
 
 COMPLETE = [model for model in MODELS if not model.needs]
-OPSETS = (11, 15, 18, 21)
+IN_TURN: dict[str, tuple[str | int, ...]] = {"level": ("0", "1", "3", "s"), "opset": (11, 15, 18, 21)}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "opset" not in metafunc.fixturenames:
-        return
     has_all = metafunc.config.getoption("--all-cases")
-    cases = [
-        pytest.param(model, opset, id=f"{model.name}-{opset}")
-        for place, model in enumerate(COMPLETE)
-        for turn, opset in enumerate(OPSETS)
-        if has_all or turn == place % len(OPSETS)
-    ]
-    metafunc.parametrize(("model", "opset"), cases)
+    for what, values in IN_TURN.items():
+        if what in metafunc.fixturenames:
+            cases = [
+                pytest.param(model, value, id=f"{model.name}-{value}")
+                for place, model in enumerate(COMPLETE)
+                for turn, value in enumerate(values)
+                if has_all or turn == place % len(values)
+            ]
+            metafunc.parametrize(("model", what), cases)
 
 
 def _check(model: RealModel, tmp_path: Path, level: str, opset: int | None = None) -> None:
@@ -43,8 +44,12 @@ def _check(model: RealModel, tmp_path: Path, level: str, opset: int | None = Non
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("level", ["0", "1", "2", "3", "s"])
 @pytest.mark.parametrize("model", COMPLETE, ids=lambda m: m.name)
+def test_default_level(model: RealModel, tmp_path: Path) -> None:
+    _check(model, tmp_path, "2")
+
+
+@pytest.mark.models
 def test_levels(model: RealModel, level: str, tmp_path: Path) -> None:
     _check(model, tmp_path, level)
 

@@ -15,6 +15,7 @@ from ...ops import control, math, tensor
 from ...rewriter import insert_new_ops
 from ...types import DType, TensorType
 from ..closures import close
+from ..values import reshape
 from .node import Node, Scope, Unsupported, cast, constant
 
 ENDLESS = 2**62
@@ -31,12 +32,7 @@ def branching(node: Node, branches: Sequence[Function], visible: Sequence[Value]
     pairs = zip(then.outputs, otherwise.outputs, strict=True)
     types = tuple(_joined(node.scope, a.type, b.type, known) for a, b in pairs)
     values = close(branches, visible)
-    return control.If(scalar_of(node.operand(0)), values, FunctionRef(then.name), FunctionRef(otherwise.name), types)
-
-
-def scalar_of(x: Value) -> Value:
-    """What holds one element, without axes."""
-    return tensor.Reshape(x, None, ()).result if x.type.rank else x
+    return control.If(reshape(node.operand(0), ()), values, FunctionRef(then.name), FunctionRef(otherwise.name), types)
 
 
 def _joined(scope: Scope, a: TensorType, b: TensorType, known: set[str]) -> TensorType:
@@ -185,7 +181,7 @@ class Loop:
         values = [_as_before(t, after, t != v.type) for t, after, v in zip(self.types, made, self.initial, strict=True)]
         rows = [_of_known_size(row, known) for row in rows]
         room = self._room(rounds, first, goes_on, rows)
-        results = [math.Add(self.step, constant(np.array(1))).result, scalar_of(goes_on), *values]
+        results = [math.Add(self.step, constant(np.array(1))).result, reshape(goes_on, ()), *values]
         carried = (constant(np.array(0)), first, *self.initial)
         for row in rows:
             self.body.inputs.append(Value(row.value.type.with_shape((room.size, *row.value.type.shape))))
@@ -270,13 +266,13 @@ def rounds_of(node: Node) -> Rounds:
     known = contents[0] if contents is not None and len(contents) == 1 else None
     if isinstance(known, int) and known >= ENDLESS:
         return Rounds(None)
-    return Rounds(cast(scalar_of(trips), DType.I64), max(known, 0) if isinstance(known, int) else known)
+    return Rounds(cast(reshape(trips, ()), DType.I64), max(known, 0) if isinstance(known, int) else known)
 
 
 def first_round(node: Node | None) -> Value:
     """Whether a Loop has a first round, a bool[]; true for what no condition ends."""
     goes_on = None if node is None else node.optional(1)
-    return constant(np.array(True)) if goes_on is None else scalar_of(goes_on)
+    return constant(np.array(True)) if goes_on is None else reshape(goes_on, ())
 
 
 def is_certain(value: Value) -> bool:

@@ -24,6 +24,7 @@ DOMAINS: Mapping[str, str] = {
 
 _STANDARD: Mapping[str, str] = {
     "ATen": _ATEN,
+    "GRUUnit": "onnxruntime has its name only, and no meaning of it; export the layer as GRU",
     "ImageDecoder": "no target decodes compressed images; decode them before the model, and feed it the pixels",
     "RegexFullMatch": _STRINGS,
     "StringConcat": _STRINGS,
@@ -58,11 +59,16 @@ _MICROSOFT: Mapping[str, str] = {
     "SparseAttention": _SPARSE,
     "SparseAttentionIndexer": _SPARSE,
     "SparsePagedAttention": _PAGED,
+    "SparseToDenseMatMul": "its operand is a sparse tensor, which no target takes; export the product with a dense one",
     "Tokenizer": "its operand is text, which no target takes; split the text outside and give the model the numbers",
     "WhisperBeamSearch": _SEARCH,
 }
 
-OPERATORS: Mapping[str, Mapping[str, str]] = {"": _STANDARD, "com.microsoft": _MICROSOFT}
+_CLASSICAL: Mapping[str, str] = {
+    "ZipMap": "it makes maps of a tensor, which no target has; export the model without it (zipmap=False)",
+}
+
+OPERATORS: Mapping[str, Mapping[str, str]] = {"": _STANDARD, "ai.onnx.ml": _CLASSICAL, "com.microsoft": _MICROSOFT}
 """By domain, then by type."""
 
 

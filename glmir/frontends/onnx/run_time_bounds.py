@@ -174,6 +174,20 @@ def _sliced_axis(node: Node, x: Value, axis: int, start: Value, end: Value, step
     return tensor.Gather(x, _clamped(index, zero, last), axis).result
 
 
+def parts_at_run_time(node: Node, x: Value, axis: int, sizes: Sequence[Dim | None]) -> list[Value]:
+    """x cut along an axis; operand 1 gives the parts' sizes, of which those that are None are not known."""
+    given = cast(node.operand(1), DType.I64)
+    ends = math.CumSum(given, 0).result
+    starts = math.Sub(ends, given).result
+    parts = []
+    for i, size in enumerate(sizes):
+        dim = node.scope.fresh_symbol() if size is None else size
+        shape = tuple(dim if j == axis else d for j, d in enumerate(x.type.shape))
+        start, end = (sliced(v, 0, i, 1) for v in (starts, ends))
+        parts.append(tensor.DynamicSlice(x, start, end, (axis,), (1,), shape).result)
+    return parts
+
+
 def _from_front(position: Value, size: Value) -> Value:
     is_negative = math.Less(position, i64(0)).result
     return math.Select(is_negative, _add(position, size), position).result

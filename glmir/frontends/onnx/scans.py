@@ -9,9 +9,9 @@ from ...dims import Dim
 from ...ir import Value
 from ...ops import math, tensor
 from ...types import DType
+from ..values import size_of
 from .control import Made, Rounds
 from .node import Node, Unsupported, cast, check_axis, constant
-from .sequences import dim_value
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ScanForm:
     @property
     def rounds(self) -> Rounds:
         if self.lasts is None:
-            return Rounds(dim_value(self.length), self.length)
+            return Rounds(size_of(self.length), self.length)
         return Rounds(self.lasts, None, self.length)
 
     def elements(self, step: Value, rounds: Rounds) -> list[Value]:

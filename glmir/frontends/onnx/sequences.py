@@ -12,10 +12,11 @@ import numpy as np
 
 from ...dims import Dim, known_equal
 from ...ir import Value
-from ...ops import math, tensor
-from ...types import DType
+from ...ops import tensor
+from ..values import reshape, size_of, sliced
 from .control import Loop
-from .node import Node, Unsupported, cast, check_axis, constant
+from .node import Node, Unsupported, check_axis, constant
+from .run_time_bounds import parts_at_run_time
 
 
 @dataclass(frozen=True)
@@ -228,17 +229,12 @@ def _erase(node: SequenceNode) -> Item:
     place = -1 if node.node.optional(1) is None else _only_int(node, 1)
     if place not in (0, -1):
         raise Unsupported("it erases elsewhere than at an end of a sequence whose length is not known")
-    return Stacked(_rows(sequence.rows, 1 if place == 0 else 0, size - 1))
+    return Stacked(sliced(sequence.rows, 0, 1 if place == 0 else 0, size - 1))
 
 
 def _only_int(node: SequenceNode, index: int) -> int | None:
     dims = node.node.dims(index)
     return dims[0] if dims is not None and len(dims) == 1 and isinstance(dims[0], int) else None
-
-
-def _rows(x: Value, start: int, size: Dim) -> Value:
-    rest = x.type.shape[1:]
-    return tensor.Slice(x, (start, *(0 for _ in rest)), (size, *rest), (1,) * x.type.rank).result
 
 
 @TABLE.imports("SequenceAt")
@@ -254,7 +250,7 @@ def _at(node: SequenceNode) -> Item:
             raise Unsupported("the sequence is empty")
     rows = sequence.rows if isinstance(sequence, Stacked) else stacked(sequence.items)
     index = node.node.operand(1)
-    return tensor.Gather(rows, tensor.Reshape(index, None, ()).result if index.type.rank else index, 0).result
+    return tensor.Gather(rows, reshape(index, ()), 0).result
 
 
 @TABLE.imports("SequenceLength")
@@ -263,14 +259,7 @@ def _length(node: SequenceNode) -> Item:
     if isinstance(sequence, Collected):
         raise Unsupported("it counts a sequence that a loop makes, before the loop has ended")
     count = len(sequence.items) if isinstance(sequence, Listed) else sequence.rows.type.shape[0]
-    return dim_value(count)
-
-
-def dim_value(dim: Dim) -> Value:
-    """A size as an i64[]."""
-    if isinstance(dim, int):
-        return constant(np.array(dim))
-    return tensor.Reshape(tensor.Dims((dim,)).result, None, ()).result
+    return size_of(count)
 
 
 @TABLE.imports("SplitToSequence")
@@ -291,7 +280,7 @@ def _split(node: SequenceNode) -> Item:
     if not sizes:
         return Listed()
     if len(known) < len(sizes):
-        return Listed(tuple(_parts(node.node, x, axis, len(sizes))))
+        return Listed(tuple(parts_at_run_time(node.node, x, axis, [None] * len(sizes))))
     parts = tensor.Split(x, axis, known).results if len(known) > 1 else (x,)
     return Listed(tuple([_without(part, axis) for part in parts] if drops else parts))
 
@@ -318,19 +307,6 @@ def _rows_along(x: Value, axis: int, drops: bool) -> Stacked:
 
 def _without(x: Value, axis: int) -> Value:
     return tensor.Reshape(x, None, (*x.type.shape[:axis], *x.type.shape[axis + 1 :])).result
-
-
-def _parts(node: Node, x: Value, axis: int, count: int) -> Sequence[Value]:
-    """Parts of sizes that running the model shows."""
-    sizes = cast(node.operand(1), DType.I64)
-    ends = math.CumSum(sizes, 0).result
-    starts = math.Sub(ends, sizes).result
-    parts = []
-    for i in range(count):
-        start, end = (tensor.Slice(v, (i,), (1,), (1,)).result for v in (starts, ends))
-        shape = tuple(node.scope.fresh_symbol() if a == axis else d for a, d in enumerate(x.type.shape))
-        parts.append(tensor.DynamicSlice(x, start, end, (axis,), (1,), shape).result)
-    return parts
 
 
 @TABLE.imports("ConcatFromSequence")

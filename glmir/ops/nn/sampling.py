@@ -91,10 +91,7 @@ class GridSample(Op):
     def _taps(self, at: Places, size: int) -> tuple[list[Places], list[Places]]:
         """The whole places along an axis that positions from -1 to 1 read, and their weights, one for each tap."""
         half = at.dtype.type(0.5)
-        if self.align_corners:
-            position = (at * half + half) * (size - 1)
-        else:
-            position = (at + 1) * size * half - half
+        position: Places = (at + 1) * (half * (size - 1)) if self.align_corners else (at + 1) * (half * size) - half
         if self.mode is ResizeMode.CUBIC:
             first = np.floor(position)
             weights = _cubic_weights(position - first)

@@ -7,6 +7,7 @@ import pytest
 
 from glmir.dims import Dim
 from glmir.ir import Value
+from glmir.opdef import replace
 from glmir.ops import nn
 from glmir.ops.enums import Direction, RecurrentActivation
 from glmir.types import DType
@@ -129,6 +130,12 @@ def test_unknown_sizes(direction: Direction, dtype: DType) -> None:
     layers = (lstm(direction, dtype, ("t", "b"), has_states=True), lstm(direction, dtype, ("t", "b")))
     for layer in (*layers, gru(direction, dtype, ("t", "b")), rnn(direction, dtype, ("t", "b"))):
         check_op(layer, *sizes, tolerance=TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("direction", (FORWARD, BOTH), ids=lambda d: d.value)
+def test_state_of_open_directions(direction: Direction) -> None:
+    layer = replace(lstm(direction), initial_h=argument("d", "b", HIDDEN), initial_c=argument("d", "b", HIDDEN))
+    check_op(layer, {"d": direction.count, "b": 2})
 
 
 def test_loop_of_unknown_length() -> None:

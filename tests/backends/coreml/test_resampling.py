@@ -7,7 +7,7 @@ import pytest
 from glmir.dims import Dim, parse_dim
 from glmir.ir import Value
 from glmir.ops import nn
-from glmir.ops.enums import CoordinateTransform, NearestRounding, ResizeMode
+from glmir.ops.enums import CoordinateTransform, NearestRounding, ResizeMode, SamplePadding
 from glmir.types import DType
 from tests.backends.building import argument
 
@@ -86,6 +86,25 @@ def test_written_operation(operations: str) -> None:
 )
 def test_other_axes(shape: tuple[int, ...], result: tuple[int, ...], mode: ResizeMode) -> None:
     check_op(resize(argument(*shape), result, mode))
+
+
+@pytest.mark.parametrize("padding", SamplePadding, ids=lambda p: p.value)
+@pytest.mark.parametrize("align_corners", (False, True))
+def test_grids(padding: SamplePadding, align_corners: bool) -> None:
+    ways = {"zeros": "resample", "border": "clip resample", "reflection": "add abs mod sub minimum add clip resample"}
+    sampled = nn.GridSample(argument("n", 3, 5, "w"), argument("n", 4, 6, 2), LINEAR, padding, align_corners)
+    check_op(sampled, {"n": 2, "w": 4}, writes=ways[padding.value])
+
+
+def test_positions_stay_single() -> None:
+    image = argument(1, 3, 5, 4, dtype=DType.F16)
+    op = nn.GridSample(image, argument(1, 4, 6, 2), LINEAR, SamplePadding.ZEROS)
+    check_op(op, tolerance="f16", writes="resample")
+
+
+@pytest.mark.parametrize("mode", (NEAREST, CUBIC), ids=lambda m: m.value)
+def test_grids_in_other_modes(mode: ResizeMode) -> None:
+    check_op(nn.GridSample(argument(2, 3, 5, 4), argument(2, 4, 6, 2), mode, SamplePadding.ZEROS))
 
 
 def test_nothing_to_resize() -> None:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from glmir.dims import Dim
 from glmir.ir import Value
 from glmir.ops import math, nn
-from glmir.ops.enums import Activation
-from tests.backends.building import Sizes, argument, per_axis, weight
+from glmir.ops.enums import Activation, ResizeMode, SamplePadding
+from tests.backends.building import Sizes, argument, constant, per_axis, weight
 
 from .harness import check_op
 
@@ -56,6 +57,31 @@ def average_pool(
     rank = x.type.rank - 2
     sizes = (per_axis(kernel, rank), per_axis(strides, rank), per_axis(padding, 2 * rank), per_axis(dilations, rank))
     return nn.AveragePool(x, *sizes, **options)
+
+
+@SHAPES
+@pytest.mark.parametrize("padding", SamplePadding, ids=lambda p: p.value)
+@pytest.mark.parametrize("align_corners", (False, True))
+def test_grid_sample(shape: tuple[Dim | str, ...], padding: SamplePadding, align_corners: bool) -> None:
+    x, grid = argument(*shape), argument(shape[0], 5, 7, 2)
+    # Of -1 ... 1 nothing is far outside.
+    op = nn.GridSample(x, grid, ResizeMode.LINEAR, padding, align_corners)
+    writes = {"zeros": "CONVERT_TENSOR GRID_SAMPLE CONVERT_TENSOR"}.get(padding.value)
+    check_op(op, *sizes_of(shape), writes=writes)
+
+
+def test_grid_sample_far_outside() -> None:
+    grid = weight(1, 3, 4, 2)
+    far = math.Mul(argument(1, 3, 4, 2), constant(np.float32(1e12))).result
+    for positions in (grid, far):
+        check_op(nn.GridSample(argument(*STATIC), positions, ResizeMode.LINEAR, SamplePadding.BORDER))
+
+
+def test_nearest_of_grid() -> None:
+    # The kernel rounds halves up.
+    halves = constant(np.array([[[[-0.5, 0], [0.5, 0]]]], np.float32))
+    op = nn.GridSample(argument(1, 2, 3, 3), halves, ResizeMode.NEAREST, SamplePadding.ZEROS, align_corners=True)
+    check_op(op, tolerance="exact")
 
 
 _PACKED = "CONVERT_TENSOR {} CONVERT_TENSOR"

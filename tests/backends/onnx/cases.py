@@ -17,6 +17,7 @@ from glmir.ops.enums import (
     NearestRounding,
     PadMode,
     ResizeMode,
+    SamplePadding,
     ScatterReduction,
 )
 from glmir.types import DType
@@ -53,6 +54,12 @@ def resize(
     transform: CoordinateTransform = CoordinateTransform.HALF_PIXEL, **options: object,
 ) -> nn.Resize:  # fmt: skip
     return nn.Resize(x, shape, scales, mode, transform, **options)  # type: ignore[arg-type]
+
+
+def grid_sample(
+    padding: SamplePadding, mode: ResizeMode = ResizeMode.LINEAR, align_corners: bool = False
+) -> nn.GridSample:
+    return nn.GridSample(argument(N, 2, 4, 5), argument(N, 3, 6, 2), mode, padding, align_corners)
 
 
 def pool(kind: type[nn.MaxPool] | type[nn.AveragePool], x: Value, **options: object) -> Op:
@@ -237,6 +244,16 @@ INDEXING: Mapping[str, Case] = {
 }  # fmt: skip
 
 SPATIAL: Mapping[str, Case] = {
+    "grid": Case(grid_sample(SamplePadding.ZEROS), "GridSample", "f32-sums"),
+    "grid up to the border": Case(grid_sample(SamplePadding.BORDER), "Min Max GridSample", "f32-sums"),
+    "grid up to the corners": Case(
+        grid_sample(SamplePadding.BORDER, align_corners=True), "Clip GridSample", "f32-sums"
+    ),
+    "cubic grid": Case(grid_sample(SamplePadding.REFLECTION, ResizeMode.CUBIC), "GridSample", "f32-sums"),
+    "grid of volumes": Case(
+        nn.GridSample(argument(1, 2, 3, 4, 5), argument(1, 2, 3, 2, 3), ResizeMode.NEAREST, SamplePadding.ZEROS),
+        "GridSample",
+    ),
     "conv": Case(conv(argument(*IMAGE)), "Conv", "f32-sums"),
     "conv 1d": Case(conv(argument(2, 4, M), padding=(1, 0)), "Conv", "f32-sums"),
     "conv 3d": Case(conv(argument(1, 4, 5, 6, 7), padding=(1,) * 6), "Conv", "f32-sums"),

@@ -55,7 +55,7 @@ def test_no_number_anywhere_else() -> None:
     assert np.isnan(found[0]) and found[1] == 5.5
 
 
-@pytest.mark.parametrize(("mode", "padding"), product(MODES, PADDINGS), ids=lambda v: v.value)
+@pytest.mark.parametrize(("mode", "padding"), list(product(MODES, PADDINGS)), ids=lambda v: v.value)
 @pytest.mark.parametrize("layout", Layout, ids=lambda v: v.value)
 def test_lowered(mode: ResizeMode, padding: SamplePadding, layout: Layout) -> None:
     image = (2, 3, 4, 5) if layout is Layout.NCHW else (2, 4, 5, 3)

@@ -273,3 +273,20 @@ def test_sums_that_become_integers_stay_exact() -> None:
     expected = run(module, inputs)["y"]
     expand_integer_products(module)
     np.testing.assert_array_equal(run(lowered(module), inputs)["y"], expected)
+
+
+def test_positions_in_a_grid_stay_single() -> None:
+    """f16 cannot tell the elements of large images apart."""
+    module = parse_module("""
+func @main(%x: f32[1, 8, 9, 9], %d: f32[1, 9, 9, 2], %w: f32[8, 8, 1, 1]) -> (%y: f32[1, 8, 9, 9]) {
+  %0 = nn.conv(%x, %w, none) {strides = [1, 1], padding = [0, 0, 0, 0], dilations = [1, 1]} : f32[1, 8, 9, 9]
+  %1 = math.add(%d, %d) : f32[1, 9, 9, 2]
+  %2 = nn.grid_sample(%0, %1) {mode = linear, padding = zeros} : f32[1, 8, 9, 9]
+  %y = nn.conv(%2, %w, none) {strides = [1, 1], padding = [0, 0, 0, 0], dilations = [1, 1]} : f32[1, 8, 9, 9]
+  return %y
+}
+""")
+    PassManager([lower_precision.with_options()]).run(module)
+    (sampled,) = (op for op in module.main.ops if isinstance(op, nn.GridSample))
+    assert (sampled.x.type.dtype, sampled.grid.type.dtype) == (DType.F16, DType.F32)
+    assert isinstance(sampled.grid.owner, math.Add)

@@ -1,18 +1,14 @@
 """``torchvision::``: what detection and segmentation models call besides ATen."""
 
-import numpy as np
-
-from ....dims import SymInt
 from ....ir import Value
-from ....ops import math, tensor
-from ....types import DType, TensorType
+from ....ops import math, nn
+from ....types import DType
 from ...layers import scalar
 from ...point_sampling import DeformableConvolution, RoiAlign
-from ..branches import loop
 from ..building import sliced
 from ..registry import Table
 from ..scalars import Int
-from ..scope import Scope, cast, constant, expand, known_int, reshape
+from ..scope import Scope, cast, known_int, reshape
 from ..tensors import Tensor, Unsupported
 from ..work import require_small
 
@@ -24,60 +20,17 @@ TABLE = Table()
 
 @TABLE.imports("torchvision::nms")
 def nms(scope: Scope, dets: Tensor, scores: Tensor, iou_threshold: float) -> Value:
-    """The indices of the boxes kept, those of higher scores first.
+    """The indices i64[K] of the boxes x1, y1, x2, y2 [N, 4] kept, those of higher scores first.
 
-    A box is kept unless a kept one of a higher score overlaps it. Boxes are tried all at once, against those kept in
-    the round before, until a round changes nothing: the first box is right from the start, and each round makes at
-    least one more right, mostly all.
+    Which of two corners' coordinates is across and which is down does not matter to what boxes share.
     """
-    boxes, count = dets.value, dets.shape[0]
-    given = scope.scalar(count, DType.I64) if isinstance(count, SymInt) else None
-    order = math.TopK(scores.value, given, count, 0).results[1]
-    ordered = tensor.Gather(boxes, order, 0).result
-    overlaps = math.Greater(_overlap(ordered), scalar(iou_threshold, boxes)).result
-    # Which boxes [row] those of higher scores [column] would suppress.
-    suppresses = scope.insert(tensor.Trilu(cast(overlaps, DType.F32), -1, False).result)
-    all_kept = scope.insert(expand(constant(np.ones((1, 1), np.float32)), (count, 1)))
-    kept = _kept(scope, suppresses, all_kept)
-    found = math.Greater(reshape(kept, (count,)), constant(np.array(0, np.float32))).result
-    places = tensor.NonZero(found, scope.fresh_symbol()).result
-    return tensor.Gather(order, reshape(places, (places.type.shape[1],)), 0).result
-
-
-def _overlap(boxes: Value) -> Value:
-    """Intersection over union of each two of the boxes x1, y1, x2, y2 [N, 4]: [N, N]."""
-    count = boxes.type.shape[0]
-    corners = [sliced(boxes, 1, i, 1) for i in range(4)]
-    x1, y1, x2, y2 = ((c, reshape(c, (1, count))) for c in corners)
-
-    def length(low: tuple[Value, Value], high: tuple[Value, Value]) -> Value:
-        inner = math.Sub(math.Minimum(*high).result, math.Maximum(*low).result).result
-        return math.Clamp(inner, 0.0).result
-
-    areas = math.Mul(math.Sub(x2[0], x1[0]).result, math.Sub(y2[0], y1[0]).result).result
-    inside = math.Mul(length(x1, x2), length(y1, y2)).result
-    union = math.Sub(math.Add(areas, reshape(areas, (1, count))).result, inside).result
-    return math.Div(inside, union).result
-
-
-def _kept(scope: Scope, suppresses: Value, all_kept: Value) -> Value:
-    """Rounds of suppression until none changes anything: f32 [N, 1] of ones and zeros."""
-    types = (all_kept.type, TensorType(DType.BOOL, ()))
-
-    def inputs() -> list[Value]:
-        return [Value(types[0], "kept"), Value(types[1], "is_changing")]
-
-    condition = scope.new_function("condition", inputs())
-    body = scope.new_function("body", inputs())
-    with scope.inside(body):
-        before = body.inputs[0]
-        hits = math.MatMul(suppresses, before).result
-        zero = constant(np.array(0, np.float32))
-        after = scope.insert(cast(math.Equal(hits, zero).result, DType.F32))
-        changes = math.ReduceAny(math.NotEqual(before, after).result, (0, 1)).result
-        scope.insert(changes)
-    start = scope.insert(constant(np.array(True)))
-    return loop(scope, (all_kept, start), (condition, [condition.inputs[1]]), (body, [after, changes]))[0]
+    count = dets.shape[0]
+    dtype = dets.dtype if dets.dtype is scores.dtype else DType.F32
+    boxes = cast(reshape(dets.value, (1, count, 4)), dtype)
+    ranks = cast(reshape(scores.value, (1, 1, count)), dtype)
+    kept = scope.fresh_symbol()
+    found = nn.NonMaxSuppression(boxes, ranks, None, scalar(iou_threshold, boxes), None, kept).result
+    return reshape(sliced(found, 1, 2, 1), (kept,))
 
 
 # Regions of interest

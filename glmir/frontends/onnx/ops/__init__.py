@@ -1,6 +1,8 @@
-"""The importers of the ONNX operators, by family. A new family is one line here (spec/add_an_op.md)."""
+"""The importers of the ONNX operators, by family. A new family is one line here, or in other_domains.py
+(spec/add_an_op.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 from ..node import Importer, ImporterTable
 from . import (
@@ -13,18 +15,6 @@ from . import (
     indexing,
     legacy,
     matmul,
-    microsoft_activation,
-    microsoft_attention,
-    microsoft_blocked,
-    microsoft_experts,
-    microsoft_grouped_attention,
-    microsoft_layers,
-    microsoft_nhwc,
-    microsoft_normalization,
-    microsoft_packed_weights,
-    microsoft_quantization,
-    microsoft_rotary,
-    microsoft_tensors,
     ngrams,
     normalization,
     padding,
@@ -39,13 +29,15 @@ from . import (
     selection,
     spectra,
     structure,
-    traditional,
 )
 
+Operator = tuple[str, str]
+"""Domain and op type."""
 
-def merged(tables: Iterable[ImporterTable]) -> dict[tuple[str, str], Importer]:
+
+def merged(tables: Iterable[ImporterTable]) -> dict[Operator, Importer]:
     """All importers by (domain, op type); raises ValueError when an op has two."""
-    importers: dict[tuple[str, str], Importer] = {}
+    importers: dict[Operator, Importer] = {}
     for table in tables:
         if twice := sorted(importers.keys() & table.entries.keys()):
             raise ValueError(f"two families import {', '.join(op_type for _, op_type in twice)}")
@@ -53,7 +45,7 @@ def merged(tables: Iterable[ImporterTable]) -> dict[tuple[str, str], Importer]:
     return importers
 
 
-IMPORTERS: dict[tuple[str, str], Importer] = merged(
+_STANDARD = merged(
     (
         convolution.TABLE,
         pooling.TABLE,
@@ -73,25 +65,36 @@ IMPORTERS: dict[tuple[str, str], Importer] = merged(
         ngrams.TABLE,
         creation.TABLE,
         legacy.TABLE,
-        microsoft_activation.TABLE,
-        microsoft_attention.TABLE,
-        microsoft_grouped_attention.TABLE,
-        microsoft_layers.TABLE,
-        microsoft_nhwc.TABLE,
-        microsoft_normalization.TABLE,
-        microsoft_rotary.TABLE,
-        microsoft_tensors.TABLE,
-        microsoft_experts.TABLE,
-        microsoft_blocked.TABLE,
         quantization.TABLE,
         random_numbers.TABLE,
         bits.TABLE,
         spectra.TABLE,
         quantized_products.TABLE,
-        microsoft_quantization.TABLE,
-        microsoft_packed_weights.TABLE,
-        traditional.TABLE,
     )
 )
 
-__all__ = ["IMPORTERS"]
+
+class _Importers(Mapping[Operator, Importer]):
+    """All importers. Those of other domains than the standard's are loaded when one of them is looked for."""
+
+    @cached_property
+    def _others(self) -> dict[Operator, Importer]:
+        # They are many, and few models need them.
+        from .other_domains import TABLES
+
+        return merged(TABLES)
+
+    def __getitem__(self, operator: Operator) -> Importer:
+        return (self._others if operator[0] else _STANDARD)[operator]
+
+    def __iter__(self) -> Iterator[Operator]:
+        yield from _STANDARD
+        yield from self._others
+
+    def __len__(self) -> int:
+        return len(_STANDARD) + len(self._others)
+
+
+IMPORTERS: Mapping[Operator, Importer] = _Importers()
+
+__all__ = ["IMPORTERS", "Operator"]

@@ -84,11 +84,6 @@ def given_tensor_fill(node: Node) -> Value:
     return tensor.Reshape(constant(values), None, shape).result
 
 
-@TABLE.imports("GRUUnit")
-def gru_unit(node: Node) -> Value:
-    raise Unsupported("onnxruntime has its name only, and no meaning of it; export the layer as GRU")
-
-
 @TABLE.imports("SimplifiedLayerNormalization")
 def simplified_layer_normalization(node: Node) -> Imported:
     """RMSNormalization whose second output is what it multiplies with; the result has the scale's element type."""

@@ -159,8 +159,3 @@ def _transposed(x: Value, is_asked: bool) -> Value:
     """Matrices with rows and columns exchanged."""
     rank = x.type.rank
     return transposed(x, (*range(rank - 2), rank - 1, rank - 2)) if is_asked and rank >= 2 else x
-
-
-@TABLE.imports("SparseToDenseMatMul")
-def sparse_mat_mul(node: Node) -> Value:
-    raise Unsupported("its operand is a sparse tensor, which no target takes; export the product with a dense one")

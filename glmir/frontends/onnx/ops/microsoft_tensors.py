@@ -7,7 +7,7 @@ from ....dims import Dim, known_different
 from ....ir import Value
 from ....ops import math, tensor
 from ....types import DType
-from ...elimination import solved
+from ...elimination import LARGEST, solved
 from ...fourier import real_of_half, transformed
 from ...point_sampling import Images, total
 from ...values import cast, constant, joined, positions, reshape, size_of, sliced, transposed
@@ -15,9 +15,6 @@ from ..node import Imported, ImporterTable, Node, Unsupported, check_axis, scala
 from .standard_forms import as_standard
 
 TABLE = ImporterTable("com.microsoft")
-
-_LARGEST_INVERSE = 16
-"""Rows of the largest matrix that is inverted: the operations of the elimination grow with them."""
 
 
 @TABLE.imports("SampleOp")
@@ -97,8 +94,8 @@ def inverse(node: Node) -> Value:
     """The inverse of each matrix, by elimination, in single precision at least."""
     x = node.operand(0)
     rows, columns = x.type.shape[-2:]
-    if known_different(rows, columns) or not isinstance(rows, int) or not 1 <= rows <= _LARGEST_INVERSE:
-        raise Unsupported(f"{x.type} is no square matrix of 1 to {_LARGEST_INVERSE} rows; make the inverse an input")
+    if known_different(rows, columns) or not isinstance(rows, int) or not 1 <= rows <= LARGEST:
+        raise Unsupported(f"{x.type} is no square matrix of 1 to {LARGEST} rows; make the inverse an input")
     wide = cast(x, DType.F64 if x.type.dtype is DType.F64 else DType.F32)
     unit = constant(np.eye(rows, dtype=wide.type.dtype.numpy))
     return cast(solved(wide, unit, rows, rows), x.type.dtype)

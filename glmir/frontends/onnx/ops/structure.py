@@ -8,11 +8,11 @@ from ....dims import Dim, ceil_div, dim_max, known_different, product
 from ....ir import Value
 from ....ops import math, tensor
 from ....ops.enums import ChannelOrder
-from ....types import DType, Shape
-from ...values import cast, size_of, sliced
+from ....types import Shape
+from ...values import size_of
 from ..node import Imported, ImporterTable, Node, Unsupported, check_axis, constant, scalar
 from ..run_time_axes import Axes, chosen, possible_axes
-from ..run_time_bounds import amounts, number, places
+from ..run_time_bounds import amounts, number, parts_at_run_time, places
 
 TABLE = ImporterTable()
 
@@ -188,7 +188,7 @@ def _split(node: Node) -> Imported:
     elif node.optional(1) is not None:
         entries = _part_sizes(node, axis)
         if None in entries:
-            return _parts(node, axis, entries)
+            return parts_at_run_time(node, x, axis, entries)
         sizes = tuple(d for d in entries if d is not None)
     else:
         sizes = _even_sizes(x.type.shape[axis], node.int("num_outputs", len(node.output_names)))
@@ -208,19 +208,6 @@ def _part_sizes(node: Node, axis: int) -> Entries:
         rest = node.type(0).shape[axis] - sum(known)
         return tuple(rest if d is None else d for d in sizes)
     return tuple(sizes)
-
-
-def _parts(node: Node, axis: int, sizes: Entries) -> list[Value]:
-    """The parts of x whose sizes only running the model shows."""
-    x, ends = node.operand(0), math.CumSum(cast(node.operand(1), DType.I64), 0).result
-    starts = math.Sub(ends, cast(node.operand(1), DType.I64)).result
-    parts = []
-    for i, size in enumerate(sizes):
-        dim = node.scope.fresh_symbol() if size is None else size
-        shape = tuple(dim if j == axis else d for j, d in enumerate(x.type.shape))
-        start, end = (sliced(v, 0, i, 1) for v in (starts, ends))
-        parts.append(tensor.DynamicSlice(x, start, end, (axis,), (1,), shape).result)
-    return parts
 
 
 def _even_sizes(dim: Dim, count: int) -> Shape:

@@ -86,11 +86,6 @@ def linear_classifier(node: Node) -> Imported:
     return tensor.Gather(constant(np.array(labels, np.int64)), best, 0).result, _transformed(node, scores)
 
 
-@TABLE.imports("ZipMap")
-def zip_map(node: Node) -> Imported:
-    raise Unsupported("it makes maps of a tensor, which no target has; export the model without it (zipmap=False)")
-
-
 def _floats(node: Node, name: str) -> Value:
     return constant(np.array(node.floats(name), np.float32))
 

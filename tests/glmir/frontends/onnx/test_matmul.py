@@ -126,9 +126,15 @@ def test_einsum_of_symbolic_shapes_needs_no_transposition() -> None:
     assert op_names(module) == ["math.mat_mul"]
 
 
+@pytest.mark.parametrize("dims", [("n", "n", 2), ("n", "m", 2), (3, "m", 2), ("n", 3, 2)])
+def test_einsum_takes_diagonals_of_symbolic_sizes(dims: tuple[str | int, ...]) -> None:
+    check("Einsum", floats(3, 3, 2), dims={0: dims}, equation="iib->bi", tolerance="exact")
+
+
 @pytest.mark.parametrize(
     ("equation", "shapes", "reason"),
     [
+        ("ii->i", [(3, 4)], "the diagonal of f32[3, 4] is not defined: its sizes differ"),
         ("ij,jk->ik", [(3, 4)], "the equation 'ij,jk->ik' is for 2 operands, not 1"),
         ("ij->i", [(3,)], "the equation 'ij->i' does not fit an operand of rank 1"),
         ("i->i", [(3, 4)], "the equation 'i->i' does not fit an operand of rank 2"),

@@ -1,6 +1,8 @@
 """Every odd model is computed right, on every target: each takes a part of them, and with --all-cases all."""
 
 import copy
+import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,9 +69,7 @@ def _compare(odd: Odd, actual: dict[str, np.ndarray], target: str | None) -> Non
     ("suffix", "looks"),
     [("gzip", "a gzip archive"), ("text", "a text file"), ("ort", "an ORT model of onnxruntime")],
 )
-def test_other_forms_of_models_are_named(tmp_path, suffix: str, looks: str) -> None:
-    import gzip
-
+def test_other_forms_of_models_are_named(tmp_path: Path, suffix: str, looks: str) -> None:
     model = MODELS["an input as output"].model
     content = {
         "gzip": gzip.compress(model.SerializeToString()),
