@@ -20,7 +20,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         rows = [
             (target, index)
             for own, target in enumerate((*ALL, INTERPRETER))
-            for index in (range(PARTS) if has_all else (own, own + PARTS // 2))
+            for index in (range(PARTS) if has_all else (own,))
         ]
         metafunc.parametrize(("target", "index"), rows)
 

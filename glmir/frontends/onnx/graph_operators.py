@@ -47,6 +47,10 @@ _SQUEEZES = (
     "whether it drops an axis depends on sizes that are not fixed; it is taken to drop it, so that nothing is computed "
     "where the axis is not of size 1; --input and --dim fix sizes"
 )
+_OF_TWO_RANKS = (
+    "a result has axes of size 1 in one branch and no axes in the other; what is compiled always has the axes, with the "
+    "same element; --input and --dim fix sizes"
+)
 _IMPOSSIBLE = (
     "what it computes if its condition does not hold contradicts the sizes of the inputs; it gives NaN then",
     "what it computes if its condition holds contradicts the sizes of the inputs; it gives NaN then",
@@ -169,7 +173,10 @@ class GraphOperators(ABC):
             for function, _ in made:
                 empty(function)
             return self._inlined(self._inside(body), squeezing, node.declared_shapes)
-        pairs = [_of_one_rank(a, b) for a, b in pairs]
+        alike = [_of_one_rank(a, b) for a, b in pairs]
+        if alike != pairs:
+            self.notes.append(f"node {node.name} (If): {_OF_TWO_RANKS}")
+        pairs = alike
         for place, (function, _) in enumerate(made):
             given = [v for pair in pairs for v in values_of(pair[place])]
             insert_new_ops(given, function.ops.append)
