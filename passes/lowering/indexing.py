@@ -174,7 +174,11 @@ def _along(vector: Value, axis: int, rank: int) -> Value:
 
 @RULES.on(tensor.ScatterNd)
 def scatter_nd_to_zeros(op: tensor.ScatterNd) -> Replacement:
-    """scatter_nd(x, i, u, add) -> x + sums; without reduction select(is written, sums, x), as no index comes twice"""
+    """scatter_nd(x, i, u, add) -> x + sums; without reduction select(is written, sums / how often, x)
+
+    Which of several updates of one element counts is open; they are equal (as a repetition penalty's are), or it is all
+    the same, so their mean will do.
+    """
     if op.reduction not in (ScatterReduction.NONE, ScatterReduction.ADD):
         return None
     zero = np.zeros((), op.x.type.dtype.numpy)
@@ -186,10 +190,28 @@ def scatter_nd_to_zeros(op: tensor.ScatterNd) -> Replacement:
     counts = _scattered(op, constant(np.zeros((), np.int32)), ones)
     is_written = math.Greater(counts, scalar(0, counts)).result
     if op.x.type.dtype is not DType.BOOL:
-        return math.Select(is_written, _scattered(op, constant(zero), op.updates), op.x)
+        sums = _scattered(op, constant(zero), op.updates)
+        return math.Select(is_written, _mean(op, sums, counts) if _may_repeat(op.indices) else sums, op.x)
     updates = tensor.Cast(op.updates, DType.I32).result
     sums = _scattered(op, constant(np.zeros((), np.int32)), updates)
     return math.Select(is_written, tensor.Cast(sums, DType.BOOL).result, op.x)
+
+
+def _may_repeat(indices: Value) -> bool:
+    array = constant_array(indices)
+    if array is None:
+        return True
+    rows = array.reshape(-1, array.shape[-1])
+    return len(np.unique(rows, axis=0)) < len(rows)
+
+
+def _mean(op: tensor.ScatterNd, sums: Value, counts: Value) -> Value:
+    """The sums, divided by how many updates each is of. Narrow integers, which overflow, stay as they are."""
+    dtype = op.x.type.dtype
+    if not dtype.is_float and dtype not in (DType.I32, DType.I64):
+        return sums
+    divisors = math.Maximum(counts, scalar(1, counts)).result
+    return math.Div(sums, tensor.Cast(divisors, dtype).result if dtype is not DType.I32 else divisors).result
 
 
 def _scattered(op: tensor.ScatterNd, zero: Value, updates: Value) -> Value:

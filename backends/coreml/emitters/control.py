@@ -13,7 +13,7 @@ def carries_known_dtypes(op: control.While | control.If) -> bool:
 
 
 def keeps_sizes(op: control.While) -> bool:
-    """values that keep their sizes from round to round"""
+    """values that keep their sizes from round to round, or a number of rounds that is fixed, as by --input steps=8"""
     return not op.resized
 
 

@@ -48,7 +48,7 @@ _SQUEEZES = (
     "where the axis is not of size 1; --input and --dim fix sizes"
 )
 _OF_TWO_RANKS = (
-    "a result has axes of size 1 in one branch and no axes in the other; what is compiled always has the axes, with the "
+    "a result has axes of size 1 in one branch and no axes in the other; what is compiled always has the axes, and the "
     "same element; --input and --dim fix sizes"
 )
 _IMPOSSIBLE = (

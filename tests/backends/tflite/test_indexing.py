@@ -84,6 +84,16 @@ def test_scatter_combines_what_meets(reduction: ScatterReduction) -> None:
 
 
 @pytest.mark.parametrize("dtype", [F32, DType.F16, I32, I64, DType.BOOL], ids=lambda d: d.value)
+def test_equal_updates_of_one_element_count_once(dtype: DType) -> None:
+    """As in a repetition penalty, which writes the score of each token that came, however often it came."""
+    x, at = sample(dtype, (2, 5)), np.array([[1, 1, 4, 1], [3, 0, -2, 3]], np.int64)
+    updates = np.take_along_axis(sample(dtype, (2, 5), seed=1), at, axis=1)
+    for constants in ([], [1]):
+        operands, tolerance = [x, at, updates], tolerance_of(dtype)
+        check_with(lambda x, i, u: tensor.ScatterElements(x, i, u, 1), operands, constants, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [F32, DType.F16, I32, I64, DType.BOOL], ids=lambda d: d.value)
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_scatter_elements(dtype: DType, axis: int) -> None:
     x = sample(dtype, (3, 4, 5))

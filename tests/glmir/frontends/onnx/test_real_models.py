@@ -30,4 +30,6 @@ def test_interpreter_agrees_with_onnxruntime(model: RealModel) -> None:
         actual = run(module, inputs)
         assert list(actual) == list(expected)
         for name, array in expected.items():
-            assert_close(actual[name], array, TOLERANCES.get(model.name, model.tolerance), f"{model.name} [{index}] {name}")
+            assert_close(
+                actual[name], array, TOLERANCES.get(model.name, model.tolerance), f"{model.name} [{index}] {name}"
+            )
