@@ -24,6 +24,20 @@ def recurrent_from_zeros(op: nn.Recurrent) -> Op | None:
 
 
 @RULES.on(nn.Recurrent)
+def state_of_known_directions(op: nn.Recurrent) -> Op | None:
+    """recurrent(x, state) -> recurrent(x, reshape(state, [D, ...])) where the type of the state leaves D open"""
+    if not isinstance(op, nn.Lstm | nn.Gru | nn.Rnn) or not has_native_form(op):
+        return None
+    states = {"initial_h": op.initial_h} | ({"initial_c": op.initial_c} if isinstance(op, nn.Lstm) else {})
+    known = {
+        name: tensor.Reshape(state, None, (op.direction.count, *state.type.shape[1:])).result
+        for name, state in states.items()
+        if state is not None and not isinstance(state.type.shape[0], int)
+    }
+    return replace(op, **known) if known else None
+
+
+@RULES.on(nn.Recurrent)
 def reverse_as_forward(op: nn.Recurrent) -> tuple[Value, ...] | None:
     """recurrent(x, reverse) -> reverse(recurrent(reverse(x), forward)), when every sample has all the steps"""
     if op.direction is not Direction.REVERSE or not has_native_form(op):

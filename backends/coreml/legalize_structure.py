@@ -9,18 +9,32 @@ from ...ops import math, tensor
 from ...ops.enums import PadMode
 from ...passes.canonicalization.rules.structure import concat_empty
 from ...passes.lowering.building import concat, folded, folded_reshape, insert_axis, row, scalar, slice_axes
-from ...passes.lowering.indexing import gather_elements_of_part
+from ...passes.lowering.indexing import gather_elements_along_last_axis, gather_elements_of_part
 from ...passes.lowering.materialize_shapes import dim_at, dim_value
 from ...passes.lowering.optional import depth_to_space_as_transpose, space_to_depth_as_transpose
 from ...passes.lowering.structure import pad_as_concat, pad_as_gather
 from ...passes.patterns import constant
 from ...rewriter import Replacement, RuleSet
 from ...types import DType
+from .opsets import MAX_RANK
 
 RULES = RuleSet()
 
 # Gathers along any axis are legal: only what is not as large as the data has to be cut.
 RULES.on(tensor.GatherElements)(gather_elements_of_part)
+
+
+@RULES.on(tensor.GatherElements)
+def gather_elements_of_open_sizes(op: tensor.GatherElements) -> Op | None:
+    """gather_elements(x, i) -> gather_nd(x, i) in batches of all axes but the last, where their sizes are open"""
+    rank = op.x.type.rank
+    if rank == MAX_RANK or all(axis == op.axis or isinstance(d, int) for axis, d in enumerate(op.indices.type.shape)):
+        return None
+    if op.axis != rank - 1:
+        return gather_elements_along_last_axis(op)
+    return tensor.GatherNd(op.x, insert_axis(op.indices, rank), rank - 1)
+
+
 RULES.on(tensor.DepthToSpace)(depth_to_space_as_transpose)
 RULES.on(tensor.SpaceToDepth)(space_to_depth_as_transpose)
 # Programs have no tensors without elements, which models do join where nobody has canonicalised them.

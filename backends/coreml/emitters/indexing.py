@@ -8,6 +8,7 @@ from ....ops.enums import ScatterReduction
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
 from ...conditions import has_nonnegative_indices, knows_depth, takes
+from ..opsets import MAX_RANK
 from ..program import CoremlTable, Program
 from .conditions import BOOL, I32, NUMBERS, is_number, is_number_or_bool
 
@@ -50,7 +51,14 @@ def indices_match_data(op: tensor.GatherElements | tensor.ScatterElements) -> bo
     return all(axis == op.axis or known_equal(a, b) for axis, (a, b) in enumerate(shapes))
 
 
-@TABLE.emits(tensor.GatherElements, when=(*_INDEXED, indices_match_data))
+def knows_other_sizes(op: tensor.GatherElements | tensor.ScatterElements) -> bool:
+    """known sizes along all other axes, or five axes"""
+    # coremltools does not see that two open sizes are equal.
+    shape = op.indices.type.shape
+    return len(shape) == MAX_RANK or all(axis == op.axis or isinstance(d, int) for axis, d in enumerate(shape))
+
+
+@TABLE.emits(tensor.GatherElements, when=(*_INDEXED, indices_match_data, knows_other_sizes))
 def gather_elements(op: tensor.GatherElements, program: Program) -> None:
     program.add("gather_along_axis", op.result, x=op.x, indices=op.indices, axis=op.axis, **_validation(program))
 
@@ -72,7 +80,7 @@ def gather_nd_in_batches(op: tensor.GatherNd, program: Program) -> None:
     program.add("gather_nd", op.result, x=op.x, indices=op.indices, **options)
 
 
-@TABLE.emits(tensor.ScatterElements, when=(*_INDEXED, indices_match_data))
+@TABLE.emits(tensor.ScatterElements, when=(*_INDEXED, indices_match_data, knows_other_sizes))
 def scatter_elements(op: tensor.ScatterElements, program: Program) -> None:
     program.add(
         "scatter_along_axis",

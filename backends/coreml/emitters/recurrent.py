@@ -35,8 +35,9 @@ def runs_to_the_end(op: nn.Recurrent) -> bool:
 
 
 def starts_somewhere(op: nn.Lstm | nn.Gru | nn.Rnn) -> bool:
-    """initial states"""
-    return op.initial_h is not None and (not isinstance(op, nn.Lstm) or op.initial_c is not None)
+    """initial states, of as many directions as the layer has"""
+    states = (op.initial_h, op.initial_c) if isinstance(op, nn.Lstm) else (op.initial_h,)
+    return all(state is not None and isinstance(state.type.shape[0], int) for state in states)
 
 
 def has_constant_weights(op: nn.Recurrent) -> bool:
@@ -95,12 +96,11 @@ def _reordered(parameter: Value, direction: int, order: Sequence[int]) -> Array:
     return np.concatenate([blocks[i] for i in order])
 
 
-def _without_directions(op: nn.Recurrent, program: Program, state: Value | None) -> Value:
+def _without_directions(program: Program, state: Value | None) -> Value:
     """An initial state [D, B, H] as [B, D * H]."""
     assert state is not None
-    _, *rest = state.type.shape
-    # Of a state that is an input the shape may leave D open.
-    if op.direction.count == 1:
+    directions, *rest = state.type.shape
+    if directions == 1:
         flat = program.temporary(TensorType(state.type.dtype, tuple(rest)))
         program.add("squeeze", flat, x=state, axes=(0,))
         return flat
@@ -142,8 +142,8 @@ def lstm(op: nn.Lstm, program: Program) -> None:
     flat = _flat_results(op, program)
     gate, cell, output = (ACTIVATIONS[a] for a in op.activations[:3])
     parameters: dict[str, Parameter] = {
-        "initial_h": _without_directions(op, program, op.initial_h),
-        "initial_c": _without_directions(op, program, op.initial_c),
+        "initial_h": _without_directions(program, op.initial_h),
+        "initial_c": _without_directions(program, op.initial_c),
     }
     for direction in range(op.direction.count):
         suffix = "_back" if direction else ""
@@ -178,7 +178,7 @@ def rnn(op: nn.Rnn, program: Program) -> None:
         "rnn",
         flat,
         x=op.x,
-        initial_h=_without_directions(op, program, op.initial_h),
+        initial_h=_without_directions(program, op.initial_h),
         weight_ih=_reordered(op.weight, 0, (0,)),
         weight_hh=_reordered(op.recurrence, 0, (0,)),
         direction="forward",
@@ -227,7 +227,7 @@ def _gru(op: nn.Gru, program: Program, parameters: Mapping[str, Parameter]) -> N
         "gru",
         flat,
         x=op.x,
-        initial_h=_without_directions(op, program, op.initial_h),
+        initial_h=_without_directions(program, op.initial_h),
         weight_ih=_reordered(op.weight, 0, _ROZ),
         weight_hh=_reordered(op.recurrence, 0, _ROZ),
         direction="forward",
