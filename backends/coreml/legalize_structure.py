@@ -25,7 +25,7 @@ RULES.on(tensor.GatherElements)(gather_elements_of_part)
 
 
 @RULES.on(tensor.GatherElements)
-def gather_elements_of_open_sizes(op: tensor.GatherElements) -> Op | None:
+def gather_elements_of_open_sizes(op: tensor.GatherElements) -> Replacement:
     """gather_elements(x, i) -> gather_nd(x, i) in batches of all axes but the last, where their sizes are open"""
     rank = op.x.type.rank
     if rank == MAX_RANK or all(axis == op.axis or isinstance(d, int) for axis, d in enumerate(op.indices.type.shape)):
