@@ -16,7 +16,7 @@ from ...passes.lowering.structure import pad_as_concat, pad_as_gather
 from ...passes.patterns import constant
 from ...rewriter import Replacement, RuleSet
 from ...types import DType
-from .opsets import MAX_RANK
+from .emitters.conditions import knows_other_sizes
 
 RULES = RuleSet()
 
@@ -27,12 +27,12 @@ RULES.on(tensor.GatherElements)(gather_elements_of_part)
 @RULES.on(tensor.GatherElements)
 def gather_elements_of_open_sizes(op: tensor.GatherElements) -> Replacement:
     """gather_elements(x, i) -> gather_nd(x, i) in batches of all axes but the last, where their sizes are open"""
-    rank = op.x.type.rank
-    if rank == MAX_RANK or all(axis == op.axis or isinstance(d, int) for axis, d in enumerate(op.indices.type.shape)):
+    if knows_other_sizes(op):
         return None
-    if op.axis != rank - 1:
+    last = op.x.type.rank - 1
+    if op.axis != last:
         return gather_elements_along_last_axis(op)
-    return tensor.GatherNd(op.x, insert_axis(op.indices, rank), rank - 1)
+    return tensor.GatherNd(op.x, insert_axis(op.indices, last + 1), last)
 
 
 RULES.on(tensor.DepthToSpace)(depth_to_space_as_transpose)

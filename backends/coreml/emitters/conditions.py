@@ -1,7 +1,7 @@
 """Conditions that emitters of several families share."""
 
 from ....ir import Op
-from ....ops import nn
+from ....ops import nn, tensor
 from ....passes.patterns import is_known
 from ....types import DType
 from ...conditions import takes
@@ -32,3 +32,10 @@ def has_elements(op: Op) -> bool:
 def knows_weight(op: nn.Convolution | nn.Linear) -> bool:
     """a constant weight"""
     return is_known(op.weight)
+
+
+def knows_other_sizes(op: tensor.GatherElements | tensor.ScatterElements) -> bool:
+    """known sizes along all other axes, or five axes"""
+    # coremltools does not see that two open sizes are equal.
+    shape = op.indices.type.shape
+    return len(shape) == MAX_RANK or all(axis == op.axis or isinstance(d, int) for axis, d in enumerate(shape))

@@ -8,9 +8,8 @@ from ....ops.enums import ScatterReduction
 from ....passes.patterns import constant_array
 from ....types import DType, TensorType
 from ...conditions import has_nonnegative_indices, knows_depth, takes
-from ..opsets import MAX_RANK
 from ..program import CoremlTable, Program
-from .conditions import BOOL, I32, NUMBERS, is_number, is_number_or_bool
+from .conditions import BOOL, I32, NUMBERS, is_number, is_number_or_bool, knows_other_sizes
 
 TABLE = CoremlTable()
 
@@ -49,13 +48,6 @@ def indices_match_data(op: tensor.GatherElements | tensor.ScatterElements) -> bo
     """indices as large as the data along all other axes"""
     shapes = zip(op.x.type.shape, op.indices.type.shape, strict=True)
     return all(axis == op.axis or known_equal(a, b) for axis, (a, b) in enumerate(shapes))
-
-
-def knows_other_sizes(op: tensor.GatherElements | tensor.ScatterElements) -> bool:
-    """known sizes along all other axes, or five axes"""
-    # coremltools does not see that two open sizes are equal.
-    shape = op.indices.type.shape
-    return len(shape) == MAX_RANK or all(axis == op.axis or isinstance(d, int) for axis, d in enumerate(shape))
 
 
 @TABLE.emits(tensor.GatherElements, when=(*_INDEXED, indices_match_data, knows_other_sizes))
